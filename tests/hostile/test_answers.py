@@ -209,6 +209,7 @@ BYTES: Mapping[str, int] = {
     "SuspectRows.rows": MAX_SUSPECT_ROWS_BYTES,
     "TuneExperiment.evaluations": MAX_EVALUATIONS_BYTES,
     "TunePlan.sources": STRUCT,
+    "Evaluation.warnings": MAX_WARNINGS_BYTES,
     "TunePlan.warnings": MAX_WARNINGS_BYTES,
     "TuneParameters.method_parameters": STRUCT,
     "TuneSweep.swept_parameters": STRUCT,

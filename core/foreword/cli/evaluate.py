@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from foreword.cli.evaluated_systems import Asking, choose_systems, naming_systems, tuned_on_these_rows
+from foreword.cli.evaluated_systems import Asking, choose_systems, naming_systems
 from foreword.cli.picture_option import plot_option
 from foreword.cli.session import json_option, with_client
 from foreword.cli.task_options import task_options
@@ -74,7 +74,7 @@ def evaluate(
     All models answer the same rows. Every value comes with the interval in which it lies, with a probability of 95 %,
     for all texts like these rows. Do not evaluate on the rows that a model was tuned on.
     """
-    from foreword.cli.render import err_console, out_console, print_json, short_name
+    from foreword.cli.render import err_console, out_console, print_findings, print_json, short_name
     from foreword.cli.render.evaluations import print_evaluation, print_systems
 
     if plot is not None and not wait:
@@ -92,16 +92,11 @@ def evaluate(
         request: dict[str, Any] = {"display_name": display_name or data.display_name, **checked}
         planned = client.create_evaluation(data, models, validate_only=True, **request)
         systems = choose_systems(client, models, planned, asking)
-        seen = tuned_on_these_rows(client, models, planned, data)
         made = client.create_evaluation(data, systems, examples_dataset=example_rows, **request)
     count = len(made.systems)
     console.print(f"{made.display_name}: {count} system{'s' * (count != 1)} on {short_name(data.name)}")
     print_systems(console, made)
-    for model in seen:
-        err_console().print(
-            f"Warning: {model} was tuned on these rows, so its results are better than on other texts. Evaluate it on "
-            "rows that it has not seen."
-        )
+    print_findings(err_console(), made.warnings)
     if not wait:
         console.print(f"Queued. Watch it with: foreword evaluations watch {short_name(made.name)}")
         if as_json:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foreword.errors import FieldViolation, InvalidArgumentError, NotFoundError, PermissionDeniedError
+from foreword.errors import FieldViolation, InvalidArgumentError
 
 if TYPE_CHECKING:
-    from foreword.client import Client, Dataset, EvaluatedSystem, Evaluation
+    from foreword.client import Client, EvaluatedSystem, Evaluation
 
 _SHOTS = 3
 """Number of examples of the base model that `--base` adds, unless `--shots` sets another."""
@@ -75,22 +75,6 @@ def choose_systems(client: Client, models: Sequence[str], planned: Evaluation, a
         )
     known = [replace(system, model="", id="") for system in named]
     return _with_ids([*named, *(system for system in added if replace(system, model="", id="") not in known)])
-
-
-def tuned_on_these_rows(client: Client, models: Sequence[str], planned: Evaluation, data: Dataset) -> list[str]:
-    """Return the named models that were tuned on the rows to evaluate, whose results say little about other texts."""
-    found = []
-    for model, system in zip(models, planned.systems, strict=True):
-        if system.version.startswith("baseModels/"):
-            continue
-        try:
-            tuned = client.get_tuned_model(system.version)
-            rows = data if tuned.dataset == data.name else client.get_dataset(tuned.dataset)
-        except (NotFoundError, PermissionDeniedError):  # it was deleted, or the key may not read it
-            continue
-        if rows.content_sha256 == data.content_sha256:
-            found.append(model)
-    return found
 
 
 @contextmanager

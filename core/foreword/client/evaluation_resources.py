@@ -12,7 +12,7 @@ from foreword.domain.evaluation import SystemDifference
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.failure import Failure
 from foreword.domain.job import JobState
-from foreword.domain.report import SystemEvaluation
+from foreword.domain.report import Finding, SystemEvaluation
 
 
 class RowSelection(Enum):
@@ -81,6 +81,7 @@ class Evaluation:
         differences: Differences of the other systems to the first; empty if `results` is.
         differing_row_count: Number of rows that the systems do not all answer alike.
         estimated_seconds: Estimated compute time; 0 if it is unknown.
+        warnings: What makes the results misleading, such as rows on which a system was tuned.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Evaluation:
     update_time: datetime | None
     start_time: datetime | None
     end_time: datetime | None
+    warnings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Final
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.failure import Failure
 from foreword.domain.job import JobState
-from foreword.domain.report import Interval, SystemEvaluation
+from foreword.domain.report import Finding, Interval, SystemEvaluation
 
 MAX_SYSTEMS: Final = 8
 """Maximum number of systems of an evaluation."""
@@ -76,6 +76,7 @@ class EvaluationConfig:
         task: Id of the task.
         systems: At least one; the others are compared with the first.
         examples_dataset: Id of the dataset from which examples are taken; None without systems that need any.
+        warnings: What makes the results misleading, found when the evaluation was created.
     """
 
     dataset: str
@@ -83,6 +84,7 @@ class EvaluationConfig:
     task_options: TaskOptions
     systems: tuple[EvaluatedSystem, ...]
     examples_dataset: str | None = None
+    warnings: tuple[Finding, ...] = ()
 
     @property
     def base_models(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from foreword.v1 import report_pb2 as foreword_dot_v1_dot_report__pb2
 from foreword.v1 import system_evaluation_pb2 as foreword_dot_v1_dot_system__evaluation__pb2
 from foreword.v1 import tune_parameters_pb2 as foreword_dot_v1_dot_tune__parameters__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
@@ -29,7 +30,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x66oreword/v1/evaluation.proto\x12\x0b\x66oreword.v1\x1a#foreword/v1/system_evaluation.proto\x1a!foreword/v1/tune_parameters.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xe9\x07\n\nEvaluation\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x15\n\x07\x64\x61taset\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x33\n\x07systems\x18\x05 \x03(\x0b\x32\x1c.foreword.v1.EvaluatedSystemB\x04\xe2\x41\x01\x02\x12\x0c\n\x04task\x18\x06 \x01(\t\x12.\n\x0ctask_options\x18\x07 \x01(\x0b\x32\x18.foreword.v1.TaskOptions\x12\x18\n\x10\x65xamples_dataset\x18\x08 \x01(\t\x12\x32\n\x05state\x18\t \x01(\x0e\x32\x1d.foreword.v1.Evaluation.StateB\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\n \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x12\x37\n\x08progress\x18\x0b \x01(\x0b\x32\x1f.foreword.v1.EvaluationProgressB\x04\xe2\x41\x01\x03\x12\x34\n\x07results\x18\x0c \x03(\x0b\x32\x1d.foreword.v1.SystemEvaluationB\x04\xe2\x41\x01\x03\x12\x38\n\x0b\x64ifferences\x18\r \x03(\x0b\x32\x1d.foreword.v1.SystemDifferenceB\x04\xe2\x41\x01\x03\x12!\n\x13\x64iffering_row_count\x18\x0e \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11\x65stimated_seconds\x18\x0f \x01(\x01\x42\x04\xe2\x41\x01\x03\x12!\n\x13\x63\x61pacity_unit_hours\x18\x10 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63reator\x18\x11 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\x95\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x14\n\x10STATE_CANCELLING\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06\"\x96\x01\n\x0f\x45valuatedSystem\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\n\n\x02id\x18\x02 \x01(\t\x12\r\n\x05shots\x18\x03 \x01(\x05\x12\x13\n\x0b\x63onstrained\x18\x04 \x01(\x08\x12\x13\n\x0binstruction\x18\x05 \x01(\t\x12\x12\n\nverbalizer\x18\x06 \x01(\t\x12\x15\n\x07version\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\"\x97\x01\n\x12\x45valuationProgress\x12\x0f\n\x07percent\x18\x01 \x01(\x01\x12\x16\n\x0e\x61nswered_count\x18\x02 \x01(\x03\x12\x13\n\x0btotal_count\x18\x03 \x01(\x03\x12\x1e\n\x11remaining_seconds\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05phase\x18\x05 \x01(\tB\x14\n\x12_remaining_seconds\"\x82\x01\n\x10SystemDifference\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x11\n\treference\x18\x02 \x01(\t\x12\x0e\n\x06metric\x18\x03 \x01(\t\x12\x12\n\ndifference\x18\x04 \x01(\x01\x12\'\n\x08interval\x18\x05 \x01(\x0b\x32\x15.foreword.v1.Interval\"n\n\rEvaluationRow\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\r\n\x05input\x18\x02 \x01(\t\x12\x11\n\treference\x18\x03 \x01(\t\x12.\n\x07\x61nswers\x18\x04 \x03(\x0b\x32\x1d.foreword.v1.EvaluationAnswer\"\x8a\x02\n\x10\x45valuationAnswer\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x18\n\x0bprobability\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12R\n\x13label_probabilities\x18\x05 \x03(\x0b\x32\x35.foreword.v1.EvaluationAnswer.LabelProbabilitiesEntry\x12\x0e\n\x06tokens\x18\x06 \x01(\x05\x1a\x39\n\x17LabelProbabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0e\n\x0c_probabilityb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x66oreword/v1/evaluation.proto\x12\x0b\x66oreword.v1\x1a\x18\x66oreword/v1/report.proto\x1a#foreword/v1/system_evaluation.proto\x1a!foreword/v1/tune_parameters.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\x97\x08\n\nEvaluation\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x15\n\x07\x64\x61taset\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x33\n\x07systems\x18\x05 \x03(\x0b\x32\x1c.foreword.v1.EvaluatedSystemB\x04\xe2\x41\x01\x02\x12\x0c\n\x04task\x18\x06 \x01(\t\x12.\n\x0ctask_options\x18\x07 \x01(\x0b\x32\x18.foreword.v1.TaskOptions\x12\x18\n\x10\x65xamples_dataset\x18\x08 \x01(\t\x12\x32\n\x05state\x18\t \x01(\x0e\x32\x1d.foreword.v1.Evaluation.StateB\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\n \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x12\x37\n\x08progress\x18\x0b \x01(\x0b\x32\x1f.foreword.v1.EvaluationProgressB\x04\xe2\x41\x01\x03\x12\x34\n\x07results\x18\x0c \x03(\x0b\x32\x1d.foreword.v1.SystemEvaluationB\x04\xe2\x41\x01\x03\x12\x38\n\x0b\x64ifferences\x18\r \x03(\x0b\x32\x1d.foreword.v1.SystemDifferenceB\x04\xe2\x41\x01\x03\x12!\n\x13\x64iffering_row_count\x18\x0e \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11\x65stimated_seconds\x18\x0f \x01(\x01\x42\x04\xe2\x41\x01\x03\x12!\n\x13\x63\x61pacity_unit_hours\x18\x10 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63reator\x18\x11 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12,\n\x08warnings\x18\x16 \x03(\x0b\x32\x14.foreword.v1.FindingB\x04\xe2\x41\x01\x03\"\x95\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x14\n\x10STATE_CANCELLING\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06\"\x96\x01\n\x0f\x45valuatedSystem\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\n\n\x02id\x18\x02 \x01(\t\x12\r\n\x05shots\x18\x03 \x01(\x05\x12\x13\n\x0b\x63onstrained\x18\x04 \x01(\x08\x12\x13\n\x0binstruction\x18\x05 \x01(\t\x12\x12\n\nverbalizer\x18\x06 \x01(\t\x12\x15\n\x07version\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\"\x97\x01\n\x12\x45valuationProgress\x12\x0f\n\x07percent\x18\x01 \x01(\x01\x12\x16\n\x0e\x61nswered_count\x18\x02 \x01(\x03\x12\x13\n\x0btotal_count\x18\x03 \x01(\x03\x12\x1e\n\x11remaining_seconds\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05phase\x18\x05 \x01(\tB\x14\n\x12_remaining_seconds\"\x82\x01\n\x10SystemDifference\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x11\n\treference\x18\x02 \x01(\t\x12\x0e\n\x06metric\x18\x03 \x01(\t\x12\x12\n\ndifference\x18\x04 \x01(\x01\x12\'\n\x08interval\x18\x05 \x01(\x0b\x32\x15.foreword.v1.Interval\"n\n\rEvaluationRow\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\r\n\x05input\x18\x02 \x01(\t\x12\x11\n\treference\x18\x03 \x01(\t\x12.\n\x07\x61nswers\x18\x04 \x03(\x0b\x32\x1d.foreword.v1.EvaluationAnswer\"\x8a\x02\n\x10\x45valuationAnswer\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x18\n\x0bprobability\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12R\n\x13label_probabilities\x18\x05 \x03(\x0b\x32\x35.foreword.v1.EvaluationAnswer.LabelProbabilitiesEntry\x12\x0e\n\x06tokens\x18\x06 \x01(\x05\x1a\x39\n\x17LabelProbabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0e\n\x0c_probabilityb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -70,26 +71,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVALUATION'].fields_by_name['start_time']._serialized_options = b'\342A\001\003'
   _globals['_EVALUATION'].fields_by_name['end_time']._loaded_options = None
   _globals['_EVALUATION'].fields_by_name['end_time']._serialized_options = b'\342A\001\003'
+  _globals['_EVALUATION'].fields_by_name['warnings']._loaded_options = None
+  _globals['_EVALUATION'].fields_by_name['warnings']._serialized_options = b'\342A\001\003'
   _globals['_EVALUATEDSYSTEM'].fields_by_name['model']._loaded_options = None
   _globals['_EVALUATEDSYSTEM'].fields_by_name['model']._serialized_options = b'\342A\001\002'
   _globals['_EVALUATEDSYSTEM'].fields_by_name['version']._loaded_options = None
   _globals['_EVALUATEDSYSTEM'].fields_by_name['version']._serialized_options = b'\342A\001\003'
   _globals['_EVALUATIONANSWER_LABELPROBABILITIESENTRY']._loaded_options = None
   _globals['_EVALUATIONANSWER_LABELPROBABILITIESENTRY']._serialized_options = b'8\001'
-  _globals['_EVALUATION']._serialized_start=209
-  _globals['_EVALUATION']._serialized_end=1210
-  _globals['_EVALUATION_STATE']._serialized_start=1061
-  _globals['_EVALUATION_STATE']._serialized_end=1210
-  _globals['_EVALUATEDSYSTEM']._serialized_start=1213
-  _globals['_EVALUATEDSYSTEM']._serialized_end=1363
-  _globals['_EVALUATIONPROGRESS']._serialized_start=1366
-  _globals['_EVALUATIONPROGRESS']._serialized_end=1517
-  _globals['_SYSTEMDIFFERENCE']._serialized_start=1520
-  _globals['_SYSTEMDIFFERENCE']._serialized_end=1650
-  _globals['_EVALUATIONROW']._serialized_start=1652
-  _globals['_EVALUATIONROW']._serialized_end=1762
-  _globals['_EVALUATIONANSWER']._serialized_start=1765
-  _globals['_EVALUATIONANSWER']._serialized_end=2031
-  _globals['_EVALUATIONANSWER_LABELPROBABILITIESENTRY']._serialized_start=1958
-  _globals['_EVALUATIONANSWER_LABELPROBABILITIESENTRY']._serialized_end=2015
+  _globals['_EVALUATION']._serialized_start=235
+  _globals['_EVALUATION']._serialized_end=1282
+  _globals['_EVALUATION_STATE']._serialized_start=1133
+  _globals['_EVALUATION_STATE']._serialized_end=1282
+  _globals['_EVALUATEDSYSTEM']._serialized_start=1285
+  _globals['_EVALUATEDSYSTEM']._serialized_end=1435
+  _globals['_EVALUATIONPROGRESS']._serialized_start=1438
+  _globals['_EVALUATIONPROGRESS']._serialized_end=1589
+  _globals['_SYSTEMDIFFERENCE']._serialized_start=1592
+  _globals['_SYSTEMDIFFERENCE']._serialized_end=1722
+  _globals['_EVALUATIONROW']._serialized_start=1724
+  _globals['_EVALUATIONROW']._serialized_end=1834
+  _globals['_EVALUATIONANSWER']._serialized_start=1837
+  _globals['_EVALUATIONANSWER']._serialized_end=2103
+  _globals['_EVALUATIONANSWER_LABELPROBABILITIESENTRY']._serialized_start=2030
+  _globals['_EVALUATIONANSWER_LABELPROBABILITIESENTRY']._serialized_end=2087
 # @@protoc_insertion_point(module_scope)

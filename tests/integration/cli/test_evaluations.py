@@ -61,7 +61,7 @@ def test_a_tuned_model_and_its_base_in_all_ways_are_queued(server, key: str, com
     )
 
     assert status == 0
-    assert "Warning: complaints was tuned on these rows" in err
+    assert "complaints was tuned on all 30 rows" in err
     assert [line.split("  ")[1] for line in out.splitlines() if line.startswith("  ")] == [
         "complaints",
         "base model, zero-shot",

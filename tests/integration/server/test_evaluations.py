@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import grpc
@@ -11,6 +12,7 @@ from factories.api import (
     create_evaluation,
     create_experiment,
     evaluation_request,
+    make_file,
     refused,
     tuned_model,
     upload,
@@ -90,6 +92,29 @@ def test_a_plan_names_the_systems_with_their_versions_and_creates_nothing(stubs,
     assert planned.task == "classification"
     assert planned.examples_dataset == dataset
     assert planned.estimated_seconds > 0
+
+
+def test_warnings_name_rows_that_a_model_has_seen_and_labels_that_it_does_not_know(stubs, dataset: str, model: str):
+    seen = make_file().decode().splitlines()[:2]
+    unseen = json.dumps({"input": "The invoice is wrong.", "output": "Finance"})
+    other = upload(stubs, "\n".join([unseen, *seen]).encode()).name
+    shots = {"model": BASE, "shots": 1}
+
+    on_others = create_evaluation(stubs, other, model, shots, examples_dataset=dataset, validate_only=True)
+    on_its_own = create_evaluation(stubs, dataset, model, validate_only=True)
+    made = create_evaluation(stubs, other, BASE)
+
+    found = {item.code: item for item in on_others.warnings}
+    assert found.keys() == {"TUNED_ON_ROWS", "UNKNOWN_LABELS", "EXAMPLES_AMONG_ROWS"}
+    assert (list(found["TUNED_ON_ROWS"].rows), found["TUNED_ON_ROWS"].row_count) == ([2, 3], 2)
+    assert found["TUNED_ON_ROWS"].message.startswith("tuned was tuned on 2 of the 3 rows")
+    assert "tuned does not know: Finance." in found["UNKNOWN_LABELS"].message
+    assert list(found["EXAMPLES_AMONG_ROWS"].rows) == [2, 3]
+    assert [item.message.split(", so")[0] for item in on_its_own.warnings] == [
+        f"tuned was tuned on all {on_its_own.warnings[0].row_count} rows"
+    ]
+    assert not made.warnings
+    stubs.evaluations.CancelEvaluation(pb2.CancelEvaluationRequest(name=made.name))
 
 
 def test_results_have_intervals_differences_calibration_and_cost(evaluated) -> None:

@@ -16,7 +16,7 @@ from foreword.domain.evaluation import (
 from foreword.names import BaseModelName, DatasetName, EvaluationName, TunedModelName
 from foreword.server.calls.status import failure_status
 from foreword.server.convert.parameters import task_options
-from foreword.server.convert.report import evaluations, interval
+from foreword.server.convert.report import evaluations, finding, interval
 from foreword.server.convert.timestamps import timestamp
 from foreword.turns.cancellation import check_cancelled
 from foreword.v1 import evaluation_pb2
@@ -59,6 +59,7 @@ def planned_evaluation(
         task_options=task_options(config.task_options),
         examples_dataset="" if examples is None else str(DatasetName(tenant, examples)),
         estimated_seconds=estimated_seconds,
+        warnings=[finding(item) for item in config.warnings],
     )
 
 

@@ -15,6 +15,7 @@ from foreword.domain.evaluation import (
     EvaluationConfig,
 )
 from foreword.domain.machine_speed import Machine
+from foreword.domain.report_limits import MAX_WARNINGS_BYTES, limit_findings
 from foreword.domain.tuned_model import TunedModel
 from foreword.domain.violations import Violations, fields_below
 from foreword.errors import NotFoundError
@@ -22,6 +23,7 @@ from foreword.names import DatasetName, TunedModelName
 from foreword.plugin.interfaces import Task
 from foreword.plugin.manager import PluginManager
 from foreword.server.convert.evaluation_request import AskedSystem, NewEvaluation
+from foreword.server.plans.evaluation_warnings import EvaluationWarnings
 from foreword.server.plans.row_reading import open_row_sequence
 from foreword.server.plans.task_choice import choose_installed_task
 from foreword.storage.artifacts.store import ArtifactStore
@@ -73,9 +75,12 @@ class EvaluationPlanner:
         self._speeds = MachineSpeeds(database)
 
     def plan(
-        self, tenant: str, requested: NewEvaluation, systems: Sequence[FoundSystem]
+        self, tenant: str, requested: NewEvaluation, systems: Sequence[FoundSystem], reader: str | None = None
     ) -> tuple[EvaluationConfig, float]:
-        """Return the configuration with all defaults, and the estimated time in seconds.
+        """Return the configuration with all defaults and its warnings, and the estimated time in seconds.
+
+        Args:
+            reader: The creator to whose datasets the caller is limited; None for any.
 
         Raises:
             NotFoundError: A dataset does not exist.
@@ -112,6 +117,12 @@ class EvaluationPlanner:
             systems=_identified(systems),
             examples_dataset=None if examples is None else examples.id,
         )
+        models = [system.tuned for system in systems]
+        with open_row_sequence(self._artifacts, dataset) as rows:
+            warnings = EvaluationWarnings(
+                artifacts=self._artifacts, datasets=datasets, reader=reader, dataset=dataset, rows=rows
+            ).find(task, list(zip(config.systems, models, strict=True)), examples)
+            config = replace(config, warnings=limit_findings(warnings, MAX_WARNINGS_BYTES)[0])
         return config, self._estimate(config, dataset)
 
     def _task(

@@ -96,7 +96,7 @@ class EvaluationService(evaluation_service_pb2_grpc.EvaluationServiceServicer):
             with fields_below(f"evaluation.systems[{place}]"):
                 systems.append(await self._find(caller.tenant, system))
         config, estimated_seconds = await self._pools.work.run(
-            caller.tenant, BEGIN_SECONDS, self._planner.plan, caller.tenant, new, systems
+            caller.tenant, BEGIN_SECONDS, self._planner.plan, caller.tenant, new, systems, caller.reads_only_of
         )
         if new.validate_only:
             return convert.planned_evaluation(
