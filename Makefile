@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint proto client settings lock clean
+.PHONY: demo test lint proto client settings dashboards lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/foreword demo
@@ -31,6 +31,10 @@ client: $(INSTALLED)
 # Generate deploy/settings.md; tests/unit/test_settings_reference.py fails if it is out of date.
 settings: $(INSTALLED)
 	$(BIN)/python deploy/settings.py
+
+# Generate deploy/grafana and deploy/prometheus/alerts.yaml; tests/integration/test_dashboards.py fails if they are out of date.
+dashboards: $(INSTALLED)
+	$(BIN)/python deploy/monitoring/generate.py
 
 # Generate constraints.lock, the hashes of what a service and a bot need; tests/unit/test_lock.py compares the versions.
 lock: $(INSTALLED)

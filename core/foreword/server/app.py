@@ -24,7 +24,7 @@ from foreword.server.callers.failed_keys import FailedKeys
 from foreword.server.callers.refusals import SlowRefusals
 from foreword.server.calls.access_log import log_access
 from foreword.server.calls.hold_log import HoldLog
-from foreword.server.calls.interceptors import CallInterceptor, answer_errors, carry_request_id
+from foreword.server.calls.interceptors import CallInterceptor, answer_errors
 from foreword.server.calls.message_coding import MessageCoder
 from foreword.server.calls.outcomes import OutcomeListener, Outcomes
 from foreword.server.calls.peers import parse_networks
@@ -189,15 +189,13 @@ class ForewordServer:
             clock=self._clock,
             now=self._now,
         )
-        # The request id is outermost, so that all errors have it, including those of authentication.
         listeners: list[OutcomeListener] = []
         if self._settings.access_log:
             listeners.append(log_access)
         if self._metrics is not None:
             listeners.append(self._metrics.count_call)
-        outcomes = (Outcomes(listeners, self._clock).layer,) if listeners else ()
         interceptor = CallInterceptor(
-            (carry_request_id, *outcomes, answer_errors, SlowRefusals().layer, authenticator.layer),
+            (Outcomes(listeners, self._clock).layer, answer_errors, SlowRefusals().layer, authenticator.layer),
             MessageCoder(self._pools.parsing),
         )
         server = create_server([interceptor], server_options(self._settings))

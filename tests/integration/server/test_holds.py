@@ -16,8 +16,9 @@ from foreword.client.proxy import DIRECT
 from foreword.observability.loop_watchdog import Hold, LoopWatchdog
 from foreword.server.calls.call_record import current_record
 from foreword.server.calls.hold_log import HoldLog
-from foreword.server.calls.interceptors import CallInterceptor, answer_errors, carry_request_id
+from foreword.server.calls.interceptors import CallInterceptor, answer_errors
 from foreword.server.calls.message_coding import MessageCoder
+from foreword.server.calls.outcomes import Outcomes
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import catalog_service_pb2 as pb2
 from foreword.v1 import catalog_service_pb2_grpc, inference_service_pb2
@@ -26,7 +27,7 @@ METHOD = "/foreword.v1.CatalogService/ListTasks"
 
 
 def interceptor() -> CallInterceptor:
-    return CallInterceptor((carry_request_id, answer_errors), MessageCoder(TurnPool("coding")))
+    return CallInterceptor((Outcomes(()).layer, answer_errors), MessageCoder(TurnPool("coding")))
 
 
 class Computing(catalog_service_pb2_grpc.CatalogServiceServicer):

@@ -32,8 +32,9 @@ from foreword.errors import (
     UnavailableError,
 )
 from foreword.observability.logging import configure
-from foreword.server.calls.interceptors import CallInterceptor, answer_errors, carry_request_id
+from foreword.server.calls.interceptors import CallInterceptor, answer_errors
 from foreword.server.calls.message_coding import MessageCoder
+from foreword.server.calls.outcomes import Outcomes
 from foreword.server.calls.status import CODES
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import catalog_service_pb2, catalog_service_pb2_grpc
@@ -42,7 +43,7 @@ REQUEST = catalog_service_pb2.ListTasksRequest()
 
 
 def interceptor() -> CallInterceptor:
-    return CallInterceptor((carry_request_id, answer_errors), MessageCoder(TurnPool("coding")))
+    return CallInterceptor((Outcomes(()).layer, answer_errors), MessageCoder(TurnPool("coding")))
 
 
 class Raising(catalog_service_pb2_grpc.CatalogServiceServicer):

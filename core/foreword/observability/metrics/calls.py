@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from foreword.observability.metrics.labels import LATENCY_BUCKETS, MOST_REASONS, MOST_TENANTS, BoundedLabel
 
+_BATCH: Final = 100
+"""Calls that are counted together. Alone, a call would find none of the library's code and data in the processor's
+cache and take ten times as long, which is 3 % of the smallest request."""
 
-class CallMetrics:
+
+class _Ended(NamedTuple):
+    rpc: str
+    code: str
+    tenant: str
+    reason: str
+    seconds: float
+
+
+class CallMetrics(Collector):
     """The duration and outcome of every RPC. It may be called on any thread."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._waiting: deque[_Ended] = deque()
+        registry.register(self)  # before the metrics, so that a scrape counts what waits before it reads them
         self._duration = Histogram(
             "foreword_request_duration_seconds",
             "Time from the arrival of a request to its end.",
@@ -39,6 +59,29 @@ class CallMetrics:
             tenant: Id of the tenant; empty for a caller without a valid key.
             reason: Reason of the error; empty if the RPC did not fail.
         """
+        self._waiting.append(_Ended(rpc, code, tenant, reason, seconds))
+        if len(self._waiting) >= _BATCH:
+            self._count_waiting()
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing, because the metrics describe themselves."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Count what waits, and return nothing, because the metrics are collected themselves."""
+        self._count_waiting()
+        return ()
+
+    def _count_waiting(self) -> None:
+        while True:
+            try:
+                ended = self._waiting.popleft()
+            except IndexError:  # another thread may count as well
+                return
+            self._count(ended)
+
+    def _count(self, ended: _Ended) -> None:
+        rpc, code, tenant, reason, seconds = ended
         series = (rpc, code)
         duration = self._durations.get(series)
         if duration is None:

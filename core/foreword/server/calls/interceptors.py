@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-import structlog
 
 from foreword.domain.messages import MAX_OTHER_REQUEST_BYTES, MAX_REQUEST_BYTES
 from foreword.errors import ForewordError
@@ -173,9 +172,8 @@ def _max_request_bytes(method: str) -> int:
     return MAX_REQUEST_BYTES if method.startswith(_INFERENCE) else MAX_OTHER_REQUEST_BYTES
 
 
-@asynccontextmanager
-async def carry_request_id(call: Call) -> AsyncIterator[None]:
-    """Take `x-request-id` from the client or generate it, return it in the trailers and add it to log lines.
+def name_request(call: Call) -> str:
+    """Take `x-request-id` from the client or generate it, return it also in the trailers, and record it.
 
     An id that looks like a key is replaced, because ids are logged.
     """
@@ -184,8 +182,7 @@ async def carry_request_id(call: Call) -> AsyncIterator[None]:
     request_id = given if usable else secrets.token_hex(8)
     call.record.request_id = request_id
     call.context.set_trailing_metadata((("x-request-id", request_id),))
-    with structlog.contextvars.bound_contextvars(request_id=request_id, method=call.method):
-        yield
+    return request_id
 
 
 @asynccontextmanager

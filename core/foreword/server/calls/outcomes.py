@@ -1,4 +1,4 @@
-"""The layer that finds out how each RPC ends, for the access log and the metrics."""
+"""The layer that gives each RPC its request id, and finds out how it ends, for the access log and the metrics."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import grpc
+import structlog
 
-from foreword.server.calls.interceptors import Call
+from foreword.server.calls.interceptors import Call, name_request
 
 _TOLERANCE_SECONDS = 0.1
 """A client starts its clock before the server does, so that its cancellation can arrive slightly early."""
@@ -19,7 +20,9 @@ OutcomeListener = Callable[[Call, grpc.StatusCode, float], object]
 
 
 class Outcomes:
-    """The layer that reports the end of each RPC. It is outside the layers for errors and authentication.
+    """The outermost layer: all errors have its request id, including those of authentication.
+
+    One layer for both, because each layer costs every RPC several microseconds.
 
     Args:
         listeners: Called in this order at the end of each RPC, with any outcome.
@@ -32,19 +35,20 @@ class Outcomes:
 
     @asynccontextmanager
     async def layer(self, call: Call) -> AsyncIterator[None]:
-        """Report the end of an RPC."""
+        """Add the request id to the trailers and to log lines, and report the end of the RPC."""
         begin = self._clock()
         code: grpc.StatusCode | None = None
-        try:
-            yield
-            code = grpc.StatusCode.OK
-        except asyncio.CancelledError:
-            code = _cause_of_cancellation(call)
-            raise
-        finally:
-            seconds = self._clock() - begin
-            for listener in self._listeners:
-                listener(call, code or call.record.code, seconds)
+        with structlog.contextvars.bound_contextvars(request_id=name_request(call), method=call.method):
+            try:
+                yield
+                code = grpc.StatusCode.OK
+            except asyncio.CancelledError:
+                code = _cause_of_cancellation(call)
+                raise
+            finally:
+                seconds = self._clock() - begin
+                for listener in self._listeners:
+                    listener(call, code or call.record.code, seconds)
 
 
 def _cause_of_cancellation(call: Call) -> grpc.StatusCode:

@@ -1,0 +1,83 @@
+"""What tenants use and what they are charged."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from panels import Dashboard, Panel, Query, Variable
+
+from dashboards.queries import increase, rate
+
+TENANT: Final = Variable(name="tenant", metric="foreword_tenant_requests_total")
+_MINE: Final = 'tenant=~"$tenant"'
+
+TENANTS: Final = Dashboard(
+    uid="foreword-tenants",
+    title="Foreword: Tenants and cost",
+    variables=(TENANT,),
+    panels=(
+        Panel(
+            title="Capacity unit hours",
+            description="What tenants were charged for tuning and evaluation in the range of the dashboard.",
+            kind="table",
+            queries=(increase("foreword_capacity_unit_hours_total", "tenant, kind", _MINE),),
+        ),
+        Panel(
+            title="Requests",
+            description="Requests of each tenant per second.",
+            unit="reqps",
+            queries=(rate("foreword_tenant_requests_total", "tenant", _MINE),),
+        ),
+        Panel(
+            title="Requests that failed",
+            description="Share of a tenant's requests that did not end with OK.",
+            unit="percentunit",
+            queries=(
+                Query(
+                    expr='1 - sum by (tenant) (rate(foreword_tenant_requests_total{tenant=~"$tenant", code="OK"}'
+                    '[$__rate_interval])) / sum by (tenant) (rate(foreword_tenant_requests_total{tenant=~"$tenant"}'
+                    "[$__rate_interval]))",
+                    legend="{{tenant}}",
+                ),
+            ),
+        ),
+        Panel(
+            title="Tokens in the range",
+            description="Tokens of answers, by direction.",
+            kind="bargauge",
+            queries=(increase("foreword_tokens_total", "tenant, direction", _MINE),),
+        ),
+        Panel(
+            title="Tokens of deployments",
+            description="Tokens of answers per second.",
+            queries=(rate("foreword_tokens_total", "tenant, deployment", _MINE),),
+        ),
+        Panel(
+            title="Requests for text and labels",
+            description="Requests of each deployment per second, those of batches one by one.",
+            unit="reqps",
+            queries=(rate("foreword_inference_requests_total", "tenant, deployment, outcome", _MINE),),
+        ),
+        Panel(
+            title="Jobs that have not ended",
+            description="Every server exports the same numbers.",
+            queries=(
+                Query(
+                    expr='max by (tenant, kind, state) (foreword_tenant_jobs{tenant=~"$tenant"})',
+                    legend="{{tenant}} {{kind}} {{state}}",
+                ),
+            ),
+        ),
+        Panel(
+            title="Charges per hour",
+            description="Capacity unit hours per hour: the devices that a tenant keeps busy.",
+            queries=(
+                Query(
+                    expr='3600 * sum by (tenant) (rate(foreword_capacity_unit_hours_total{tenant=~"$tenant"}'
+                    "[$__rate_interval]))",
+                    legend="{{tenant}}",
+                ),
+            ),
+        ),
+    ),
+)
