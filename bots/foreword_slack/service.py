@@ -16,6 +16,7 @@ from foreword.client import (
     Client,
     Dataset,
     Deployment,
+    Evaluation,
     LabelSet,
     TunedModel,
     TuneExperiment,
@@ -221,10 +222,27 @@ class TenantService:
         return await self._call(lambda: self._client.get_tune_experiment(id))
 
     async def promote(self, deployment: Deployment, model: str) -> Deployment:
-        """Deploy another model under a serving name, and wait until it serves."""
+        """Deploy another model under a serving name, and wait until it serves.
+
+        Raises:
+            FailedPreconditionError: The policy of the space refuses the model (POLICY_NOT_MET), or needs an evaluation
+                first (POLICY_NOT_EVALUATED), or the model did not pass its probe.
+        """
         return await self._call(
             lambda: self._client.update_deployment(deployment, model=model, etag=deployment.etag, wait=True)
         )
+
+    async def ensure_policy_evaluation(self, id: str, refusal: FailedPreconditionError) -> Evaluation:
+        """Queue the evaluation without which the policy refuses a model, or return the existing one.
+
+        Args:
+            id: Id of the evaluation.
+            refusal: The error of `promote`.
+        """
+        try:
+            return await self._call(lambda: self._client.create_policy_evaluation(refusal, evaluation_id=id))
+        except AlreadyExistsError:
+            return await self._call(lambda: self._client.get_evaluation(id))
 
     async def roll_back(self, deployment: Deployment, revision: int) -> Deployment:
         """Roll a deployment back to an earlier revision."""

@@ -22,6 +22,7 @@ _VALID: dict[str, Mapping[str, Any]] = {
     "UploadDataset": {"header": {"display_name": "x"}},
     "CheckDataset": {"header": {"task": "classification"}},
     "CreateSpace": {"space": {}, "space_id": "s"},
+    "UpdateSpace": {"space": {"name": "{Space}", "description": "x"}, "update_mask": "description"},
     "CreateDeployment": {"deployment": {"model": BASE}},
     "UpdateDeployment": {"deployment": {"name": "{Deployment}", "description": "x"}, "update_mask": "description"},
     "RollbackDeployment": {"revision": 1},

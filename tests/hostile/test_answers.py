@@ -25,12 +25,12 @@ from factories.servers import RunningServer
 from factories.stored import beat, make_evaluation, make_snapshot, make_suspect_rows, make_tuned_model
 from foreword.domain.answer_calibration import MAX_THRESHOLDS
 from foreword.domain.comparison import MAX_COMPARED
-from foreword.domain.deployment import ModelReference
 from foreword.domain.differing_fields import MAX_FIELDS_BYTES
 from foreword.domain.evaluation import MAX_ANSWER_CHARACTERS, MAX_KEPT_LABELS, MAX_SYSTEMS
 from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS
 from foreword.domain.failure import Failure
 from foreword.domain.messages import MAX_PAGE_BYTES, USUAL_RESPONSE_BYTES
+from foreword.domain.model_reference import ModelReference
 from foreword.domain.report import EvaluationExample, Matrix, ReportPart, Table, Values
 from foreword.domain.report_limits import (
     MAX_CELL_CHARACTERS,
@@ -87,6 +87,13 @@ CHARACTERS: Mapping[str, int] = {
     "DataReport.format": 10,
     "DatasetRow.input": 2**18,
     "DatasetRow.output": 0,  # a row has at most 1 MiB in all
+    "DeployPolicy.dataset": NAME,
+    "DeployPolicy.metric": 100,
+    "DeployVerdict.baseline": NAME,
+    "DeployVerdict.evaluation": NAME,
+    "DeployVerdict.explanation": 1_000,
+    "DeployVerdict.force_reason": 500,
+    "DeployVerdict.forced_by": HASH,
     "Deployment.creator": HASH,
     "Deployment.description": DESCRIPTION,
     "Deployment.display_name": 200,
@@ -119,6 +126,7 @@ CHARACTERS: Mapping[str, int] = {
     "Rollout.explanation": 600,
     "Space.description": DESCRIPTION,
     "Space.display_name": 200,
+    "Space.etag": HASH,
     "Space.name": NAME,
     "Space.tags": 63,
     "TaskOptions.labels": MAX_LABEL_CHARACTERS,
@@ -206,6 +214,7 @@ BYTES: Mapping[str, int] = {
     "EvaluationAnswer.label_probabilities": MAX_KEPT_LABELS * (4 * MAX_LABEL_CHARACTERS + 20),
     "ExportTunedModelResponse.chunk": 2**20,
     "TaskOptions.extra": STRUCT,
+    "Space.warnings": 1_000,
     "SuspectRows.rows": MAX_SUSPECT_ROWS_BYTES,
     "TuneExperiment.evaluations": MAX_EVALUATIONS_BYTES,
     "TunePlan.sources": STRUCT,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from foreword.errors import ForewordError
+from foreword.errors import FailedPreconditionError, ForewordError
 from foreword_slack.hooks import ModelChanged
+from foreword_slack.learning.policy import is_policy, meet_policy
 from foreword_slack.learning.progress import await_service, fail, schedule_steps, short, show, stored_comparison
 from foreword_slack.store import Event, Retraining, RetrainingState, UnitOfWork
 from foreword_slack.triage.payloads import DECLINE, PROMOTE, RETRAIN, ROLL_BACK, LearningPayload
@@ -42,6 +43,13 @@ async def _promote(event: Event, team: Team, decision: LearningPayload) -> None:
         assert deployment is not None
         try:
             await await_service(team.service.promote(deployment, retraining.tuned_model))
+        except FailedPreconditionError as refusal:
+            if not is_policy(refusal):
+                message = refusal.message
+                await team.store.write(team.id, lambda uow: fail(uow, team, event, retraining, message))
+            else:
+                await meet_policy(event, team, decision, retraining, refusal)
+            return
         except ForewordError as error:
             message = error.message
             await team.store.write(team.id, lambda uow: fail(uow, team, event, retraining, message))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from foreword.cli.deploy_gate import described_verdict, gate_options, through_gate
 from foreword.cli.rollout_options import rollout_options
 from foreword.cli.session import json_option, selection_options, view_option, with_client
+from foreword.cli.spaces import print_warnings
 from foreword.domain.resource_view import ResourceView
 from foreword.errors import FailedPreconditionError, ForewordError
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--name", "serving_name", required=True, help="Serving name, which requests use.")
 @click.option("--space", default="default", show_default=True, help="Id or display name of the space.")
 @rollout_options
+@gate_options
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the deployment serves.")
 @json_option
 @with_client
@@ -33,20 +37,28 @@ def deploy(
     serving_name: str,
     space: str,
     rollout: Canary | Shadow | None,
+    evaluate: bool,
+    force_reason: str,
+    dry_run: bool,
     wait: bool,
     as_json: bool,
 ) -> None:
     """Deploy MODEL under a serving name.
 
     MODEL is the id, resource name or display name of a tuned model, or baseModels/NAME. It serves once it has passed
-    its probe. With --canary or --shadow, the serving name must exist, and MODEL gets traffic beside the model
-    that serves.
+    its probe. In a space with a policy, an evaluation must have shown that it is good enough. With --canary or
+    --shadow, the serving name must exist, and MODEL gets traffic beside the model that serves.
     """
-    if rollout is None:
-        found = client.create_deployment(model, serving_name=serving_name, space=space, wait=wait)
-    else:
-        found = client.update_deployment(serving_name, model=model, rollout=rollout, wait=wait)
-    _print(client, found, as_json)
+
+    def send(**options: Any) -> Deployment:
+        if rollout is not None:
+            return client.update_deployment(serving_name, model=model, rollout=rollout, wait=wait, **options)
+        return client.create_deployment(model, serving_name=serving_name, space=space, wait=wait, **options)
+
+    found = through_gate(client, send, evaluate=evaluate, force_reason=force_reason, dry_run=dry_run)
+    _print(client, found, as_json, dry_run=dry_run)
+    with suppress(ForewordError):  # the key may not be allowed to read the space
+        print_warnings(client.get_space(found.name.split("/")[3]))
 
 
 @click.group()
@@ -115,6 +127,10 @@ def show(client: Client, deployment: str, as_json: bool) -> None:
         ],
         right=["revision", "probe effect"],
     )
+    verdicts = [(f"revision {item.revision}", item.verdict) for item in found.revisions if item.verdict is not None]
+    if verdicts:
+        console.print()
+        print_facts(console, [(revision, described_verdict(verdict)) for revision, verdict in verdicts])
     candidate = found.candidate
     if candidate is not None and candidate.rollout is not None:
         console.print()
@@ -125,18 +141,33 @@ def show(client: Client, deployment: str, as_json: bool) -> None:
 @click.argument("deployment")
 @click.option("--model", required=True, help="New model: the id or display name of a tuned model, or baseModels/NAME.")
 @rollout_options
+@gate_options
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the deployment serves.")
 @json_option
 @with_client
 def update(
-    client: Client, deployment: str, model: str, rollout: Canary | Shadow | None, wait: bool, as_json: bool
+    client: Client,
+    deployment: str,
+    model: str,
+    rollout: Canary | Shadow | None,
+    evaluate: bool,
+    force_reason: str,
+    dry_run: bool,
+    wait: bool,
+    as_json: bool,
 ) -> None:
     """Serve another model under the same name.
 
-    The new model serves once it has passed its probe; until then, the old one does. With --canary or --shadow, it gets
-    a share of the requests first. Another update ends that.
+    The new model serves once it has passed its probe; until then, the old one does. In a space with a policy, an
+    evaluation must have shown that it is good enough. With --canary or --shadow, it gets a share of the requests
+    first. Another update ends that.
     """
-    _print(client, client.update_deployment(deployment, model=model, rollout=rollout, wait=wait), as_json)
+
+    def send(**options: Any) -> Deployment:
+        return client.update_deployment(deployment, model=model, rollout=rollout, wait=wait, **options)
+
+    found = through_gate(client, send, evaluate=evaluate, force_reason=force_reason, dry_run=dry_run)
+    _print(client, found, as_json, dry_run=dry_run)
 
 
 @deployments.command()
@@ -215,13 +246,18 @@ def _note(deployment: Deployment, revision: DeploymentRevision) -> str:
     return "; ".join(notes)
 
 
-def _print(client: Client, deployment: Deployment, as_json: bool) -> None:
+def _print(client: Client, deployment: Deployment, as_json: bool, *, dry_run: bool = False) -> None:
     from foreword.cli.render import out_console, print_json, short_name
 
     if as_json:
         print_json(deployment)
         return
     console = out_console()
+    verdict = deployment.revisions[0].verdict if deployment.revisions else None
+    if dry_run:
+        policy = "No policy applies." if verdict is None else f"{described_verdict(verdict)}."
+        console.print(f"{short_name(deployment.model)} can be deployed as {deployment.serving_name}. {policy}")
+        return
     served = f", revision {deployment.serving_revision}" if deployment.serving_revision else ""
     console.print(f"{deployment.serving_name} is {deployment.state.value}: {short_name(deployment.model)}{served}.")
     if deployment.candidate_revision:

@@ -12,6 +12,7 @@ from foreword.client.evaluation_resources import (
     RowSelection,
 )
 from foreword.client.keywords import GenerateKeywords, TuneKeywords
+from foreword.client.policy_resources import DeployPolicy, DeployVerdict
 from foreword.client.resources import (
     ApiKey,
     BaseModel,
@@ -42,6 +43,7 @@ from foreword.client.sweep_resources import TuneSweep, TuneSweepPlan, TuneTrial
 from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource, PrecisionThreshold
 from foreword.domain.comparison import RowOverlap
 from foreword.domain.dataset import Row
+from foreword.domain.deploy_policy import VerdictOutcome
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.differing_fields import ComparedValue, DifferingField
 from foreword.domain.evaluation import SystemDifference
@@ -94,6 +96,8 @@ __all__ = [
     "CurvePoint",
     "DataReport",
     "Dataset",
+    "DeployPolicy",
+    "DeployVerdict",
     "Deployment",
     "DeploymentRevision",
     "DeploymentState",
@@ -163,4 +167,5 @@ __all__ = [
     "TuneTrial",
     "TunedModel",
     "TuningMethod",
+    "VerdictOutcome",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from foreword.client import decode_values as values
 from foreword.client import resources
+from foreword.client.decode_policy import deploy_policy, deploy_verdict
 from foreword.client.rollout_messages import decode_rollout
 from foreword.client.status import error_from_status
 from foreword.domain.base_model import Architecture
@@ -241,6 +242,9 @@ def space(message: deployment_pb2.Space) -> resources.Space:
         stage=values.member(Stage, deployment_pb2.Space.Stage, "STAGE_", stage),
         description=message.description,
         tags=tuple(message.tags),
+        policy=deploy_policy(message.policy) if message.HasField("policy") else None,
+        etag=message.etag,
+        warnings=tuple(values.finding(item) for item in message.warnings),
         creator=message.creator,
         create_time=values.time(message, "create_time"),
         update_time=values.time(message, "update_time"),
@@ -256,6 +260,7 @@ def _deployment_revision(message: deployment_pb2.DeploymentRevision) -> resource
         probe_effect=message.probe_effect,
         create_time=values.time(message, "create_time"),
         rollout=decode_rollout(message.rollout) if message.HasField("rollout") else None,
+        verdict=deploy_verdict(message.verdict) if message.HasField("verdict") else None,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from foreword.client.policy_resources import DeployPolicy, DeployVerdict
 from foreword.client.rollout_resources import Rollout
 from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.base_model import Architecture
@@ -300,13 +301,21 @@ class TunedModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """A group of deployments, for development or for production."""
+    """A group of deployments, for development or for production.
+
+    Attributes:
+        policy: Condition that models must meet before they are deployed here; None for none.
+        warnings: Warnings, such as that a production space has no policy.
+    """
 
     name: str
     display_name: str
     stage: Stage
     description: str
     tags: tuple[str, ...]
+    policy: DeployPolicy | None
+    etag: str
+    warnings: tuple[Finding, ...]
     creator: str
     create_time: datetime | None
     update_time: datetime | None
@@ -319,6 +328,7 @@ class DeploymentRevision:
     Attributes:
         probe_effect: Largest change in a token's log-probability caused by the adapter in the probe, in nats.
         rollout: How it gets its traffic; None if it was to serve all requests at once.
+        verdict: Why the policy of the space accepted the model; None if it was not checked.
     """
 
     revision: int
@@ -328,6 +338,7 @@ class DeploymentRevision:
     probe_effect: float
     create_time: datetime | None
     rollout: Rollout | None = None
+    verdict: DeployVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from foreword.domain.deploy_policy import DeployPolicy, DeployVerdict
 from foreword.domain.failure import Failure
+from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import Rollout, RolloutState
 
 
@@ -36,7 +38,11 @@ class DeploymentState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """A group of deployments, for development or for production."""
+    """A group of deployments, for development or for production.
+
+    Attributes:
+        policy: Condition that models must meet before they are deployed here; None for none.
+    """
 
     tenant: str
     id: str
@@ -44,17 +50,11 @@ class Space:
     stage: Stage
     description: str
     tags: tuple[str, ...]
+    policy: DeployPolicy | None
+    etag: str
     creator: str
     create_time: datetime
     update_time: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelReference:
-    """The model that a deployment serves: a tuned model of its tenant or a base model. Exactly one is set."""
-
-    tuned_model: str | None = None
-    base_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,7 @@ class Revision:
         number: Number of the revision, counted from 1.
         probe_effect: Largest change in a token's log-probability caused by the artifact, in nats; 0 for a base model.
         rollout: How it gets its traffic; None if it was to serve all requests at once.
+        verdict: Why the policy of the space accepted the model; None if it was not checked.
     """
 
     number: int
@@ -74,6 +75,7 @@ class Revision:
     probe_effect: float
     create_time: datetime
     rollout: Rollout | None = None
+    verdict: DeployVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,13 @@ class Deployment:
             return DeploymentState.READY if self.coming is None else DeploymentState.UPDATING
         failed = self.revisions[0].state is RevisionState.FAILED
         return DeploymentState.FAILED if failed else DeploymentState.INITIALIZING
+
+    @property
+    def intended_model(self) -> ModelReference | None:
+        """The model that is served or will be once it passes; an update to this model makes no new revision."""
+        coming = self.coming
+        intended = self.serving if coming is None or coming.number == self.candidate_revision else coming
+        return None if intended is None else intended.model
 
     @property
     def coming(self) -> Revision | None:

@@ -55,6 +55,8 @@ class EvaluatedSystem:
         constrained: Whether the answers of a base model are restricted to the label sets of the task.
         instruction: Instruction before the input; empty for none.
         verbalizer: Template of a base model's requests; empty for that of the tuned model or of the task.
+        base_revision: Revision of the weights of the base model when the evaluation was created; empty in evaluations
+            that were stored before it was noted. Tuned models never change.
     """
 
     id: str
@@ -65,6 +67,7 @@ class EvaluatedSystem:
     constrained: bool = False
     instruction: str = ""
     verbalizer: str = ""
+    base_revision: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

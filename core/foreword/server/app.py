@@ -43,6 +43,7 @@ from foreword.server.inference.traffic import Traffic
 from foreword.server.jobs.comparisons import ExperimentComparer
 from foreword.server.jobs.watches import Watches
 from foreword.server.metrics.server_metrics import ServerMetrics
+from foreword.server.plans.deploy_gate import DeployGate
 from foreword.server.plans.evaluations import EvaluationPlanner
 from foreword.server.plans.experiments import Planner
 from foreword.server.plans.token_counts import TokenCounters
@@ -338,7 +339,14 @@ class ForewordServer:
             ),
             (
                 deployment_service_pb2_grpc.add_DeploymentServiceServicer_to_server,
-                DeploymentService(database=database, plugins=plugins, models=models, prober=prober, storage=storage),
+                DeploymentService(
+                    database=database,
+                    plugins=plugins,
+                    models=models,
+                    prober=prober,
+                    gate=DeployGate(database=database, plugins=plugins),
+                    storage=storage,
+                ),
             ),
             (
                 evaluation_service_pb2_grpc.add_EvaluationServiceServicer_to_server,

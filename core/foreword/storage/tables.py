@@ -254,6 +254,7 @@ class EvaluationRow(Base):
         UniqueConstraint("tenant", "display_name"),
         Index(None, "tenant", "key"),
         Index(None, "tenant", "create_time", "key"),
+        Index(None, "tenant", "dataset", "key"),
         {"sqlite_autoincrement": True},
     )
 
@@ -349,7 +350,7 @@ class TunedModelRow(Base):
 
 
 class SpaceRow(Base):
-    """A space."""
+    """A space. `change_count` is part of the etag."""
 
     __tablename__ = "spaces"
 
@@ -359,6 +360,8 @@ class SpaceRow(Base):
     stage: Mapped[str]
     description: Mapped[str]
     tags: Mapped[list[Any]]
+    policy: Mapped[dict[str, Any] | None]
+    change_count: Mapped[int] = mapped_column(server_default=text("0"))
     creator: Mapped[str]
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]
@@ -416,4 +419,5 @@ class RevisionRow(Base):
     failure: Mapped[dict[str, Any] | None]
     probe_effect: Mapped[float]
     rollout: Mapped[dict[str, Any] | None]
+    verdict: Mapped[dict[str, Any] | None]
     create_time: Mapped[datetime]

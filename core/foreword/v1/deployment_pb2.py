@@ -22,13 +22,15 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from foreword.v1 import deploy_policy_pb2 as foreword_dot_v1_dot_deploy__policy__pb2
+from foreword.v1 import report_pb2 as foreword_dot_v1_dot_report__pb2
 from foreword.v1 import rollout_pb2 as foreword_dot_v1_dot_rollout__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x66oreword/v1/deployment.proto\x12\x0b\x66oreword.v1\x1a\x19\x66oreword/v1/rollout.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xcf\x02\n\x05Space\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\'\n\x05stage\x18\x03 \x01(\x0e\x32\x18.foreword.v1.Space.Stage\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0c\n\x04tags\x18\x05 \x03(\t\x12\x15\n\x07\x63reator\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"K\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x15\n\x11STAGE_DEVELOPMENT\x10\x01\x12\x14\n\x10STAGE_PRODUCTION\x10\x02\"\xe5\x04\n\nDeployment\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x1a\n\x0cserving_name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x05\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0c\n\x04tags\x18\x05 \x03(\t\x12\x13\n\x05model\x18\x06 \x01(\tB\x04\xe2\x41\x01\x02\x12\x32\n\x05state\x18\x07 \x01(\x0e\x32\x1d.foreword.v1.Deployment.StateB\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x12\x1e\n\x10serving_revision\x18\t \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x38\n\trevisions\x18\n \x03(\x0b\x32\x1f.foreword.v1.DeploymentRevisionB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63reator\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x0c\n\x04\x65tag\x18\x0e \x01(\t\x12 \n\x12\x63\x61ndidate_revision\x18\x0f \x01(\x05\x42\x04\xe2\x41\x01\x03\"m\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12STATE_INITIALIZING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03\x12\x12\n\x0eSTATE_UPDATING\x10\x04\"\xd2\x02\n\x12\x44\x65ploymentRevision\x12\x10\n\x08revision\x18\x01 \x01(\x05\x12\r\n\x05model\x18\x02 \x01(\t\x12\x34\n\x05state\x18\x03 \x01(\x0e\x32%.foreword.v1.DeploymentRevision.State\x12!\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.Status\x12\x14\n\x0cprobe_effect\x18\x05 \x01(\x01\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x07rollout\x18\x07 \x01(\x0b\x32\x14.foreword.v1.Rollout\"T\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PROBING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x66oreword/v1/deployment.proto\x12\x0b\x66oreword.v1\x1a\x1f\x66oreword/v1/deploy_policy.proto\x1a\x18\x66oreword/v1/report.proto\x1a\x19\x66oreword/v1/rollout.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xb6\x03\n\x05Space\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\'\n\x05stage\x18\x03 \x01(\x0e\x32\x18.foreword.v1.Space.Stage\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0c\n\x04tags\x18\x05 \x03(\t\x12\x15\n\x07\x63reator\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12)\n\x06policy\x18\t \x01(\x0b\x32\x19.foreword.v1.DeployPolicy\x12\x0c\n\x04\x65tag\x18\n \x01(\t\x12,\n\x08warnings\x18\x0b \x03(\x0b\x32\x14.foreword.v1.FindingB\x04\xe2\x41\x01\x03\"K\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x15\n\x11STAGE_DEVELOPMENT\x10\x01\x12\x14\n\x10STAGE_PRODUCTION\x10\x02\"\xe5\x04\n\nDeployment\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x1a\n\x0cserving_name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x05\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0c\n\x04tags\x18\x05 \x03(\t\x12\x13\n\x05model\x18\x06 \x01(\tB\x04\xe2\x41\x01\x02\x12\x32\n\x05state\x18\x07 \x01(\x0e\x32\x1d.foreword.v1.Deployment.StateB\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x12\x1e\n\x10serving_revision\x18\t \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x38\n\trevisions\x18\n \x03(\x0b\x32\x1f.foreword.v1.DeploymentRevisionB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63reator\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x0c\n\x04\x65tag\x18\x0e \x01(\t\x12 \n\x12\x63\x61ndidate_revision\x18\x0f \x01(\x05\x42\x04\xe2\x41\x01\x03\"m\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12STATE_INITIALIZING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03\x12\x12\n\x0eSTATE_UPDATING\x10\x04\"\xff\x02\n\x12\x44\x65ploymentRevision\x12\x10\n\x08revision\x18\x01 \x01(\x05\x12\r\n\x05model\x18\x02 \x01(\t\x12\x34\n\x05state\x18\x03 \x01(\x0e\x32%.foreword.v1.DeploymentRevision.State\x12!\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.Status\x12\x14\n\x0cprobe_effect\x18\x05 \x01(\x01\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x07rollout\x18\x07 \x01(\x0b\x32\x14.foreword.v1.Rollout\x12+\n\x07verdict\x18\x08 \x01(\x0b\x32\x1a.foreword.v1.DeployVerdict\"T\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PROBING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +45,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SPACE'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_SPACE'].fields_by_name['update_time']._loaded_options = None
   _globals['_SPACE'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
+  _globals['_SPACE'].fields_by_name['warnings']._loaded_options = None
+  _globals['_SPACE'].fields_by_name['warnings']._serialized_options = b'\342A\001\003'
   _globals['_DEPLOYMENT'].fields_by_name['name']._loaded_options = None
   _globals['_DEPLOYMENT'].fields_by_name['name']._serialized_options = b'\342A\001\003'
   _globals['_DEPLOYMENT'].fields_by_name['serving_name']._loaded_options = None
@@ -65,16 +69,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DEPLOYMENT'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
   _globals['_DEPLOYMENT'].fields_by_name['candidate_revision']._loaded_options = None
   _globals['_DEPLOYMENT'].fields_by_name['candidate_revision']._serialized_options = b'\342A\001\003'
-  _globals['_SPACE']._serialized_start=164
-  _globals['_SPACE']._serialized_end=499
-  _globals['_SPACE_STAGE']._serialized_start=424
-  _globals['_SPACE_STAGE']._serialized_end=499
-  _globals['_DEPLOYMENT']._serialized_start=502
-  _globals['_DEPLOYMENT']._serialized_end=1115
-  _globals['_DEPLOYMENT_STATE']._serialized_start=1006
-  _globals['_DEPLOYMENT_STATE']._serialized_end=1115
-  _globals['_DEPLOYMENTREVISION']._serialized_start=1118
-  _globals['_DEPLOYMENTREVISION']._serialized_end=1456
-  _globals['_DEPLOYMENTREVISION_STATE']._serialized_start=1372
-  _globals['_DEPLOYMENTREVISION_STATE']._serialized_end=1456
+  _globals['_SPACE']._serialized_start=223
+  _globals['_SPACE']._serialized_end=661
+  _globals['_SPACE_STAGE']._serialized_start=586
+  _globals['_SPACE_STAGE']._serialized_end=661
+  _globals['_DEPLOYMENT']._serialized_start=664
+  _globals['_DEPLOYMENT']._serialized_end=1277
+  _globals['_DEPLOYMENT_STATE']._serialized_start=1168
+  _globals['_DEPLOYMENT_STATE']._serialized_end=1277
+  _globals['_DEPLOYMENTREVISION']._serialized_start=1280
+  _globals['_DEPLOYMENTREVISION']._serialized_end=1663
+  _globals['_DEPLOYMENTREVISION_STATE']._serialized_start=1579
+  _globals['_DEPLOYMENTREVISION_STATE']._serialized_end=1663
 # @@protoc_insertion_point(module_scope)

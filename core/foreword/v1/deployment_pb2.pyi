@@ -1,5 +1,7 @@
 import datetime
 
+from foreword.v1 import deploy_policy_pb2 as _deploy_policy_pb2
+from foreword.v1 import report_pb2 as _report_pb2
 from foreword.v1 import rollout_pb2 as _rollout_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -14,7 +16,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Space(_message.Message):
-    __slots__ = ("name", "display_name", "stage", "description", "tags", "creator", "create_time", "update_time")
+    __slots__ = ("name", "display_name", "stage", "description", "tags", "creator", "create_time", "update_time", "policy", "etag", "warnings")
     class Stage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STAGE_UNSPECIFIED: _ClassVar[Space.Stage]
@@ -31,6 +33,9 @@ class Space(_message.Message):
     CREATOR_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     stage: Space.Stage
@@ -39,7 +44,10 @@ class Space(_message.Message):
     creator: str
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., stage: _Optional[_Union[Space.Stage, str]] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    policy: _deploy_policy_pb2.DeployPolicy
+    etag: str
+    warnings: _containers.RepeatedCompositeFieldContainer[_report_pb2.Finding]
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., stage: _Optional[_Union[Space.Stage, str]] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy: _Optional[_Union[_deploy_policy_pb2.DeployPolicy, _Mapping]] = ..., etag: _Optional[str] = ..., warnings: _Optional[_Iterable[_Union[_report_pb2.Finding, _Mapping]]] = ...) -> None: ...
 
 class Deployment(_message.Message):
     __slots__ = ("name", "display_name", "serving_name", "description", "tags", "model", "state", "error", "serving_revision", "revisions", "creator", "create_time", "update_time", "etag", "candidate_revision")
@@ -88,7 +96,7 @@ class Deployment(_message.Message):
     def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., serving_name: _Optional[str] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ..., state: _Optional[_Union[Deployment.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., serving_revision: _Optional[int] = ..., revisions: _Optional[_Iterable[_Union[DeploymentRevision, _Mapping]]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., candidate_revision: _Optional[int] = ...) -> None: ...
 
 class DeploymentRevision(_message.Message):
-    __slots__ = ("revision", "model", "state", "error", "probe_effect", "create_time", "rollout")
+    __slots__ = ("revision", "model", "state", "error", "probe_effect", "create_time", "rollout", "verdict")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[DeploymentRevision.State]
@@ -106,6 +114,7 @@ class DeploymentRevision(_message.Message):
     PROBE_EFFECT_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
     revision: int
     model: str
     state: DeploymentRevision.State
@@ -113,4 +122,5 @@ class DeploymentRevision(_message.Message):
     probe_effect: float
     create_time: _timestamp_pb2.Timestamp
     rollout: _rollout_pb2.Rollout
-    def __init__(self, revision: _Optional[int] = ..., model: _Optional[str] = ..., state: _Optional[_Union[DeploymentRevision.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., probe_effect: _Optional[float] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rollout: _Optional[_Union[_rollout_pb2.Rollout, _Mapping]] = ...) -> None: ...
+    verdict: _deploy_policy_pb2.DeployVerdict
+    def __init__(self, revision: _Optional[int] = ..., model: _Optional[str] = ..., state: _Optional[_Union[DeploymentRevision.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., probe_effect: _Optional[float] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rollout: _Optional[_Union[_rollout_pb2.Rollout, _Mapping]] = ..., verdict: _Optional[_Union[_deploy_policy_pb2.DeployVerdict, _Mapping]] = ...) -> None: ...

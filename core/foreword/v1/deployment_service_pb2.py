@@ -30,7 +30,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$foreword/v1/deployment_service.proto\x12\x0b\x66oreword.v1\x1a\x1c\x66oreword/v1/deployment.proto\x1a\x1f\x66oreword/v1/resource_view.proto\x1a\x19\x66oreword/v1/rollout.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"y\n\x12\x43reateSpaceRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\'\n\x05space\x18\x02 \x01(\x0b\x32\x12.foreword.v1.SpaceB\x04\xe2\x41\x01\x02\x12\x16\n\x08space_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"%\n\x0fGetSpaceRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"l\n\x11ListSpacesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\"Q\n\x12ListSpacesResponse\x12\"\n\x06spaces\x18\x01 \x03(\x0b\x32\x12.foreword.v1.Space\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x12\x44\x65leteSpaceRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x87\x01\n\x17\x43reateDeploymentRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x31\n\ndeployment\x18\x02 \x01(\x0b\x32\x17.foreword.v1.DeploymentB\x04\xe2\x41\x01\x02\x12\x15\n\rdeployment_id\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"*\n\x14GetDeploymentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x9a\x01\n\x16ListDeploymentsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\x12\'\n\x04view\x18\x06 \x01(\x0e\x32\x19.foreword.v1.ResourceView\"`\n\x17ListDeploymentsResponse\x12,\n\x0b\x64\x65ployments\x18\x01 \x03(\x0b\x32\x17.foreword.v1.Deployment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xea\x01\n\x17UpdateDeploymentRequest\x12\x31\n\ndeployment\x18\x01 \x01(\x0b\x32\x17.foreword.v1.DeploymentB\x04\xe2\x41\x01\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12%\n\x06\x63\x61nary\x18\x04 \x01(\x0b\x32\x13.foreword.v1.CanaryH\x00\x12%\n\x06shadow\x18\x05 \x01(\x0b\x32\x13.foreword.v1.ShadowH\x00\x42\t\n\x07rollout\"U\n\x19RollbackDeploymentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"T\n\x18PromoteDeploymentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"-\n\x17\x44\x65leteDeploymentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xfb\x06\n\x11\x44\x65ploymentService\x12\x42\n\x0b\x43reateSpace\x12\x1f.foreword.v1.CreateSpaceRequest\x1a\x12.foreword.v1.Space\x12<\n\x08GetSpace\x12\x1c.foreword.v1.GetSpaceRequest\x1a\x12.foreword.v1.Space\x12M\n\nListSpaces\x12\x1e.foreword.v1.ListSpacesRequest\x1a\x1f.foreword.v1.ListSpacesResponse\x12\x46\n\x0b\x44\x65leteSpace\x12\x1f.foreword.v1.DeleteSpaceRequest\x1a\x16.google.protobuf.Empty\x12Q\n\x10\x43reateDeployment\x12$.foreword.v1.CreateDeploymentRequest\x1a\x17.foreword.v1.Deployment\x12K\n\rGetDeployment\x12!.foreword.v1.GetDeploymentRequest\x1a\x17.foreword.v1.Deployment\x12\\\n\x0fListDeployments\x12#.foreword.v1.ListDeploymentsRequest\x1a$.foreword.v1.ListDeploymentsResponse\x12Q\n\x10UpdateDeployment\x12$.foreword.v1.UpdateDeploymentRequest\x1a\x17.foreword.v1.Deployment\x12U\n\x12RollbackDeployment\x12&.foreword.v1.RollbackDeploymentRequest\x1a\x17.foreword.v1.Deployment\x12S\n\x11PromoteDeployment\x12%.foreword.v1.PromoteDeploymentRequest\x1a\x17.foreword.v1.Deployment\x12P\n\x10\x44\x65leteDeployment\x12$.foreword.v1.DeleteDeploymentRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$foreword/v1/deployment_service.proto\x12\x0b\x66oreword.v1\x1a\x1c\x66oreword/v1/deployment.proto\x1a\x1f\x66oreword/v1/resource_view.proto\x1a\x19\x66oreword/v1/rollout.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"y\n\x12\x43reateSpaceRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\'\n\x05space\x18\x02 \x01(\x0b\x32\x12.foreword.v1.SpaceB\x04\xe2\x41\x01\x02\x12\x16\n\x08space_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"%\n\x0fGetSpaceRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"l\n\x11ListSpacesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\"Q\n\x12ListSpacesResponse\x12\"\n\x06spaces\x18\x01 \x03(\x0b\x32\x12.foreword.v1.Space\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x82\x01\n\x12UpdateSpaceRequest\x12\'\n\x05space\x18\x01 \x01(\x0b\x32\x12.foreword.v1.SpaceB\x04\xe2\x41\x01\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"(\n\x12\x44\x65leteSpaceRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xb4\x01\n\x17\x43reateDeploymentRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x31\n\ndeployment\x18\x02 \x01(\x0b\x32\x17.foreword.v1.DeploymentB\x04\xe2\x41\x01\x02\x12\x15\n\rdeployment_id\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x14\n\x0c\x66orce_reason\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"*\n\x14GetDeploymentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x9a\x01\n\x16ListDeploymentsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\x12\'\n\x04view\x18\x06 \x01(\x0e\x32\x19.foreword.v1.ResourceView\"`\n\x17ListDeploymentsResponse\x12,\n\x0b\x64\x65ployments\x18\x01 \x03(\x0b\x32\x17.foreword.v1.Deployment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x97\x02\n\x17UpdateDeploymentRequest\x12\x31\n\ndeployment\x18\x01 \x01(\x0b\x32\x17.foreword.v1.DeploymentB\x04\xe2\x41\x01\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12%\n\x06\x63\x61nary\x18\x04 \x01(\x0b\x32\x13.foreword.v1.CanaryH\x00\x12%\n\x06shadow\x18\x05 \x01(\x0b\x32\x13.foreword.v1.ShadowH\x00\x12\x14\n\x0c\x66orce_reason\x18\x06 \x01(\t\x12\x15\n\rvalidate_only\x18\x07 \x01(\x08\x42\t\n\x07rollout\"U\n\x19RollbackDeploymentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"T\n\x18PromoteDeploymentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"-\n\x17\x44\x65leteDeploymentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xbf\x07\n\x11\x44\x65ploymentService\x12\x42\n\x0b\x43reateSpace\x12\x1f.foreword.v1.CreateSpaceRequest\x1a\x12.foreword.v1.Space\x12<\n\x08GetSpace\x12\x1c.foreword.v1.GetSpaceRequest\x1a\x12.foreword.v1.Space\x12M\n\nListSpaces\x12\x1e.foreword.v1.ListSpacesRequest\x1a\x1f.foreword.v1.ListSpacesResponse\x12\x42\n\x0bUpdateSpace\x12\x1f.foreword.v1.UpdateSpaceRequest\x1a\x12.foreword.v1.Space\x12\x46\n\x0b\x44\x65leteSpace\x12\x1f.foreword.v1.DeleteSpaceRequest\x1a\x16.google.protobuf.Empty\x12Q\n\x10\x43reateDeployment\x12$.foreword.v1.CreateDeploymentRequest\x1a\x17.foreword.v1.Deployment\x12K\n\rGetDeployment\x12!.foreword.v1.GetDeploymentRequest\x1a\x17.foreword.v1.Deployment\x12\\\n\x0fListDeployments\x12#.foreword.v1.ListDeploymentsRequest\x1a$.foreword.v1.ListDeploymentsResponse\x12Q\n\x10UpdateDeployment\x12$.foreword.v1.UpdateDeploymentRequest\x1a\x17.foreword.v1.Deployment\x12U\n\x12RollbackDeployment\x12&.foreword.v1.RollbackDeploymentRequest\x1a\x17.foreword.v1.Deployment\x12S\n\x11PromoteDeployment\x12%.foreword.v1.PromoteDeploymentRequest\x1a\x17.foreword.v1.Deployment\x12P\n\x10\x44\x65leteDeployment\x12$.foreword.v1.DeleteDeploymentRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +43,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATESPACEREQUEST'].fields_by_name['space_id']._serialized_options = b'\342A\001\002'
   _globals['_GETSPACEREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETSPACEREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_UPDATESPACEREQUEST'].fields_by_name['space']._loaded_options = None
+  _globals['_UPDATESPACEREQUEST'].fields_by_name['space']._serialized_options = b'\342A\001\002'
   _globals['_DELETESPACEREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DELETESPACEREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_CREATEDEPLOYMENTREQUEST'].fields_by_name['deployment']._loaded_options = None
@@ -65,24 +67,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSPACESREQUEST']._serialized_end=509
   _globals['_LISTSPACESRESPONSE']._serialized_start=511
   _globals['_LISTSPACESRESPONSE']._serialized_end=592
-  _globals['_DELETESPACEREQUEST']._serialized_start=594
-  _globals['_DELETESPACEREQUEST']._serialized_end=634
-  _globals['_CREATEDEPLOYMENTREQUEST']._serialized_start=637
-  _globals['_CREATEDEPLOYMENTREQUEST']._serialized_end=772
-  _globals['_GETDEPLOYMENTREQUEST']._serialized_start=774
-  _globals['_GETDEPLOYMENTREQUEST']._serialized_end=816
-  _globals['_LISTDEPLOYMENTSREQUEST']._serialized_start=819
-  _globals['_LISTDEPLOYMENTSREQUEST']._serialized_end=973
-  _globals['_LISTDEPLOYMENTSRESPONSE']._serialized_start=975
-  _globals['_LISTDEPLOYMENTSRESPONSE']._serialized_end=1071
-  _globals['_UPDATEDEPLOYMENTREQUEST']._serialized_start=1074
-  _globals['_UPDATEDEPLOYMENTREQUEST']._serialized_end=1308
-  _globals['_ROLLBACKDEPLOYMENTREQUEST']._serialized_start=1310
-  _globals['_ROLLBACKDEPLOYMENTREQUEST']._serialized_end=1395
-  _globals['_PROMOTEDEPLOYMENTREQUEST']._serialized_start=1397
-  _globals['_PROMOTEDEPLOYMENTREQUEST']._serialized_end=1481
-  _globals['_DELETEDEPLOYMENTREQUEST']._serialized_start=1483
-  _globals['_DELETEDEPLOYMENTREQUEST']._serialized_end=1528
-  _globals['_DEPLOYMENTSERVICE']._serialized_start=1531
-  _globals['_DEPLOYMENTSERVICE']._serialized_end=2422
+  _globals['_UPDATESPACEREQUEST']._serialized_start=595
+  _globals['_UPDATESPACEREQUEST']._serialized_end=725
+  _globals['_DELETESPACEREQUEST']._serialized_start=727
+  _globals['_DELETESPACEREQUEST']._serialized_end=767
+  _globals['_CREATEDEPLOYMENTREQUEST']._serialized_start=770
+  _globals['_CREATEDEPLOYMENTREQUEST']._serialized_end=950
+  _globals['_GETDEPLOYMENTREQUEST']._serialized_start=952
+  _globals['_GETDEPLOYMENTREQUEST']._serialized_end=994
+  _globals['_LISTDEPLOYMENTSREQUEST']._serialized_start=997
+  _globals['_LISTDEPLOYMENTSREQUEST']._serialized_end=1151
+  _globals['_LISTDEPLOYMENTSRESPONSE']._serialized_start=1153
+  _globals['_LISTDEPLOYMENTSRESPONSE']._serialized_end=1249
+  _globals['_UPDATEDEPLOYMENTREQUEST']._serialized_start=1252
+  _globals['_UPDATEDEPLOYMENTREQUEST']._serialized_end=1531
+  _globals['_ROLLBACKDEPLOYMENTREQUEST']._serialized_start=1533
+  _globals['_ROLLBACKDEPLOYMENTREQUEST']._serialized_end=1618
+  _globals['_PROMOTEDEPLOYMENTREQUEST']._serialized_start=1620
+  _globals['_PROMOTEDEPLOYMENTREQUEST']._serialized_end=1704
+  _globals['_DELETEDEPLOYMENTREQUEST']._serialized_start=1706
+  _globals['_DELETEDEPLOYMENTREQUEST']._serialized_end=1751
+  _globals['_DEPLOYMENTSERVICE']._serialized_start=1754
+  _globals['_DEPLOYMENTSERVICE']._serialized_end=2713
 # @@protoc_insertion_point(module_scope)

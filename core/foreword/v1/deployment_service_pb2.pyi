@@ -52,6 +52,16 @@ class ListSpacesResponse(_message.Message):
     next_page_token: str
     def __init__(self, spaces: _Optional[_Iterable[_Union[_deployment_pb2.Space, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class UpdateSpaceRequest(_message.Message):
+    __slots__ = ("space", "update_mask", "request_id")
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    space: _deployment_pb2.Space
+    update_mask: _field_mask_pb2.FieldMask
+    request_id: str
+    def __init__(self, space: _Optional[_Union[_deployment_pb2.Space, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
 class DeleteSpaceRequest(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -59,16 +69,20 @@ class DeleteSpaceRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class CreateDeploymentRequest(_message.Message):
-    __slots__ = ("parent", "deployment", "deployment_id", "request_id")
+    __slots__ = ("parent", "deployment", "deployment_id", "request_id", "force_reason", "validate_only")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENT_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    FORCE_REASON_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     parent: str
     deployment: _deployment_pb2.Deployment
     deployment_id: str
     request_id: str
-    def __init__(self, parent: _Optional[str] = ..., deployment: _Optional[_Union[_deployment_pb2.Deployment, _Mapping]] = ..., deployment_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    force_reason: str
+    validate_only: bool
+    def __init__(self, parent: _Optional[str] = ..., deployment: _Optional[_Union[_deployment_pb2.Deployment, _Mapping]] = ..., deployment_id: _Optional[str] = ..., request_id: _Optional[str] = ..., force_reason: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class GetDeploymentRequest(_message.Message):
     __slots__ = ("name",)
@@ -101,18 +115,22 @@ class ListDeploymentsResponse(_message.Message):
     def __init__(self, deployments: _Optional[_Iterable[_Union[_deployment_pb2.Deployment, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class UpdateDeploymentRequest(_message.Message):
-    __slots__ = ("deployment", "update_mask", "request_id", "canary", "shadow")
+    __slots__ = ("deployment", "update_mask", "request_id", "canary", "shadow", "force_reason", "validate_only")
     DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
     UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CANARY_FIELD_NUMBER: _ClassVar[int]
     SHADOW_FIELD_NUMBER: _ClassVar[int]
+    FORCE_REASON_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     deployment: _deployment_pb2.Deployment
     update_mask: _field_mask_pb2.FieldMask
     request_id: str
     canary: _rollout_pb2.Canary
     shadow: _rollout_pb2.Shadow
-    def __init__(self, deployment: _Optional[_Union[_deployment_pb2.Deployment, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., request_id: _Optional[str] = ..., canary: _Optional[_Union[_rollout_pb2.Canary, _Mapping]] = ..., shadow: _Optional[_Union[_rollout_pb2.Shadow, _Mapping]] = ...) -> None: ...
+    force_reason: str
+    validate_only: bool
+    def __init__(self, deployment: _Optional[_Union[_deployment_pb2.Deployment, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., request_id: _Optional[str] = ..., canary: _Optional[_Union[_rollout_pb2.Canary, _Mapping]] = ..., shadow: _Optional[_Union[_rollout_pb2.Shadow, _Mapping]] = ..., force_reason: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class RollbackDeploymentRequest(_message.Message):
     __slots__ = ("name", "revision", "request_id")

@@ -60,6 +60,11 @@ class DeploymentServiceStub:
                 request_serializer=foreword_dot_v1_dot_deployment__service__pb2.ListSpacesRequest.SerializeToString,
                 response_deserializer=foreword_dot_v1_dot_deployment__service__pb2.ListSpacesResponse.FromString,
                 _registered_method=True)
+        self.UpdateSpace = channel.unary_unary(
+                '/foreword.v1.DeploymentService/UpdateSpace',
+                request_serializer=foreword_dot_v1_dot_deployment__service__pb2.UpdateSpaceRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_deployment__pb2.Space.FromString,
+                _registered_method=True)
         self.DeleteSpace = channel.unary_unary(
                 '/foreword.v1.DeploymentService/DeleteSpace',
                 request_serializer=foreword_dot_v1_dot_deployment__service__pb2.DeleteSpaceRequest.SerializeToString,
@@ -117,8 +122,8 @@ class DeploymentServiceServicer:
     def CreateSpace(self, request, context):
         """Create a space.
 
-        INVALID_ARGUMENT: the id or a field is invalid. ALREADY_EXISTS: the id is taken, or the `request_id` was already
-        used with other content.
+        INVALID_ARGUMENT: the id or a field is invalid, or a production space has no policy. NOT_FOUND: the dataset of the
+        policy does not exist. ALREADY_EXISTS: the id is taken, or the `request_id` was already used with other content.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,6 +138,19 @@ class DeploymentServiceServicer:
 
     def ListSpaces(self, request, context):
         """List spaces, by default ordered by id. INVALID_ARGUMENT: the page token, the filter or the order is invalid.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateSpace(self, request, context):
+        """Change a space. A policy that is set can be changed or removed only by a key that also has the scope `admin`
+        (PERMISSION_DENIED).
+
+        INVALID_ARGUMENT: the mask contains an unknown or immutable field, or a field is invalid. NOT_FOUND: the space or the
+        dataset of the policy does not exist. FAILED_PRECONDITION: a production space would lose its policy, or a space would
+        become a production space without one. ABORTED: the etag is outdated. ALREADY_EXISTS: the `request_id` was already
+        used with other content.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,6 +171,10 @@ class DeploymentServiceServicer:
 
         INVALID_ARGUMENT: the serving name or a field is invalid. NOT_FOUND: the space or the model does not exist.
         ALREADY_EXISTS: the serving name or id is taken, or the `request_id` was already used with other content.
+        FAILED_PRECONDITION: the model does not meet the policy of the space (POLICY_NOT_MET), or no evaluation compares it
+        with its baseline (POLICY_NOT_EVALUATED). The metadata of ErrorInfo has the figures, and what to evaluate: `dataset`,
+        `model`, `baseline` and `constrained`, which is `true` if the answers of base models are to be restricted. ABORTED: the
+        policy was changed at the same time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,14 +204,16 @@ class DeploymentServiceServicer:
         INVALID_ARGUMENT: the mask contains an unknown or immutable field, or there is a rollout without a model. NOT_FOUND:
         the deployment or the model does not exist. FAILED_PRECONDITION: there is a rollout, but the deployment serves
         nothing yet (DEPLOYMENT_NOT_READY), serves this model already (MODEL_ALREADY_SERVED), or is about to serve another
-        revision (REVISION_BEING_PROBED). ABORTED: the etag is outdated.
+        revision (REVISION_BEING_PROBED); or the new model does not meet the policy of the space (POLICY_NOT_MET), or no
+        evaluation compares it with the model that is served (POLICY_NOT_EVALUATED), with the metadata of CreateDeployment.
+        ABORTED: the etag is outdated, or the served model or the policy was changed at the same time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RollbackDeployment(self, request, context):
-        """Return to an earlier revision at once, and end a rollout.
+        """Return to an earlier revision at once, and end a rollout. The policy of the space is not checked.
 
         NOT_FOUND: the deployment or the revision does not exist. FAILED_PRECONDITION: the revision never passed its probe,
         is being rolled out, its model was deleted, or no revision precedes the one that is served. ALREADY_EXISTS: the
@@ -234,6 +258,11 @@ def add_DeploymentServiceServicer_to_server(servicer, server):
                     servicer.ListSpaces,
                     request_deserializer=foreword_dot_v1_dot_deployment__service__pb2.ListSpacesRequest.FromString,
                     response_serializer=foreword_dot_v1_dot_deployment__service__pb2.ListSpacesResponse.SerializeToString,
+            ),
+            'UpdateSpace': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateSpace,
+                    request_deserializer=foreword_dot_v1_dot_deployment__service__pb2.UpdateSpaceRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_deployment__pb2.Space.SerializeToString,
             ),
             'DeleteSpace': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteSpace,
@@ -366,6 +395,33 @@ class DeploymentService:
             '/foreword.v1.DeploymentService/ListSpaces',
             foreword_dot_v1_dot_deployment__service__pb2.ListSpacesRequest.SerializeToString,
             foreword_dot_v1_dot_deployment__service__pb2.ListSpacesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateSpace(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.DeploymentService/UpdateSpace',
+            foreword_dot_v1_dot_deployment__service__pb2.UpdateSpaceRequest.SerializeToString,
+            foreword_dot_v1_dot_deployment__pb2.Space.FromString,
             options,
             channel_credentials,
             insecure,

@@ -247,7 +247,7 @@ def test_the_catalogue_lists_what_is_installed(client):
 
 
 def test_spaces_are_created_listed_and_deleted(client):
-    space = client.create_space("shop", stage=Stage.PRODUCTION, tags=["a"])
+    space = client.create_space("shop", stage=Stage.DEVELOPMENT, tags=["a"])
 
     assert client.get_space("shop") == space
     assert {item.name.rsplit("/", 1)[-1] for item in client.list_spaces()} == {"default", "shop"}

@@ -296,8 +296,8 @@ def test_a_change_made_by_another_replica_is_seen_within_a_second(server: Runnin
 def test_spaces_are_created_listed_and_deleted_when_empty(stubs):
     created = stubs.deployments.CreateSpace(
         pb2.CreateSpaceRequest(
-            space_id="production",
-            space=deployment_pb2.Space(stage=deployment_pb2.Space.STAGE_PRODUCTION, tags=["live"]),
+            space_id="live",
+            space=deployment_pb2.Space(stage=deployment_pb2.Space.STAGE_DEVELOPMENT, tags=["live"]),
         )
     )
     inside = stubs.deployments.CreateDeployment(deployment_request(BASE, parent=created.name, serving_name="inside"))
@@ -307,8 +307,8 @@ def test_spaces_are_created_listed_and_deleted_when_empty(stubs):
         pb2.ListDeploymentsRequest(parent="tenants/dev/spaces/-", page_size=1000)
     ).deployments
 
-    assert (created.display_name, created.stage) == ("production", deployment_pb2.Space.STAGE_PRODUCTION)
-    assert [space.name for space in listed] == ["tenants/dev/spaces/default", "tenants/dev/spaces/production"]
+    assert (created.display_name, created.stage) == ("live", deployment_pb2.Space.STAGE_DEVELOPMENT)
+    assert [space.name for space in listed] == ["tenants/dev/spaces/default", "tenants/dev/spaces/live"]
     assert [item.name for item in here] == [inside.name]
     assert inside.name in [item.name for item in everywhere]
     request = pb2.DeleteSpaceRequest(name=created.name)

@@ -102,6 +102,11 @@ def create_space(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
     return stubs.deployments.CreateSpace(request)
 
 
+def update_space(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
+    space = {"name": "tenants/dev/spaces/default", "description": f"{request_id} {variant}"}
+    return stubs.deployments.UpdateSpace(deployment_service_pb2.UpdateSpaceRequest(space=space, request_id=request_id))
+
+
 def create_deployment(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
     return stubs.deployments.CreateDeployment(
         deployment_request(BASE, description=f"variant {variant}", request_id=request_id)
@@ -141,6 +146,7 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "CreateTuneSweep": (create_tune_sweep, "dataset"),
     "CreateEvaluation": (create_an_evaluation, "dataset"),
     "CreateSpace": (create_space, ""),
+    "UpdateSpace": (update_space, ""),
     "CreateDeployment": (create_deployment, ""),
     "UpdateDeployment": (update_deployment, "deployment"),
     "RollbackDeployment": (rollback_deployment, "served"),

@@ -26,6 +26,7 @@ NAMES = {
     "deployment": "tenants/{tenant}/spaces/default/deployments/{deployment}",
     "tenant": "tenants/{tenant}",
 }
+POLICY = {"metric": "micro_f1", "dataset": "tenants/intruder/datasets/x"}
 # What besides the name a request needs to be well formed, so that nothing but the name can be at fault.
 VALID: dict[str, dict[str, Any]] = {
     "Generate": {"text": "x"},
@@ -33,7 +34,8 @@ VALID: dict[str, dict[str, Any]] = {
     "BatchGenerate": {"requests": [{"text": "x"}]},
     "Classify": {"text": "x"},
     "Tokenize": {"text": "x"},
-    "CreateSpace": {"space_id": "other"},
+    "CreateSpace": {"space_id": "other", "space": {"policy": POLICY}},
+    "UpdateSpace": {"space": {"name": "tenants/intruder/spaces/default", "policy": POLICY}},
     "CreateDeployment": {"deployment": {"model": "baseModels/foreword--starter"}},
     "CreateTuneExperiment": {"tune_experiment": {"display_name": "x", "dataset": "tenants/intruder/datasets/x"}},
     "CreateTuneSweep": {
@@ -61,6 +63,8 @@ NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
     },
     "CreateDeployment": [("deployment.model", ("tuned_model",)), ("parent", ("space",))],
     "UpdateDeployment": [("deployment.name", ("deployment",))],
+    "CreateSpace": [("space.policy.dataset", ("dataset",)), ("parent", ("tenant",))],
+    "UpdateSpace": [("space.name", ("space",)), ("space.policy.dataset", ("dataset",))],
     "ListDeployments": [("parent", ("space",))],
     "CreateTuneExperiment": [("tune_experiment.dataset", ("dataset",)), ("parent", ("tenant",))],
     "CompareTuneExperiments": [("names", ("tune_experiment",)), ("parent", ("tenant",))],

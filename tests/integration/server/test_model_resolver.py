@@ -9,8 +9,8 @@ import pytest
 
 from factories.servers import shared_plugins
 from factories.stored import make_tuned_model, store_experiment
-from foreword.domain.deployment import ModelReference
 from foreword.domain.failure import Failure
+from foreword.domain.model_reference import ModelReference
 from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.server.inference.model_resolver import ModelResolver, ResolvedModel
 from foreword.storage.database import Database

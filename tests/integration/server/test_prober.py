@@ -12,7 +12,8 @@ import pytest
 from factories.serving import LONG, HeldBaseModel, TinyBaseModel, make_request, running_engine
 from factories.stored import store_tenant
 from factories.waiting import eventually
-from foreword.domain.deployment import DeploymentState, ModelReference
+from foreword.domain.deployment import DeploymentState
+from foreword.domain.model_reference import ModelReference
 from foreword.inference.engine.engine import InferenceEngine
 from foreword.inference.residency.memory_budget import MemoryBudget
 from foreword.plugin.interfaces import BaseModel

@@ -48,8 +48,9 @@ def methods() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("service", "method"), methods())
 def test_every_rpc_has_a_servicer_method_of_its_own(service: str, method: str):
-    implementation = vars(SERVICERS[service])[method]
+    implementation = getattr(SERVICERS[service], method)
 
+    assert implementation.__module__.startswith("foreword.server.services.")
     assert inspect.iscoroutinefunction(implementation) or inspect.isasyncgenfunction(implementation)
     assert implementation.__doc__
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from factories.api import create_experiment, deployment_request, upload, wait_for_deployment
+from factories.api import create_experiment, deployment_request, make_file, upload, wait_for_deployment
 from factories.bots import Access, Office, running_office
 from factories.servers import RunningServer
 from factories.stored import beat, make_snapshot
-from foreword.client import Client
+from foreword.client import Client, DeployPolicy
 from foreword.domain.experiment import Progress
 from foreword.samples import load_rows
 from foreword_slack.hooks import Hooks, ModelChanged, hookimpl
@@ -190,6 +191,31 @@ async def test_a_model_that_is_no_better_is_not_offered(school, tmp_path):
         with pytest.raises(LookupError):
             post.find_element(PROMOTE)
         assert school.served() == school.model
+
+
+@pytest.mark.parametrize(("margin", "outcome"), [(-1.0, "boss promoted the new model"), (1.0, "refuses it")])
+async def test_a_promotion_into_a_space_with_a_policy_runs_its_evaluation_and_keeps_to_it(
+    school, tmp_path, margin: float, outcome: str
+):
+    with Client(school.access.endpoint, school.access.key) as client:
+        dataset = client.upload_dataset(make_file(10), display_name="held out")
+        client.update_space("default", policy=DeployPolicy(metric="micro_f1", dataset=dataset, margin=margin))
+        async with taught(school, tmp_path) as office:
+            post = await proposal(office)
+            await office.boss.click(post, RETRAIN)
+            await play_run(school, office, ALWAYS_PLANNING)
+            await proposal(office, "The new model is better. Promote it?")
+
+            await office.boss.click(post, PROMOTE)
+            await proposal(office, "The new model is being evaluated")
+            (evaluation,) = client.list_evaluations(filter="state = QUEUED")
+            await asyncio.to_thread(school.server.evaluate, evaluation.name)
+            await proposal(office, outcome)
+
+    is_refused = margin > 0
+    assert (school.served() == school.model) is is_refused
+    assert ("On 10 test rows, the new model reaches a micro f1 of" in post.shown_text) is is_refused
+    assert ("asks for +1.00 or more" in post.shown_text) is is_refused
 
 
 async def test_only_administrators_decide(school, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from factories.stored import make_tuned_model, store_experiment, store_tenant
-from foreword.domain.deployment import ModelReference
+from foreword.domain.model_reference import ModelReference
 from foreword.storage.database import Database
 from foreword.storage.lists.request import ListRequest
 from foreword.storage.repositories.datasets import DatasetRepository

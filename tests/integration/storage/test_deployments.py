@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from factories.stored import make_evaluation, make_tuned_model, store_experiment, store_tenant
-from foreword.domain.deployment import Deployment, DeploymentState, ModelReference, RevisionState, Stage
+from foreword.domain.deployment import Deployment, DeploymentState, RevisionState, Stage
 from foreword.domain.failure import Failure
+from foreword.domain.model_reference import ModelReference
 from foreword.errors import (
     AbortedError,
     AlreadyExistsError,

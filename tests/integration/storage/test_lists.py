@@ -15,8 +15,9 @@ from sqlalchemy import insert, text
 
 from factories.examples import examples
 from factories.stored import make_tuned_model, store_dataset, store_experiment, store_tenant
-from foreword.domain.deployment import ModelReference, RevisionState, Stage
+from foreword.domain.deployment import RevisionState, Stage
 from foreword.domain.failure import Failure
+from foreword.domain.model_reference import ModelReference
 from foreword.domain.tenant import Scope
 from foreword.errors import InternalError, InvalidArgumentError
 from foreword.storage.database import Database

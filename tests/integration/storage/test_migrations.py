@@ -171,15 +171,22 @@ def _reflect(connection: Connection, name: str) -> Table:
     return Table(name, MetaData(), autoload_with=connection)
 
 
-def at_revision(url: str, revision: str) -> Database:
+def dataset_before_jobs(url: str) -> str:
+    """Bring a database to the schema before jobs, with a dataset of today, and return the id of the dataset."""
     database = Database(url)
-    database.migrate(revision)
-    return database
+    database.migrate()
+    dataset = store_dataset(database).id
+    database.close()
+    engine = raw_engine(url)
+    with engine.begin() as connection:
+        migration.downgrade(connection, MIGRATIONS, "0006")
+    engine.dispose()
+    return dataset
 
 
 def test_runs_in_every_state_become_jobs_and_nothing_of_them_is_lost(bare_url):
-    database = at_revision(bare_url, "0006")
-    dataset = store_dataset(database).id
+    dataset = dataset_before_jobs(bare_url)
+    database = Database(bare_url)
     engine = raw_engine(bare_url)
     with engine.begin() as connection:
         insert_runs(connection, dataset)
@@ -211,9 +218,7 @@ def test_runs_in_every_state_become_jobs_and_nothing_of_them_is_lost(bare_url):
 
 
 def test_runs_in_every_state_are_the_same_after_the_way_to_jobs_and_back(bare_url):
-    database = at_revision(bare_url, "0006")
-    dataset = store_dataset(database).id
-    database.close()
+    dataset = dataset_before_jobs(bare_url)
     engine = raw_engine(bare_url)
     with engine.begin() as connection:
         insert_runs(connection, dataset)
@@ -232,8 +237,8 @@ def test_runs_in_every_state_are_the_same_after_the_way_to_jobs_and_back(bare_ur
 
 
 def test_a_leased_run_goes_on_across_the_migration(bare_url):
-    database = at_revision(bare_url, "0006")
-    dataset = store_dataset(database).id
+    dataset = dataset_before_jobs(bare_url)
+    database = Database(bare_url)
     engine = raw_engine(bare_url)
     with engine.begin() as connection:
         insert_runs(connection, dataset)

@@ -11,9 +11,9 @@ from typing import TypeVar
 import pytest
 
 from factories.stored import company_of, let_wait, store_dataset, store_experiment, store_tenant
-from foreword.domain.deployment import ModelReference
 from foreword.domain.experiment import Progress
 from foreword.domain.job import JobState
+from foreword.domain.model_reference import ModelReference
 from foreword.errors import (
     AbortedError,
     AlreadyExistsError,

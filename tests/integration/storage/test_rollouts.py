@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from factories.stored import store_tenant
-from foreword.domain.deployment import Deployment, DeploymentState, ModelReference
+from foreword.domain.deployment import Deployment, DeploymentState
 from foreword.domain.failure import Failure
+from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import (
     CanaryPlan,
     Observation,

@@ -23,9 +23,9 @@ from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALI
 class AsyncClient(
     TuneSweepMethods,
     TuneComparisonMethods,
+    DeploymentMethods,
     EvaluationMethods,
     TunedModelMethods,
-    DeploymentMethods,
     RolloutMethods,
     InferenceMethods,
     CatalogMethods,

@@ -1,25 +1,23 @@
-"""Spaces and deployments."""
+"""Deployments."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
-from google.protobuf import field_mask_pb2
-
 from foreword.client import decode, resources
-from foreword.client._async.service import ServiceMethods
+from foreword.client._async.policy_evaluations import PolicyEvaluationMethods
+from foreword.client._async.spaces import SpaceMethods
 from foreword.client._async.waiting import sleep
 from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference, is_full_name, new_request_id
 from foreword.client.rollout_messages import encode_rollout
 from foreword.client.rollout_resources import Canary, Shadow
-from foreword.domain.deployment import DeploymentState, RevisionState, Stage
+from foreword.domain.deployment import DeploymentState, RevisionState
 from foreword.domain.resource_view import ResourceView
 from foreword.errors import DeadlineExceededError, FailedPreconditionError
-from foreword.v1 import deployment_pb2, deployment_service_pb2_grpc
+from foreword.v1 import deployment_pb2
 from foreword.v1 import deployment_service_pb2 as messages
 
 _DEPLOYMENTS = "spaces/default/deployments"
@@ -27,73 +25,8 @@ _WAIT_SECONDS = 120.0
 _POLL_SECONDS = 0.25
 
 
-class DeploymentMethods(ServiceMethods):
+class DeploymentMethods(SpaceMethods, PolicyEvaluationMethods):
     """Methods of `DeploymentService`."""
-
-    @cached_property
-    def _deployments(self) -> Any:
-        return self._connection.stub(deployment_service_pb2_grpc.DeploymentServiceStub)
-
-    async def create_space(
-        self,
-        space_id: str,
-        *,
-        display_name: str = "",
-        stage: Stage = Stage.DEVELOPMENT,
-        description: str = "",
-        tags: Sequence[str] = (),
-    ) -> resources.Space:
-        """Create a space. Every tenant already has the space `default`.
-
-        Raises:
-            AlreadyExistsError: The id is taken.
-        """
-        space = build(
-            deployment_pb2.Space,
-            "space",
-            display_name=display_name,
-            stage=enum_name("space.stage", Stage, stage, "STAGE"),
-            description=description,
-            tags=tags,
-        )
-        request = build(messages.CreateSpaceRequest, space=space, space_id=space_id, request_id=new_request_id())
-        return decode.space(await self._connection.unary(self._deployments.CreateSpace, request, safe=True))
-
-    async def get_space(self, space: Reference) -> resources.Space:
-        """Return a space.
-
-        Raises:
-            NotFoundError: The space does not exist in the caller's tenant.
-        """
-        request = messages.GetSpaceRequest()
-        return decode.space(await self._call(self._deployments.GetSpace, request, {"name": (space, "spaces")}))
-
-    async def list_spaces(
-        self, *, filter: str = "", order_by: str = "", limit: int | None = None
-    ) -> list[resources.Space]:
-        """Return the spaces.
-
-        Args:
-            filter: Condition in the grammar of https://google.aip.dev/160, such as `stage = PRODUCTION`; the
-                comment of `ListSpacesRequest` in the API lists the fields. Default: none.
-            order_by: Fields to sort by, such as `create_time desc, display_name`. Default: the id.
-            limit: Maximum number to return. Default: all.
-
-        Raises:
-            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
-        """
-        request = build(messages.ListSpacesRequest, filter=filter, order_by=order_by)
-        return await self._pages(self._deployments.ListSpaces, request, lambda page: page.spaces, decode.space, limit)
-
-    async def delete_space(self, space: Reference) -> None:
-        """Delete an empty space.
-
-        Raises:
-            NotFoundError: The space does not exist in the caller's tenant.
-            FailedPreconditionError: The space contains deployments, or it is `default`.
-        """
-        references = {"name": (space, "spaces")}
-        await self._call(self._deployments.DeleteSpace, messages.DeleteSpaceRequest(), references, gone_is_done=True)
 
     async def create_deployment(
         self,
@@ -104,6 +37,9 @@ class DeploymentMethods(ServiceMethods):
         display_name: str = "",
         description: str = "",
         tags: Sequence[str] = (),
+        evaluate: bool = False,
+        force_reason: str = "",
+        validate_only: bool = False,
         wait: bool = True,
         timeout_seconds: float = _WAIT_SECONDS,
     ) -> resources.Deployment:
@@ -112,12 +48,19 @@ class DeploymentMethods(ServiceMethods):
         Args:
             model: The tuned model or its name, or `baseModels/{model}`.
             serving_name: Name that requests use; unique in the tenant.
+            evaluate: If the policy of the space needs an evaluation that does not exist, run it and wait for it first.
+            force_reason: Why the model is deployed although it does not meet the policy. Only for keys that also have
+                the scope `admin`; the reason is stored in the revision.
+            validate_only: Return the deployment as it would be, with the verdict of the policy in its newest revision,
+                and create nothing.
             wait: Wait until the deployment serves; otherwise return at once, while its probe runs.
             timeout_seconds: Maximum time to wait.
 
         Raises:
             AlreadyExistsError: The serving name is taken.
-            FailedPreconditionError: The deployment did not pass its probe; the message has the reason.
+            FailedPreconditionError: The model does not meet the policy of the space (POLICY_NOT_MET) or was not
+                evaluated for it (POLICY_NOT_EVALUATED), or the deployment did not pass its probe; the message has the
+                reason, and `metadata` the figures.
             DeadlineExceededError: The deployment was not ready in time.
         """
         deployment = build(
@@ -128,10 +71,22 @@ class DeploymentMethods(ServiceMethods):
             description=description,
             tags=tags,
         )
-        request = messages.CreateDeploymentRequest(deployment=deployment, request_id=new_request_id())
+        request = build(
+            messages.CreateDeploymentRequest,
+            deployment=deployment,
+            force_reason=force_reason,
+            validate_only=validate_only,
+        )
         references = {"parent": (space, "spaces"), "deployment.model": (model, "tunedModels")}
-        created = decode.deployment(await self._call(self._deployments.CreateDeployment, request, references))
-        return await self.wait_for_deployment(created, timeout_seconds=timeout_seconds) if wait else created
+
+        async def create() -> resources.Deployment:
+            request.request_id = new_request_id()
+            return decode.deployment(await self._call(self._deployments.CreateDeployment, request, references))
+
+        created = await self._evaluated(create, evaluate)
+        if not wait or validate_only:
+            return created
+        return await self.wait_for_deployment(created, timeout_seconds=timeout_seconds)
 
     async def get_deployment(self, deployment: Reference) -> resources.Deployment:
         """Return a deployment by its id in the space `default`, its serving name, its id elsewhere or its display name.
@@ -190,6 +145,9 @@ class DeploymentMethods(ServiceMethods):
         description: str | None = None,
         tags: Sequence[str] | None = None,
         etag: str = "",
+        evaluate: bool = False,
+        force_reason: str = "",
+        validate_only: bool = False,
         wait: bool = True,
         timeout_seconds: float = _WAIT_SECONDS,
     ) -> resources.Deployment:
@@ -201,12 +159,16 @@ class DeploymentMethods(ServiceMethods):
             rollout: A canary or a shadow, by which the new revision gets traffic before it is served. It needs `model`.
                 Default: the revision serves all requests once it has passed its probe.
             etag: Etag of the deployment as it was read; the update is refused if it is outdated. Default: no check.
+            evaluate: If the policy of the space needs an evaluation that does not exist, run it and wait for it first.
+            force_reason: Why the model is deployed although it does not meet the policy; see `create_deployment`.
+            validate_only: Return the deployment as it would be, and change nothing.
             wait: Wait until the new revision serves, or its rollout runs.
 
         Raises:
             AbortedError: The deployment has changed since its etag was read.
-            FailedPreconditionError: The new revision did not pass its probe; the old one is still served. Or there is
-                nothing that it can be compared with in a rollout.
+            FailedPreconditionError: The model does not meet the policy of the space (POLICY_NOT_MET) or was not
+                evaluated for it (POLICY_NOT_EVALUATED), or the new revision did not pass its probe; the old one is
+                still served. Or there is nothing that it can be compared with in a rollout.
         """
         references: dict[str, tuple[Reference, str]] = {"deployment.name": (deployment, _DEPLOYMENTS)}
         changes: dict[str, Any] = {"display_name": display_name, "description": description, "tags": tags}
@@ -215,14 +177,23 @@ class DeploymentMethods(ServiceMethods):
         if model is not None:
             references["deployment.model"] = (model, "tunedModels")
             changed.append("model")
-        request = messages.UpdateDeploymentRequest(
-            deployment=build(deployment_pb2.Deployment, "deployment", etag=etag, **given),
-            update_mask=field_mask_pb2.FieldMask(paths=changed),
-            request_id=new_request_id(),
+        request = build(
+            messages.UpdateDeploymentRequest,
+            force_reason=force_reason,
+            validate_only=validate_only,
             **encode_rollout(rollout),
         )
-        updated = decode.deployment(await self._call(self._deployments.UpdateDeployment, request, references))
-        return await self.wait_for_deployment(updated, timeout_seconds=timeout_seconds) if wait and model else updated
+        request.deployment.CopyFrom(build(deployment_pb2.Deployment, "deployment", etag=etag, **given))
+        request.update_mask.paths.extend(changed)
+
+        async def update() -> resources.Deployment:
+            request.request_id = new_request_id()
+            return decode.deployment(await self._call(self._deployments.UpdateDeployment, request, references))
+
+        updated = await self._evaluated(update, evaluate)
+        if not wait or validate_only or model is None:
+            return updated
+        return await self.wait_for_deployment(updated, timeout_seconds=timeout_seconds)
 
     async def rollback_deployment(self, deployment: Reference, revision: int = 0) -> resources.Deployment:
         """Roll a deployment back to an earlier revision immediately. This ends a rollout.

@@ -25,9 +25,9 @@ from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALI
 class Client(
     TuneSweepMethods,
     TuneComparisonMethods,
+    DeploymentMethods,
     EvaluationMethods,
     TunedModelMethods,
-    DeploymentMethods,
     RolloutMethods,
     InferenceMethods,
     CatalogMethods,

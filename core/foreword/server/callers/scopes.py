@@ -34,6 +34,7 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
         "CreateSpace": _WRITE,
         "GetSpace": _READ,
         "ListSpaces": _READ,
+        "UpdateSpace": _WRITE,
         "DeleteSpace": _WRITE,
         "CreateDeployment": _WRITE,
         "GetDeployment": _READ,

@@ -1,11 +1,10 @@
-"""Conversion of spaces, deployments and revisions."""
+"""Conversion of deployments and revisions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from foreword.domain.deployment import Deployment, ModelReference, Revision, RevisionState, Space, Stage
+from foreword.domain.deployment import Deployment, Revision, RevisionState
 from foreword.domain.failure import Failure
 from foreword.domain.rollout import CanaryPlan, RolloutState, ShadowPlan
 from foreword.domain.violations import Violations
@@ -14,50 +13,22 @@ from foreword.names import (
     BaseModelName,
     DeploymentName,
     SpaceName,
-    TenantName,
     TunedModelName,
-    check_id,
     check_serving_name,
 )
 from foreword.server.calls.status import failure_status
+from foreword.server.convert.changed_fields import changed_fields
+from foreword.server.convert.deploy_policy import deploy_verdict
+from foreword.server.convert.model_names import model_name
 from foreword.server.convert.rollout import parse_plan, rollout
+from foreword.server.convert.tags import parse_tags
 from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAME
 from foreword.server.convert.timestamps import timestamp
 from foreword.v1 import deployment_pb2, deployment_service_pb2
 
 DEFAULT_SPACE = "default"
 MUTABLE_FIELDS = ("model", "display_name", "description", "tags")
-
-_MAX_TAGS = 20
-_MAX_PATHS = 100
-_MAX_TAG = 63
-
-_Stage = deployment_pb2.Space.Stage
-_STAGES = {_Stage.Value("STAGE_UNSPECIFIED"): Stage.DEVELOPMENT} | {
-    _Stage.Value(f"STAGE_{stage.name}"): stage for stage in Stage
-}
-
-
-def space(item: Space) -> deployment_pb2.Space:
-    """Convert a space to a message."""
-    return deployment_pb2.Space(
-        name=str(SpaceName(item.tenant, item.id)),
-        display_name=item.display_name,
-        stage=f"STAGE_{item.stage.name}",
-        description=item.description,
-        tags=item.tags,
-        creator=item.creator,
-        create_time=timestamp(item.create_time),
-        update_time=timestamp(item.update_time),
-    )
-
-
-def model_name(tenant: str, model: ModelReference) -> str:
-    """Return the resource name of a served model."""
-    if model.tuned_model is not None:
-        return str(TunedModelName(tenant, model.tuned_model))
-    assert model.base_model is not None
-    return str(BaseModelName(model.base_model))
+MAX_FORCE_REASON = 500
 
 
 def deployment(item: Deployment, *, with_revisions: bool = True) -> deployment_pb2.Deployment:
@@ -102,42 +73,7 @@ def _revision(tenant: str, revision: Revision) -> deployment_pb2.DeploymentRevis
         probe_effect=revision.probe_effect,
         create_time=timestamp(revision.create_time),
         rollout=None if revision.rollout is None else rollout(revision.rollout),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewSpace:
-    """A parsed CreateSpace request. `tenant` is None if the request names no parent."""
-
-    tenant: str | None
-    id: str
-    display_name: str
-    stage: Stage
-    description: str
-    tags: tuple[str, ...]
-
-
-def parse_new_space(request: deployment_service_pb2.CreateSpaceRequest) -> NewSpace:
-    """Parse a CreateSpace request."""
-    violations = Violations()
-    message = request.space
-    parent = violations.collect(lambda: TenantName.parse(request.parent, "parent")) if request.parent else None
-    violations.collect(lambda: check_id(request.space_id, "space_id"))
-    display_name = violations.text("space.display_name", message.display_name, MAX_DISPLAY_NAME)
-    stage = _STAGES.get(message.stage)
-    if stage is None:
-        violations.add("space.stage", f"must be one of {', '.join(_Stage.keys()[1:])}")
-    description = violations.text("space.description", message.description, MAX_DESCRIPTION)
-    tags = _parse_tags(violations, "space.tags", message.tags)
-    violations.check()
-    assert stage is not None
-    return NewSpace(
-        tenant=None if parent is None else parent.tenant,
-        id=request.space_id,
-        display_name=display_name or request.space_id,
-        stage=stage,
-        description=description,
-        tags=tags,
+        verdict=None if revision.verdict is None else deploy_verdict(tenant, revision.verdict),
     )
 
 
@@ -171,6 +107,7 @@ class NewDeployment:
     Attributes:
         parent: The space; None for the default space of the caller.
         id: Id of the deployment; empty if neither an id nor a serving name was given.
+        force_reason: Why a model that the policy refuses is to be deployed; empty if it is not.
     """
 
     parent: SpaceName | None
@@ -180,6 +117,8 @@ class NewDeployment:
     description: str
     tags: tuple[str, ...]
     model: NamedModel
+    force_reason: str
+    validate_only: bool
 
 
 def parse_new_deployment(request: deployment_service_pb2.CreateDeploymentRequest) -> NewDeployment:
@@ -193,8 +132,9 @@ def parse_new_deployment(request: deployment_service_pb2.CreateDeploymentRequest
         violations.collect(lambda: check_serving_name(message.serving_name, "deployment.serving_name"))
     display_name = violations.text("deployment.display_name", message.display_name, MAX_DISPLAY_NAME)
     description = violations.text("deployment.description", message.description, MAX_DESCRIPTION)
-    tags = _parse_tags(violations, "deployment.tags", message.tags)
+    tags = parse_tags(violations, "deployment.tags", message.tags)
     model = violations.collect(lambda: parse_model(message.model, "deployment.model"))
+    force_reason = violations.text("force_reason", request.force_reason, MAX_FORCE_REASON)
     violations.check()
     assert model is not None
     return NewDeployment(
@@ -205,6 +145,8 @@ def parse_new_deployment(request: deployment_service_pb2.CreateDeploymentRequest
         description=description,
         tags=tags,
         model=model,
+        force_reason=force_reason,
+        validate_only=request.validate_only,
     )
 
 
@@ -214,6 +156,7 @@ class DeploymentChange:
 
     Attributes:
         plan: The rollout of the new revision; None to serve it at once.
+        force_reason: Why a model that the policy refuses is to be deployed; empty if it is not.
     """
 
     name: DeploymentName
@@ -223,6 +166,8 @@ class DeploymentChange:
     description: str | None
     tags: tuple[str, ...] | None
     plan: CanaryPlan | ShadowPlan | None
+    force_reason: str
+    validate_only: bool
 
 
 def parse_deployment_change(request: deployment_service_pb2.UpdateDeploymentRequest) -> DeploymentChange:
@@ -231,7 +176,7 @@ def parse_deployment_change(request: deployment_service_pb2.UpdateDeploymentRequ
     message = request.deployment
     name = violations.collect(lambda: DeploymentName.parse(message.name, "deployment.name"))
     etag = violations.text("deployment.etag", message.etag, 200)
-    changed = _changed_fields(violations, message, request.update_mask.paths)
+    changed = changed_fields(violations, message, request.update_mask.paths, MUTABLE_FIELDS, "a deployment")
     model = display_name = description = tags = None
     if "model" in changed:
         model = violations.collect(lambda: parse_model(message.model, "deployment.model"))
@@ -240,12 +185,13 @@ def parse_deployment_change(request: deployment_service_pb2.UpdateDeploymentRequ
     if "description" in changed:
         description = violations.text("deployment.description", message.description, MAX_DESCRIPTION)
     if "tags" in changed:
-        tags = _parse_tags(violations, "deployment.tags", message.tags)
+        tags = parse_tags(violations, "deployment.tags", message.tags)
     plan = parse_plan(violations, request)
     if plan is not None and "model" not in changed:
         violations.add(
             request.WhichOneof("rollout") or "rollout", "needs a new model; set deployment.model, also in the mask"
         )
+    force_reason = violations.text("force_reason", request.force_reason, MAX_FORCE_REASON)
     violations.check()
     assert name is not None
     return DeploymentChange(
@@ -256,33 +202,6 @@ def parse_deployment_change(request: deployment_service_pb2.UpdateDeploymentRequ
         description=description,
         tags=tags,
         plan=plan,
+        force_reason=force_reason,
+        validate_only=request.validate_only,
     )
-
-
-def _parse_tags(violations: Violations, field: str, values: Iterable[str]) -> tuple[str, ...]:
-    """Parse tags: at most 20, each of at most 63 characters."""
-    tags = tuple(values)
-    if len(tags) > _MAX_TAGS:
-        violations.add(field, f"must hold at most {_MAX_TAGS} tags, not {len(tags)}")
-    for place, tag in enumerate(tags[:_MAX_TAGS]):
-        violations.text(f"{field}[{place}]", tag, _MAX_TAG, required=True)
-    return tags
-
-
-def _changed_fields(violations: Violations, message: deployment_pb2.Deployment, paths: Sequence[str]) -> frozenset[str]:
-    """Return the fields in a mask; without a mask, the fields that are set."""
-    if not paths:
-        return frozenset(field for field in MUTABLE_FIELDS if getattr(message, field))
-    if len(paths) > _MAX_PATHS:
-        violations.add("update_mask.paths", f"must hold at most {_MAX_PATHS}, not {len(paths):,}")
-        return frozenset()
-    if list(paths) == ["*"]:
-        return frozenset(MUTABLE_FIELDS)
-    known = {field.name for field in message.DESCRIPTOR.fields}
-    for place, path in enumerate(paths):
-        if path not in MUTABLE_FIELDS:
-            fault = "cannot be changed" if path in known else "is not a field of a deployment"
-            violations.add(
-                f"update_mask.paths[{place}]", f"{path[:80]!r} {fault}; use some of {', '.join(MUTABLE_FIELDS)}"
-            )
-    return frozenset(paths) & frozenset(MUTABLE_FIELDS)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from foreword.domain.answer_calibration import AnswerCalibration
-from foreword.domain.deployment import Deployment, DeploymentState, ModelReference
+from foreword.domain.deployment import Deployment, DeploymentState
+from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import CanaryPlan, ShadowPlan
 from foreword.domain.templates import apply_verbalizer
 from foreword.domain.tuned_model import TunedModel

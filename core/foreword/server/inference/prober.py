@@ -8,8 +8,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from foreword.domain.deployment import ModelReference
 from foreword.domain.failure import Failure
+from foreword.domain.model_reference import ModelReference
 from foreword.errors import ErrorKind, ExhaustedError, ForewordError, UnavailableError
 from foreword.inference.interfaces import EngineClient
 from foreword.observability.faults import log_fault

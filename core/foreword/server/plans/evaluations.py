@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -114,7 +114,7 @@ class EvaluationPlanner:
             dataset=dataset.id,
             task=task.id,
             task_options=requested.task_options,
-            systems=_identified(systems),
+            systems=_identified(systems, lambda base: self._plugins.base_model(base).spec.revision),
             examples_dataset=None if examples is None else examples.id,
         )
         models = [system.tuned for system in systems]
@@ -235,8 +235,12 @@ def _check_system(violations: Violations, prefix: str, system: FoundSystem) -> N
             )
 
 
-def _identified(systems: Sequence[FoundSystem]) -> tuple[EvaluatedSystem, ...]:
-    """Return the systems, each with an id of its own."""
+def _identified(systems: Sequence[FoundSystem], revision_of: Callable[[str], str]) -> tuple[EvaluatedSystem, ...]:
+    """Return the systems, each with an id of its own.
+
+    Args:
+        revision_of: Returns the revision of a base model's weights.
+    """
     taken = {system.asked.id for system in systems if system.asked.id}
     found: list[EvaluatedSystem] = []
     for system in systems:
@@ -253,6 +257,7 @@ def _identified(systems: Sequence[FoundSystem]) -> tuple[EvaluatedSystem, ...]:
                 constrained=asked.constrained,
                 instruction=asked.instruction,
                 verbalizer=asked.verbalizer,
+                base_revision=revision_of(system.base_model),
             )
         )
     return tuple(found)

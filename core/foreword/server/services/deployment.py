@@ -1,17 +1,21 @@
-"""DeploymentService: spaces, deployments and their revisions."""
+"""DeploymentService: deployments and their revisions; `spaces` has the RPCs about spaces."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from google.protobuf import empty_pb2
 
-from foreword.domain.deployment import Deployment, ModelReference
+from foreword.domain.deploy_policy import NO_POLICY
+from foreword.domain.deployment import Deployment
+from foreword.domain.model_reference import ModelReference
 from foreword.domain.resource_view import ResourceView
-from foreword.errors import InvalidArgumentError
-from foreword.names import DeploymentName, SpaceName, TenantName
+from foreword.domain.tenant import Scope
+from foreword.errors import InvalidArgumentError, PermissionDeniedError
+from foreword.names import DeploymentName, SpaceName
 from foreword.plugin.manager import PluginManager
 from foreword.server.callers.auth import current_caller, require_own, require_readable
 from foreword.server.calls.pools import READ_SECONDS, WRITE_SECONDS
@@ -19,18 +23,19 @@ from foreword.server.convert import deployment as convert
 from foreword.server.convert.paging import parse_list_request
 from foreword.server.inference.model_resolver import ModelResolver
 from foreword.server.inference.prober import Prober
+from foreword.server.plans.deploy_gate import DeployGate, Force
 from foreword.server.services.idempotency import request_key
 from foreword.server.services.responses import fill_page
+from foreword.server.services.spaces import SpaceRpcs
 from foreword.storage.database import Database
 from foreword.storage.repositories.deployments import DeploymentRepository
-from foreword.storage.repositories.spaces import SpaceRepository
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import deployment_pb2, deployment_service_pb2, deployment_service_pb2_grpc
 
 _ALL_SPACES = "-"
 
 
-class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
+class DeploymentService(SpaceRpcs, deployment_service_pb2_grpc.DeploymentServiceServicer):
     """The implementation of `foreword.v1.DeploymentService`."""
 
     def __init__(
@@ -40,67 +45,15 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         plugins: PluginManager,
         models: ModelResolver,
         prober: Prober,
+        gate: DeployGate,
         storage: TurnPool,
     ) -> None:
         self._storage = storage
+        self._gate = gate
         self._database = database
         self._plugins = plugins
         self._models = models
         self._prober = prober
-
-    async def CreateSpace(
-        self, request: deployment_service_pb2.CreateSpaceRequest, context: Any
-    ) -> deployment_pb2.Space:
-        """Create a space."""
-        new = convert.parse_new_space(request)
-        key = request_key("CreateSpace", request)
-        caller = current_caller()
-        require_own(new.tenant or caller.tenant, request.parent)
-        created = await self._storage.run(
-            caller.tenant,
-            WRITE_SECONDS,
-            self._spaces(caller.tenant).create,
-            id=new.id,
-            display_name=new.display_name,
-            stage=new.stage,
-            description=new.description,
-            tags=new.tags,
-            creator=caller.api_key,
-            request=key,
-        )
-        return convert.space(created)
-
-    async def GetSpace(self, request: deployment_service_pb2.GetSpaceRequest, context: Any) -> deployment_pb2.Space:
-        """Return a space."""
-        name = SpaceName.parse(request.name)
-        require_own(name.tenant, request.name)
-        found = await self._storage.run(name.tenant, READ_SECONDS, self._spaces(name.tenant).get, name.space)
-        require_readable(found.creator, request.name)
-        return convert.space(found)
-
-    async def ListSpaces(
-        self, request: deployment_service_pb2.ListSpacesRequest, context: Any
-    ) -> deployment_service_pb2.ListSpacesResponse:
-        """List spaces, ordered by id."""
-        caller = current_caller()
-        if request.parent:
-            require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
-        listed = parse_list_request(request, creator=caller.reads_only_of)
-        spaces = self._spaces(caller.tenant)
-        return await fill_page(
-            self._storage,
-            deployment_service_pb2.ListSpacesResponse(),
-            "spaces",
-            lambda take: spaces.list(listed, take=take),
-            convert.space,
-        )
-
-    async def DeleteSpace(self, request: deployment_service_pb2.DeleteSpaceRequest, context: Any) -> empty_pb2.Empty:
-        """Delete an empty space."""
-        name = SpaceName.parse(request.name)
-        require_own(name.tenant, request.name)
-        await self._storage.run(name.tenant, WRITE_SECONDS, self._spaces(name.tenant).delete, name.space)
-        return empty_pb2.Empty()
 
     async def CreateDeployment(
         self, request: deployment_service_pb2.CreateDeploymentRequest, context: Any
@@ -112,12 +65,19 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         if new.parent is not None:
             require_own(new.parent.tenant, request.parent)
         model = self._reference(new.model)
+        force = _force(new.force_reason)
+        deployments = self._deployments(caller.tenant)
+        if not new.validate_only:
+            made = await self._storage.run(caller.tenant, READ_SECONDS, deployments.find_replayed, key)
+            if made is not None:
+                return convert.deployment(made)
+        space = convert.DEFAULT_SPACE if new.parent is None else new.parent.space
         id = new.id or f"deployment-{secrets.token_hex(4)}"
         created = await self._storage.run(
             caller.tenant,
             WRITE_SECONDS,
-            self._deployments(caller.tenant).create,
-            space=convert.DEFAULT_SPACE if new.parent is None else new.parent.space,
+            deployments.create,
+            space=space,
             id=id,
             serving_name=new.serving_name or id,
             display_name=new.display_name,
@@ -125,9 +85,14 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
             tags=new.tags,
             model=model,
             creator=caller.api_key,
+            admission=await self._storage.run(
+                caller.tenant, READ_SECONDS, partial(self._gate.admit, caller.tenant, space, model, force=force)
+            ),
             request=key,
+            validate_only=new.validate_only,
         )
-        self._changed()
+        if not new.validate_only:
+            self._changed()
         return convert.deployment(created)
 
     async def GetDeployment(
@@ -169,21 +134,39 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         change = convert.parse_deployment_change(request)
         key = request_key("UpdateDeployment", request)
         require_own(change.name.tenant, str(change.name))
+        tenant, space, id = change.name.tenant, change.name.space, change.name.deployment
+        force = _force(change.force_reason)
+        deployments = self._deployments(tenant)
+        if not change.validate_only:
+            made = await self._storage.run(tenant, READ_SECONDS, deployments.find_replayed, key)
+            if made is not None:
+                return convert.deployment(made)
+        model, admission = None, NO_POLICY
+        if change.model is not None:
+            model = self._reference(change.model)
+            admission = await self._storage.run(
+                tenant,
+                READ_SECONDS,
+                partial(self._gate.admit, tenant, space, model, deployment=id, force=force),
+            )
         updated = await self._storage.run(
-            change.name.tenant,
+            tenant,
             WRITE_SECONDS,
-            self._deployments(change.name.tenant).update,
-            change.name.space,
-            change.name.deployment,
+            deployments.update,
+            space,
+            id,
             etag=change.etag,
-            model=None if change.model is None else self._reference(change.model),
+            model=model,
             plan=change.plan,
             display_name=change.display_name,
             description=change.description,
             tags=change.tags,
+            admission=admission,
             request=key,
+            validate_only=change.validate_only,
         )
-        self._changed()
+        if not change.validate_only:
+            self._changed()
         return convert.deployment(updated)
 
     async def RollbackDeployment(
@@ -250,8 +233,23 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         require_own(name.tenant, text)
         return name
 
-    def _spaces(self, tenant: str) -> SpaceRepository:
-        return SpaceRepository(self._database, tenant)
-
     def _deployments(self, tenant: str) -> DeploymentRepository:
         return DeploymentRepository(self._database, tenant)
+
+
+def _force(reason: str) -> Force | None:
+    """Return the wish to deploy a model that the policy refuses; None if there is none.
+
+    Raises:
+        PermissionDeniedError: The caller's key lacks the scope `admin`.
+    """
+    if not reason:
+        return None
+    caller = current_caller()
+    if Scope.ADMIN not in caller.scopes:
+        raise PermissionDeniedError(
+            "Only a key with the scopes write and admin can force a deployment. Leave force_reason out, or ask an "
+            "administrator.",
+            metadata={"scope": Scope.ADMIN.value},
+        )
+    return Force(reason=reason, by=caller.api_key)

@@ -9,7 +9,7 @@ from foreword.domain.dataset import Dataset
 from foreword.domain.report import DataReport
 from foreword.domain.resource_view import ResourceView
 from foreword.errors import FailedPreconditionError, NotFoundError
-from foreword.names import DatasetName, EvaluationName, TuneExperimentName
+from foreword.names import DatasetName, EvaluationName, SpaceName, TuneExperimentName
 from foreword.storage.artifacts.deletions import drop_note, note_deletion
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
@@ -19,7 +19,7 @@ from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.repositories.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.repositories.tenants import require_tenant
-from foreword.storage.tables import DatasetRow, DatasetVersionRow, EvaluationRow, ExperimentRow, JobRow
+from foreword.storage.tables import DatasetRow, DatasetVersionRow, EvaluationRow, ExperimentRow, JobRow, SpaceRow
 from foreword.storage.texts import check_texts
 
 
@@ -136,7 +136,7 @@ class DatasetRepository:
 
         Raises:
             NotFoundError: It does not exist in the tenant.
-            FailedPreconditionError: A queued or running experiment or evaluation needs it.
+            FailedPreconditionError: A queued or running experiment or evaluation needs it, or the policy of a space.
         """
         with self._database.write_tenant(self._tenant) as session:
             row = _require(session, self._tenant, id)
@@ -146,6 +146,13 @@ class DatasetRepository:
                     f"{user} needs {DatasetName(self._tenant, id)}. Wait until it has ended, or cancel it.",
                     reason="RESOURCE_IN_USE",
                     metadata={"resource": str(DatasetName(self._tenant, id)), "user": user},
+                )
+            space = _space_with_policy(session, self._tenant, id)
+            if space is not None:
+                raise FailedPreconditionError(
+                    f"The policy of {space} needs {DatasetName(self._tenant, id)}. Set another dataset in the policy.",
+                    reason="RESOURCE_IN_USE",
+                    metadata={"resource": str(DatasetName(self._tenant, id)), "user": space},
                 )
             session.delete(row)
             session.flush()
@@ -183,6 +190,14 @@ def _user(session: Session, tenant: str, id: str) -> str | None:
         .limit(1)
     ).one_or_none()
     return None if evaluation is None else str(EvaluationName(tenant, evaluation))
+
+
+def _space_with_policy(session: Session, tenant: str, id: str) -> str | None:
+    """Return the name of a space whose policy needs a dataset; None if there is none."""
+    space = session.scalars(
+        select(SpaceRow.id).where(SpaceRow.tenant == tenant, SpaceRow.policy["dataset"].as_string() == id).limit(1)
+    ).one_or_none()
+    return None if space is None else str(SpaceName(tenant, space))
 
 
 def require_dataset(session: Session, tenant: str, id: str) -> None:

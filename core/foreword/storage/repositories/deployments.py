@@ -8,10 +8,13 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from foreword.domain.deployment import Deployment, ModelReference, RevisionState
+from foreword.domain.deploy_policy import NO_POLICY, Admission, DeployPolicy
+from foreword.domain.deployment import Deployment, RevisionState
+from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import CanaryPlan, Rollout, RolloutState, ShadowPlan
 from foreword.errors import AbortedError, AlreadyExistsError, FailedPreconditionError, NotFoundError
-from foreword.names import DeploymentName, TunedModelName, check_serving_name
+from foreword.names import DeploymentName, SpaceName, TunedModelName, check_serving_name
+from foreword.storage.codec import decode
 from foreword.storage.database import Database
 from foreword.storage.lists.list_specs import DEPLOYMENTS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
@@ -25,6 +28,7 @@ from foreword.storage.repositories.revisions import (
     is_coming,
     model_of,
     read_revisions,
+    served_model,
     to_deployment,
     to_deployments,
 )
@@ -53,16 +57,23 @@ class DeploymentRepository:
         description: str = "",
         tags: Sequence[str] = (),
         creator: str = "",
+        admission: Admission = NO_POLICY,
         request: RequestKey | None = None,
+        validate_only: bool = False,
     ) -> Deployment:
         """Create a deployment with a first revision that waits for its probe.
 
         An empty display name becomes the serving name.
 
+        Args:
+            admission: Why the policy of the space accepts the model.
+            validate_only: Whether to return the deployment as it would be, and store nothing.
+
         Raises:
             InvalidArgumentError: The id, the serving name or a text is invalid.
             NotFoundError: The space, the tuned model or the resource of a replayed request does not exist.
             AlreadyExistsError: Id or serving name is taken, or the request id was already used with other content.
+            AbortedError: The policy of the space is not that of the admission.
         """
         check_serving_name(id, "deployment_id")
         check_serving_name(serving_name, "deployment.serving_name")
@@ -71,7 +82,7 @@ class DeploymentRepository:
             replay = find_replay(session, self._tenant, request)
             if replay is not None:
                 return self._replayed(session, replay)
-            require_space(session, self._tenant, space)
+            self._check_policy(session, space, None, admission)
             self._require_model(session, model)
             self._check_free(session, space, id, serving_name)
             now = self._database.clock(session)
@@ -93,9 +104,9 @@ class DeploymentRepository:
             )
             session.add(row)
             session.flush()  # assigns the key that the revision refers to
-            revision = add_revision(session, row, 1, model, now)
+            revision = add_revision(session, row, 1, model, now, verdict=admission.verdict)
             remember(session, self._tenant, request, f"{space}/{id}", now)
-            return to_deployment(row, [revision])
+            return self._result(session, row, [revision], validate_only)
 
     def get(self, space: str, id: str) -> Deployment:
         """Return a deployment.
@@ -166,7 +177,9 @@ class DeploymentRepository:
         display_name: str | None = None,
         description: str | None = None,
         tags: Sequence[str] | None = None,
+        admission: Admission = NO_POLICY,
         request: RequestKey | None = None,
+        validate_only: bool = False,
     ) -> Deployment:
         """Change the fields that are not None.
 
@@ -177,12 +190,15 @@ class DeploymentRepository:
         Args:
             etag: Etag that the caller has read; if empty, it is not checked.
             plan: How the new revision gets its traffic. It needs `model`.
+            admission: Why the policy of the space accepts the model.
+            validate_only: Whether to return the deployment as it would be, and store nothing.
 
         Raises:
             NotFoundError: The deployment or the tuned model does not exist.
             FailedPreconditionError: There is a plan, and no revision is served that the new one can be compared with,
                 another one is about to be served, or the model is served already.
-            AbortedError: The deployment has changed since the etag was read.
+            AbortedError: The deployment has changed since the etag was read, or the policy of the space or the served
+                model are not those of the admission.
             AlreadyExistsError: The request id was already used with other content.
         """
         check_texts(display_name=display_name, description=description)
@@ -206,9 +222,10 @@ class DeploymentRepository:
                 replaced = f"revision {number}" if new else "an update to the model that is served"
                 _end_candidate(row, revisions, RolloutState.REPLACED, f"Replaced by {replaced}.", now)
                 if new:
+                    self._check_policy(session, space, served_model(row, revisions), admission)
                     self._require_model(session, model)
                     rollout = None if plan is None else Rollout(plan=plan)
-                    revisions.append(add_revision(session, row, number, model, now, rollout))
+                    revisions.append(add_revision(session, row, number, model, now, rollout, admission.verdict))
                     row.candidate_revision = number if plan is not None else 0
                     revisions = drop_oldest(session, row, revisions)
             row.display_name = row.display_name if display_name is None else display_name
@@ -217,7 +234,7 @@ class DeploymentRepository:
             row.change_count += 1
             row.update_time = now
             remember(session, self._tenant, request, f"{space}/{id}", now)
-            return to_deployment(row, revisions)
+            return self._result(session, row, revisions, validate_only)
 
     def rollback(self, space: str, id: str, revision: int = 0, *, request: RequestKey | None = None) -> Deployment:
         """Serve an earlier revision at once, and end a rollout.
@@ -303,6 +320,41 @@ class DeploymentRepository:
         if row is None or not replay.made(row.create_time):
             raise deleted_since(str(DeploymentName(self._tenant, space, id)))
         return to_deployment(row, read_revisions(session, row.key))
+
+    def find_replayed(self, request: RequestKey | None) -> Deployment | None:
+        """Return the deployment that an earlier request with the same id made or changed; None if the request is new.
+
+        Raises:
+            NotFoundError: The deployment has been deleted since.
+            AlreadyExistsError: The request id was already used with other content.
+        """
+        if request is None:
+            return None
+        with self._database.read() as session:
+            replay = find_replay(session, self._tenant, request)
+            return None if replay is None else self._replayed(session, replay)
+
+    def _check_policy(self, session: Session, space: str, serving: ModelReference | None, admission: Admission) -> None:
+        """Raise AbortedError if the model was admitted by another policy, or compared with another model."""
+        stored = require_space(session, self._tenant, space).policy
+        policy = None if stored is None else decode(DeployPolicy, stored)
+        if policy == admission.policy and (policy is None or serving == admission.serving):
+            return
+        name = str(SpaceName(self._tenant, space))
+        raise AbortedError(
+            f"The policy of {name} or the served model was changed at the same time. Repeat the request.",
+            reason="POLICY_CHANGED",
+            metadata={"resource": name},
+        )
+
+    def _result(
+        self, session: Session, row: DeploymentRow, revisions: Sequence[RevisionRow], validate_only: bool
+    ) -> Deployment:
+        """Return a changed deployment; if it was only validated, undo the change."""
+        found = to_deployment(row, revisions)
+        if validate_only:
+            session.rollback()
+        return found
 
     def _require_model(self, session: Session, model: ModelReference) -> None:
         assert (model.tuned_model is None) != (model.base_model is None)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, defer
 
@@ -30,8 +33,10 @@ from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.repositories.datasets import require_dataset
 from foreword.storage.repositories.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.repositories.tenants import require_tenant
-from foreword.storage.tables import EvaluationRow
+from foreword.storage.tables import EvaluationRow, JobRow
 from foreword.storage.texts import check_texts
+
+_ROWS_AT_ONCE: Final = 50
 
 
 class EvaluationRepository:
@@ -158,6 +163,29 @@ class EvaluationRepository:
             options=() if full else [defer(EvaluationRow.results)],
             convert=lambda _, rows: (to_evaluation(row, with_results=full) for row in rows),
         ).read(request, take)
+
+    def find_newest(self, dataset: str, decides: Callable[[EvaluationConfig], bool]) -> Evaluation | None:
+        """Return the newest evaluation on a dataset that has succeeded and has a wanted configuration, if there is one.
+
+        Args:
+            decides: Whether a configuration is wanted.
+        """
+        with self._database.read() as session:
+            rows = session.scalars(
+                select(EvaluationRow)
+                .join(EvaluationRow.job)
+                .options(contains_eager(EvaluationRow.job), defer(EvaluationRow.results))
+                .where(
+                    EvaluationRow.tenant == self._tenant,
+                    EvaluationRow.dataset == dataset,
+                    JobRow.state == JobState.SUCCEEDED.value,
+                )
+                .order_by(EvaluationRow.key.desc())
+                .execution_options(yield_per=_ROWS_AT_ONCE)
+            )
+            found = next((row for row in rows if decides(decode(EvaluationConfig, row.config))), None)
+            rows.close()  # before the results are read on the same connection
+            return None if found is None else to_evaluation(found)
 
     def request_cancel(self, id: str) -> Evaluation:
         """Request the cancellation of an evaluation.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from foreword.domain.deployment import Deployment, ModelReference, Revision, RevisionState
+from foreword.domain.deploy_policy import DeployVerdict
+from foreword.domain.deployment import Deployment, Revision, RevisionState
 from foreword.domain.failure import Failure
+from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import Rollout
 from foreword.storage.codec import decode, encode
+from foreword.storage.etags import resource_etag
 from foreword.storage.tables import DeploymentRow, RevisionRow
 
 MAX_REVISIONS = 100
@@ -21,10 +23,7 @@ MAX_REVISIONS = 100
 
 def etag_of(row: DeploymentRow) -> str:
     """Return the etag, which changes with every change."""
-    # The time distinguishes a deployment from a deleted one of the same name. Row numbers would tell a tenant how many
-    # deployments others have.
-    version = f"{row.create_time.isoformat()}/{row.change_count}"
-    return hashlib.sha256(version.encode()).hexdigest()[:16]
+    return resource_etag(row.create_time, row.change_count)
 
 
 def intended_model(row: DeploymentRow, revisions: Sequence[RevisionRow]) -> ModelReference | None:
@@ -32,6 +31,11 @@ def intended_model(row: DeploymentRow, revisions: Sequence[RevisionRow]) -> Mode
     newest = max(revisions, key=lambda item: item.number)
     if is_coming(row, newest) and newest.number != row.candidate_revision:
         return model_of(newest)
+    return served_model(row, revisions)
+
+
+def served_model(row: DeploymentRow, revisions: Sequence[RevisionRow]) -> ModelReference | None:
+    """Return the model that is served; None if none is."""
     return next((model_of(item) for item in revisions if item.number == row.serving_revision), None)
 
 
@@ -52,6 +56,7 @@ def add_revision(
     model: ModelReference,
     now: datetime,
     rollout: Rollout | None = None,
+    verdict: DeployVerdict | None = None,
 ) -> RevisionRow:
     """Add a revision that waits for its probe."""
     revision = RevisionRow(
@@ -64,6 +69,7 @@ def add_revision(
         failure=None,
         probe_effect=0.0,
         rollout=None if rollout is None else encode(Rollout, rollout, "rollout"),
+        verdict=None if verdict is None else encode(DeployVerdict, verdict, "verdict"),
         create_time=now,
     )
     session.add(revision)
@@ -117,6 +123,7 @@ def to_deployment(row: DeploymentRow, revisions: Iterable[RevisionRow]) -> Deplo
                 probe_effect=item.probe_effect,
                 create_time=item.create_time,
                 rollout=None if item.rollout is None else decode(Rollout, item.rollout),
+                verdict=None if item.verdict is None else decode(DeployVerdict, item.verdict),
             )
             for item in newest_first
         ),

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from foreword.domain.deploy_policy import DeployPolicy
 from foreword.domain.deployment import Space, Stage
-from foreword.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
+from foreword.errors import (
+    AbortedError,
+    AlreadyExistsError,
+    FailedPreconditionError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 from foreword.names import SpaceName, check_id
+from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
+from foreword.storage.etags import resource_etag
 from foreword.storage.lists.list_specs import SPACES
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
-from foreword.storage.repositories.requests import RequestKey, deleted_since, find_replay, remember
+from foreword.storage.repositories.datasets import require_dataset
+from foreword.storage.repositories.requests import Replay, RequestKey, deleted_since, find_replay, remember
 from foreword.storage.repositories.tenants import DEFAULT_SPACE, require_tenant
 from foreword.storage.tables import DeploymentRow, SpaceRow
 from foreword.storage.texts import check_texts
@@ -35,6 +46,7 @@ class SpaceRepository:
         stage: Stage = Stage.DEVELOPMENT,
         description: str = "",
         tags: Sequence[str] = (),
+        policy: DeployPolicy | None = None,
         creator: str = "",
         request: RequestKey | None = None,
     ) -> Space:
@@ -42,7 +54,7 @@ class SpaceRepository:
 
         Raises:
             InvalidArgumentError: The id or a text is invalid.
-            NotFoundError: The tenant or the space of a replayed request does not exist.
+            NotFoundError: The tenant, the dataset of the policy or the space of a replayed request does not exist.
             AlreadyExistsError: The id is taken, or the request id was already used with other content.
         """
         check_id(id, "space_id")
@@ -50,14 +62,13 @@ class SpaceRepository:
         with self._database.write_tenant(self._tenant) as session:
             replay = find_replay(session, self._tenant, request)
             if replay is not None:
-                row = session.get(SpaceRow, (self._tenant, replay.resource))
-                if row is None or not replay.made(row.create_time):
-                    raise deleted_since(str(SpaceName(self._tenant, replay.resource)))
-                return _to_space(row)
+                return self._replayed(session, replay)
             require_tenant(session, self._tenant)
             if session.get(SpaceRow, (self._tenant, id)) is not None:
                 name = str(SpaceName(self._tenant, id))
                 raise AlreadyExistsError(f"{name} already exists. Choose another id.", metadata={"resource": name})
+            if policy is not None:
+                require_dataset(session, self._tenant, policy.dataset)
             now = self._database.clock(session)
             row = SpaceRow(
                 tenant=self._tenant,
@@ -66,6 +77,8 @@ class SpaceRepository:
                 stage=stage.value,
                 description=description,
                 tags=list(tags),
+                policy=_encoded(policy),
+                change_count=0,
                 creator=creator,
                 create_time=now,
                 update_time=now,
@@ -100,6 +113,72 @@ class SpaceRepository:
             convert=lambda _, rows: map(_to_space, rows),
         ).read(request, take)
 
+    def update(
+        self,
+        id: str,
+        *,
+        etag: str = "",
+        display_name: str | None = None,
+        stage: Stage | None = None,
+        description: str | None = None,
+        tags: Sequence[str] | None = None,
+        policy: DeployPolicy | None = None,
+        removes_policy: bool = False,
+        by_administrator: bool = False,
+        request: RequestKey | None = None,
+    ) -> Space:
+        """Change the fields that are not None.
+
+        Args:
+            etag: Etag that the caller has read; if empty, it is not checked.
+            removes_policy: Whether the space loses its policy.
+            by_administrator: Whether the caller may change or remove a policy that is set.
+
+        Raises:
+            NotFoundError: The space or the dataset of the policy does not exist.
+            AbortedError: The space has changed since the etag was read.
+            PermissionDeniedError: Only an administrator may change a policy that is set.
+            FailedPreconditionError: A production space would lose its policy, or a space without one would become a
+                production space.
+            AlreadyExistsError: The request id was already used with other content.
+        """
+        check_texts(display_name=display_name, description=description)
+        name = str(SpaceName(self._tenant, id))
+        with self._database.write_tenant(self._tenant) as session:
+            replay = find_replay(session, self._tenant, request)
+            if replay is not None:
+                return self._replayed(session, replay)
+            row = require_space(session, self._tenant, id)
+            if etag and etag != resource_etag(row.create_time, row.change_count):
+                raise AbortedError(
+                    f"{name} has changed. Read it again and repeat the update.", metadata={"resource": name}
+                )
+            before = _to_space(row)
+            after = None if removes_policy else policy or before.policy
+            if before.policy not in (None, after) and not by_administrator:
+                raise PermissionDeniedError(
+                    f"{name} has a policy, which only a key with the scope admin may change. Ask an administrator.",
+                    metadata={"scope": "admin", "resource": name},
+                )
+            unchanged = before.policy is None and before.stage is Stage.PRODUCTION
+            if after is None and (stage or before.stage) is Stage.PRODUCTION and not unchanged:
+                raise FailedPreconditionError(
+                    f"{name} needs a policy as a production space. Set a policy, or the stage development.",
+                    reason="POLICY_REQUIRED",
+                    metadata={"resource": name},
+                )
+            if policy is not None:
+                require_dataset(session, self._tenant, policy.dataset)
+            row.display_name = row.display_name if display_name is None else display_name
+            row.stage = row.stage if stage is None else stage.value
+            row.description = row.description if description is None else description
+            row.tags = row.tags if tags is None else list(tags)
+            row.policy = _encoded(after)
+            row.change_count += 1
+            row.update_time = now = self._database.clock(session)
+            remember(session, self._tenant, request, id, now)
+            return _to_space(row)
+
     def delete(self, id: str) -> None:
         """Delete an empty space.
 
@@ -127,6 +206,12 @@ class SpaceRepository:
                 )
             session.delete(row)
 
+    def _replayed(self, session: Session, replay: Replay) -> Space:
+        row = session.get(SpaceRow, (self._tenant, replay.resource))
+        if row is None or not replay.made(row.create_time):
+            raise deleted_since(str(SpaceName(self._tenant, replay.resource)))
+        return _to_space(row)
+
 
 def require_space(session: Session, tenant: str, id: str) -> SpaceRow:
     """Return the row of a space.
@@ -140,6 +225,10 @@ def require_space(session: Session, tenant: str, id: str) -> SpaceRow:
     return row
 
 
+def _encoded(policy: DeployPolicy | None) -> dict[str, Any] | None:
+    return None if policy is None else encode(DeployPolicy, policy, "policy")
+
+
 def _to_space(row: SpaceRow) -> Space:
     return Space(
         tenant=row.tenant,
@@ -148,6 +237,8 @@ def _to_space(row: SpaceRow) -> Space:
         stage=Stage(row.stage),
         description=row.description,
         tags=tuple(row.tags),
+        policy=None if row.policy is None else decode(DeployPolicy, row.policy),
+        etag=resource_etag(row.create_time, row.change_count),
         creator=row.creator,
         create_time=row.create_time,
         update_time=row.update_time,

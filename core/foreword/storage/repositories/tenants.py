@@ -211,6 +211,8 @@ def _add_tenant(session: Session, id: str, display_name: str, now: datetime) -> 
             stage=Stage.DEVELOPMENT.value,
             description="",
             tags=[],
+            policy=None,
+            change_count=0,
             creator="",
             create_time=now,
             update_time=now,

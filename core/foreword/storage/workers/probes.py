@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
-from foreword.domain.deployment import ModelReference, RevisionState
+from foreword.domain.deployment import RevisionState
 from foreword.domain.failure import Failure
+from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import RolloutState
 from foreword.storage.codec import encode
 from foreword.storage.database import Database

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from foreword.domain.deployment import Deployment, ModelReference, Revision, RevisionState
+from foreword.domain.deployment import Deployment, Revision, RevisionState
+from foreword.domain.model_reference import ModelReference
 from foreword.server.convert.deployment import deployment
 from foreword.v1 import deployment_pb2
 
