@@ -133,7 +133,11 @@ def evaluated_rows(
         data = _file_or_dataset(
             client, rows, uploads, "FILE_OR_DATASET", display_name=display_name, with_warnings=False
         )
-        yield data, _file_or_dataset(client, examples, uploads, "--examples") if examples else None
+        # Warnings are about rows to train on.
+        yield (
+            data,
+            _file_or_dataset(client, examples, uploads, "--examples", with_warnings=False) if examples else None,
+        )
     except (ForewordError, click.ClickException):
         uploads.delete()
         raise

@@ -73,6 +73,19 @@ def test_a_tuned_model_and_its_base_in_all_ways_are_queued(server, key: str, com
     assert command("evaluations", "cancel", "march")[0] == 0
 
 
+def test_options_that_do_not_suit_a_tuned_model_are_named_as_the_command_names_them(
+    server, key: str, command: Command, rows: str
+) -> None:
+    with Client(server.endpoint, key) as client:
+        server.tune_by_hand(client.tune(make_file(), display_name="complaints").name)
+
+    separated = command("evaluate", rows, "--system", "complaints", "--separator", "; ", "--no-wait")
+    generated = command("evaluate", rows, "--system", "complaints", "--task", "generation", "--no-wait")
+
+    assert "--separator: must be unset" in separated[2]
+    assert "leave --task unset" in generated[2]
+
+
 def test_an_evaluation_is_listed_shown_cancelled_and_deleted(command: Command, rows: str) -> None:
     made = json.loads(command("evaluate", rows, "--system", BASE, "--no-wait", "--json")[1])
 
@@ -93,8 +106,8 @@ def test_an_evaluation_is_listed_shown_cancelled_and_deleted(command: Command, r
     ("arguments", "message"),
     [
         (("--system", BASE, "--shots", "9"), "--shots: "),
-        (("--system", BASE, "--shots", "3"), "--examples: must be set"),
-        (("--system", BASE, "--constrained", "--task", "generation"), "--constrained: "),
+        (("--system", BASE, "--constrained", "--task", "generation"), "--constrained: must be unset"),
+        (("--system", BASE, "--shots", "3"), "--examples: must be set for systems with --shots"),
         (("--system", BASE, "--system", "baseModels/none"), "baseModels/none does not exist"),
         (("--system", BASE) * 9, "--system: "),
         (("--system", BASE, "--task", "guessing"), "--task: 'guessing' is not installed"),

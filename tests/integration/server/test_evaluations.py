@@ -260,7 +260,7 @@ def test_a_tuned_model_is_asked_as_it_was_trained(stubs, dataset: str, model: st
 
     assert found.keys() == {
         *(f"evaluation.systems[0].{field}" for field in ("shots", "constrained", "instruction", "verbalizer")),
-        "evaluation.task_options",
+        "evaluation.task_options.separator",
     }
 
 

@@ -40,6 +40,7 @@ class NewEvaluation:
         tenant: Id of the tenant; None if the request names no parent.
         id: Id of the evaluation; None to generate one.
         task: Id of the task; empty for that of the tuned models, or to choose one that suits the rows.
+        task_option_names: Names of the task options that are set.
         examples_dataset: None for that of the first tuned model.
     """
 
@@ -50,7 +51,7 @@ class NewEvaluation:
     dataset: DatasetName
     task: str
     task_options: TaskOptions
-    has_task_options: bool
+    task_option_names: tuple[str, ...]
     examples_dataset: DatasetName | None
     systems: tuple[AskedSystem, ...]
     validate_only: bool
@@ -89,7 +90,7 @@ def parse_new_evaluation(request: evaluation_service_pb2.CreateEvaluationRequest
         dataset=dataset,
         task=task,
         task_options=options,
-        has_task_options=message.task_options.ByteSize() > 0,
+        task_option_names=tuple(field.name for field, _ in message.task_options.ListFields()),
         examples_dataset=examples,
         systems=systems,
         validate_only=request.validate_only,

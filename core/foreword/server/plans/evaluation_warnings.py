@@ -108,7 +108,6 @@ class EvaluationWarnings:
                 message=f"The rows have labels that {id} does not know: {shown}{more}. All of its answers to such rows "
                 "are wrong.",
                 remedy="Tune it on rows with these labels, or evaluate it on rows without them.",
-                column="output",
             )
 
     def _shared_rows(self, other: Dataset) -> Sequence[int]:

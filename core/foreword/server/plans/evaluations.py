@@ -98,15 +98,17 @@ class EvaluationPlanner:
             if same is not None:
                 problem = f"is asked just like systems[{same}]; leave one of them out"
                 violations.add(f"evaluation.systems[{place}]", problem)
-        if tuned and requested.has_task_options:
-            violations.add("evaluation.task_options", "must be unset, because the labels are those of the tuned models")
+        for name in requested.task_option_names if tuned else ():
+            violations.add(
+                f"evaluation.task_options.{name}", "must be unset, because the labels are those of the tuned models"
+            )
         violations.check()
         task = self._task(requested, systems, tuned, dataset)
         for place, system in enumerate(systems):
             if system.asked.constrained and not task.closed:
                 violations.add(
                     f"evaluation.systems[{place}].constrained",
-                    f"must be false, because answers of the task {task.id} are free text",
+                    f"must be unset, because answers of the task {task.id} are free text",
                 )
         examples = self._examples(datasets, violations, requested, systems, tuned)
         violations.check()
@@ -144,7 +146,7 @@ class EvaluationPlanner:
                 violations.add(
                     f"evaluation.systems[{place}].model",
                     f"was tuned for the task {system.tuned.task}, but the task of the evaluation is {wanted[:80]}; "
-                    "evaluate it by itself",
+                    + ("leave `task` unset" if requested.task else "evaluate it by itself"),
                 )
         violations.check()
         if tuned:
@@ -175,7 +177,7 @@ class EvaluationPlanner:
         if not tuned:
             violations.add(
                 "evaluation.examples_dataset",
-                "must be set for systems with shots, because no tuned model names its training rows",
+                "must be set for systems with `shots`, because no tuned model names its training rows",
             )
             return None
         try:
