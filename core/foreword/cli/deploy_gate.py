@@ -47,7 +47,7 @@ def through_gate(
         send: Calls `create_deployment` or `update_deployment` with the options that it is given.
     """
     from foreword.cli.evaluate import follow
-    from foreword.cli.render import err_console
+    from foreword.cli.render import err_console, print_findings
     from foreword.cli.render.evaluations import print_evaluation, print_systems
 
     options = {"force_reason": force_reason, "validate_only": dry_run}
@@ -58,6 +58,7 @@ def through_gate(
             raise
         made = client.create_policy_evaluation(refusal)
     print_systems(err_console(), made)
+    print_findings(err_console(), made.warnings)
     ended = follow(client, made)
     print_evaluation(err_console(), ended)
     if ended.state is not JobState.SUCCEEDED:

@@ -8,7 +8,15 @@ import grpc
 import pytest
 from sqlalchemy import select
 
-from factories.api import create_evaluation, make_file, refused, tuned_model, upload, wait_for_deployment
+from factories.api import (
+    create_evaluation,
+    create_experiment,
+    make_file,
+    refused,
+    tuned_model,
+    upload,
+    wait_for_deployment,
+)
 from factories.servers import RunningServer
 from foreword.domain.deployment import Stage
 from foreword.domain.tenant import Scope
@@ -131,6 +139,7 @@ def test_a_model_that_was_not_evaluated_is_refused_with_what_to_evaluate(server:
     assert verdict.value - verdict.baseline_value == pytest.approx(verdict.difference)
     assert verdict.interval.lower <= verdict.difference <= verdict.interval.upper
     assert verdict.row_count >= verdict.policy.min_row_count
+    assert "Warning: tuned was tuned on all 12 rows" in verdict.explanation
 
 
 def test_a_model_that_misses_the_policy_is_refused_with_the_figures(stubs, dataset: str, models) -> None:
@@ -224,6 +233,17 @@ def test_an_evaluation_of_other_weights_or_of_a_base_model_asked_otherwise_does_
         assert refused(lambda _: deploy(stubs, space, models[0], "old"), None).reason == "POLICY_NOT_EVALUATED", fields
     change(instruction="")
     assert deploy(stubs, space, models[0], "old").revisions[0].HasField("verdict")
+
+
+def test_a_model_that_was_tuned_on_the_rows_of_the_policy_is_refused(server: RunningServer, stubs) -> None:
+    dataset = upload(stubs).name
+    space = make_space(stubs, "leaking", dataset, ALWAYS)
+    model = server.tune_by_hand(create_experiment(stubs, dataset).name)
+
+    failure = refused(lambda _: deploy(stubs, space, model, "leaking"), None)
+
+    assert failure.reason == "POLICY_NOT_MET"
+    assert "tuned on the rows of the policy" in failure.message
 
 
 def test_a_space_is_updated_by_its_mask_unless_its_etag_is_outdated(stubs) -> None:

@@ -22,7 +22,9 @@ from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.names import BaseModelName, DatasetName, EvaluationName, SpaceName
 from foreword.plugin.manager import PluginManager
 from foreword.server.convert.model_names import model_name
+from foreword.server.plans.evaluation_warnings import TUNED_ON_ROWS
 from foreword.storage.database import Database
+from foreword.storage.repositories.datasets import DatasetRepository
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.storage.repositories.evaluations import EvaluationRepository
 from foreword.storage.repositories.spaces import SpaceRepository
@@ -60,13 +62,15 @@ class _Finding:
     """What the evaluations say about a model.
 
     Attributes:
+        is_evaluated: Whether the finding stands without another evaluation.
         evaluation: Id of the evaluation that decides; None if there is none.
         explanation: The finding in words, with the remedy if the policy is not met.
     """
 
     is_met: bool
-    evaluation: str | None
-    figures: PolicyFigures | None
+    is_evaluated: bool = True
+    evaluation: str | None = None
+    figures: PolicyFigures | None = None
     explanation: str
 
 
@@ -142,11 +146,17 @@ class DeployGate:
         return _Pair(model=model, baseline=serving or ModelReference(base_model=tuned.base_model), tuned=tuned)
 
     def _finding(self, tenant: str, policy: DeployPolicy, pair: _Pair) -> _Finding:
+        if pair.model.tuned_model is not None and self._has_seen(pair.tuned, policy.dataset):
+            explanation = (
+                "It was tuned on the rows of the policy, so its figures say nothing about other texts. Tune it on "
+                "other rows, or ask an administrator for a policy with another dataset."
+            )
+            return _Finding(is_met=False, explanation=explanation)
         evaluation = EvaluationRepository(self._database, tenant).find_newest(
             policy.dataset, lambda config: self._systems(config, pair) is not None
         )
         if evaluation is None:
-            return _Finding(is_met=False, evaluation=None, figures=None, explanation="It was not evaluated.")
+            return _Finding(is_met=False, is_evaluated=False, explanation="It was not evaluated.")
         systems = self._systems(evaluation.config, pair)
         assert systems is not None
         figures = policy_figures(policy, evaluation.results, *(system.id for system in systems))
@@ -155,10 +165,16 @@ class DeployGate:
                 f"The evaluation {evaluation.id} does not compare it with its baseline by {policy.metric}. Ask an "
                 f"administrator for a policy with a metric of the task {evaluation.config.task}."
             )
-            return _Finding(is_met=False, evaluation=evaluation.id, figures=None, explanation=explanation)
+            return _Finding(is_met=False, evaluation=evaluation.id, explanation=explanation)
         missing = shortfall(policy, figures)
-        explanation = f"{in_words(policy, figures)}. {missing}".rstrip()
+        seen = (f"Warning: {item.message}" for item in evaluation.config.warnings if item.code == TUNED_ON_ROWS)
+        explanation = " ".join(filter(None, [f"{in_words(policy, figures)}.", missing, *seen]))
         return _Finding(is_met=not missing, evaluation=evaluation.id, figures=figures, explanation=explanation)
+
+    def _has_seen(self, model: TunedModel, dataset: str) -> bool:
+        """Return whether a model was tuned on a dataset or on another one of the same content."""
+        content = DatasetRepository(self._database, model.tenant).get(dataset).content_sha256
+        return model.dataset == dataset or model.provenance.get("dataset") == content
 
     def _systems(self, config: EvaluationConfig, pair: _Pair) -> tuple[EvaluatedSystem, EvaluatedSystem] | None:
         """Return the systems of a model and its baseline; None if an evaluation does not compare them."""
@@ -209,7 +225,7 @@ class DeployGate:
             "min_row_count": str(policy.min_row_count),
         }
         model = _shown(pair.model)
-        if finding.evaluation is None:
+        if not finding.is_evaluated:
             has_base = pair.model.base_model is not None or pair.baseline.base_model is not None
             option = " --constrained" if constrained and has_base else ""
             return FailedPreconditionError(
@@ -219,7 +235,8 @@ class DeployGate:
                 reason="POLICY_NOT_EVALUATED",
                 metadata=facts,
             )
-        facts["evaluation"] = str(EvaluationName(tenant, finding.evaluation))
+        if finding.evaluation is not None:
+            facts["evaluation"] = str(EvaluationName(tenant, finding.evaluation))
         figures = finding.figures
         if figures is not None:
             facts |= {

@@ -19,6 +19,9 @@ from foreword.storage.repositories.dataset_rows import open_rows
 from foreword.storage.repositories.datasets import DatasetRepository
 from foreword.turns.cancellation import give_way
 
+TUNED_ON_ROWS: Final = "TUNED_ON_ROWS"
+"""Code of the warning that a model was tuned on evaluated rows."""
+
 _MAX_COMPARED_BYTES: Final = 64_000_000
 """Maximum size of a dataset whose rows are compared one by one; a larger one is only compared as a whole."""
 
@@ -84,7 +87,7 @@ class EvaluationWarnings:
         if numbers:
             yield Finding(
                 severity=Severity.WARNING,
-                code="TUNED_ON_ROWS",
+                code=TUNED_ON_ROWS,
                 message=f"{id} was tuned on {_share(len(numbers), len(self.rows)).lower()}, so its results are better "
                 "than on other texts.",
                 remedy="Evaluate it on rows that it has not seen.",
