@@ -117,6 +117,20 @@ def test_warnings_name_rows_that_a_model_has_seen_and_labels_that_it_does_not_kn
     stubs.evaluations.CancelEvaluation(pb2.CancelEvaluationRequest(name=made.name))
 
 
+def test_a_plan_to_tune_on_evaluated_rows_says_so(stubs, evaluated, model: str, dataset: str) -> None:
+    again = upload(stubs, display_name="the same rows").name
+
+    (remark,) = [
+        item
+        for item in create_experiment(stubs, again, validate_only=True).plan.warnings
+        if item.code == "EVALUATED_ROWS"
+    ]
+
+    assert "/evaluations/" in remark.message
+    other = create_experiment(stubs, upload(stubs, make_file(40)).name, validate_only=True).plan.warnings
+    assert "EVALUATED_ROWS" not in {item.code for item in other}
+
+
 def test_results_have_intervals_differences_calibration_and_cost(evaluated) -> None:
     assert evaluated.state == State.STATE_SUCCEEDED, evaluated.error
     assert [item.system for item in evaluated.results] == ["tuned", "base_zero_shot", "base_three_shot_constrained"]

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final, TypeVar
 
 from foreword.domain.base_model import BaseModelSpec
-from foreword.domain.dataset import Row
+from foreword.domain.dataset import Dataset, Row
 from foreword.domain.experiment import ExperimentConfig, TunePlan
 from foreword.domain.machine_speed import Machine
 from foreword.domain.near_names import did_you_mean
@@ -17,6 +17,7 @@ from foreword.domain.report import Finding, Severity
 from foreword.domain.report_limits import MAX_WARNINGS_BYTES, limit_findings
 from foreword.domain.tuned_model import TunedModel
 from foreword.domain.violations import Violations
+from foreword.names import EvaluationName
 from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
 from foreword.plugin.manager import PluginManager
 from foreword.plugin.register import Register
@@ -27,6 +28,7 @@ from foreword.server.plans.token_counts import TokenCounters
 from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.repositories.datasets import DatasetRepository
+from foreword.storage.repositories.evaluations import EvaluationRepository
 from foreword.storage.workers.machine_speeds import MachineSpeeds
 from foreword.tuning.planning.plan import make_plan
 from foreword.tuning.planning.speed import TuningSpeed
@@ -77,19 +79,20 @@ class Planner:
         self._memory = memory
 
     def plan(
-        self, tenant: str, requested: NewExperiment, start: TunedModel | None = None
+        self, tenant: str, requested: NewExperiment, start: TunedModel | None = None, reader: str | None = None
     ) -> tuple[ExperimentConfig, TunePlan]:
         """Return the configuration with all defaults, and its plan.
 
         Args:
             start: The tuned model that the run starts from; None for another start.
+            reader: The creator to whose evaluations the caller is limited; None for any.
 
         Raises:
             NotFoundError: A dataset or the base model does not exist.
             InvalidArgumentError: A value does not fit the model, the task or the data.
             FailedPreconditionError: The base model cannot be tuned, or the dataset has too few rows.
         """
-        ((config, plan),) = self.plan_all(tenant, [requested], start)
+        ((config, plan),) = self.plan_all(tenant, [requested], start, reader=reader)
         return config, plan
 
     def plan_all(
@@ -98,12 +101,14 @@ class Planner:
         runs: Sequence[NewExperiment],
         start: TunedModel | None = None,
         in_run: Callable[[int], AbstractContextManager[None]] = lambda _: nullcontext(),
+        reader: str | None = None,
     ) -> list[tuple[ExperimentConfig, TunePlan]]:
         """Return the configurations and plans of runs with the same base model and datasets, which are read once.
 
         Args:
             runs: At least one.
             in_run: Context in which the run with that place is planned.
+            reader: The creator to whose evaluations the caller is limited; None for any.
 
         Raises:
             ForewordError: As in `plan`.
@@ -118,11 +123,14 @@ class Planner:
         with ExitStack() as files:
             found = [datasets.get(name.dataset) for name in first.datasets]
             size = _Size(text_bytes=sum(item.byte_size for item in found), rows=sum(item.row_count for item in found))
+            remarks = self._evaluated_rows(tenant, found[0], reader)
             rows, *validation = (files.enter_context(open_row_sequence(self._artifacts, dataset)) for dataset in found)
             for place, run in enumerate(runs):
                 with in_run(place):
                     task, method = self._task_and_method(run)
-                    plans.append(self._plan(run, task, method, model, start, count_tokens, size, rows, *validation))
+                    config, plan = self._plan(run, task, method, model, start, count_tokens, size, rows, *validation)
+                    warnings = limit_findings((*plan.warnings, *remarks), MAX_WARNINGS_BYTES)[0]
+                    plans.append((config, replace(plan, warnings=warnings)))
         return plans
 
     def main_metric(self, task: str) -> str:
@@ -180,8 +188,22 @@ class Planner:
             model.spec, plan, dtype=self._speed.dtype, text_bytes=size.text_bytes, row_count=size.rows
         )
         warnings = (*plan.warnings, *((alone,) if alone else ()), *chosen, *_alias(requested.base_model, model.spec))
-        limited = limit_findings(warnings, MAX_WARNINGS_BYTES)[0]
-        return config, replace(plan, warnings=limited, runs_alone=alone is not None)
+        return config, replace(plan, warnings=warnings, runs_alone=alone is not None)
+
+    def _evaluated_rows(self, tenant: str, dataset: Dataset, reader: str | None) -> list[Finding]:
+        """Return a remark if an evaluation has used the rows, whose results then say nothing about the tuned model."""
+        evaluation = EvaluationRepository(self._database, tenant).newest_on_rows(dataset.content_sha256, reader)
+        if evaluation is None:
+            return []
+        return [
+            Finding(
+                severity=Severity.INFO,
+                code="EVALUATED_ROWS",
+                message=f"{EvaluationName(tenant, evaluation)} has evaluated models on these rows.",
+                remedy="Evaluate the tuned model on other rows: on these, it would seem better than it is.",
+                source="plan",
+            )
+        ]
 
     def _task_and_method(self, requested: NewExperiment) -> tuple[Task | None, TuningMethod]:
         """Return the named task and method; the task is None if the rows decide."""

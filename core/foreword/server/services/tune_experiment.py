@@ -77,6 +77,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
             caller.tenant,
             new,
             start,
+            caller.reads_only_of,
         )
         if new.validate_only:
             return convert.planned_experiment(caller.tenant, new.display_name, new.description, config, plan)

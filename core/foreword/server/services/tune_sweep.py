@@ -65,7 +65,7 @@ class TuneSweepService(tune_sweep_service_pb2_grpc.TuneSweepServiceServicer):
                 return convert.tune_sweep(made)
         start = await readable_references(self._pools.storage, self._database, new.common)
         config, plan, trials = await self._pools.work.run(
-            caller.tenant, BEGIN_SECONDS, self._plan, caller.tenant, new, start
+            caller.tenant, BEGIN_SECONDS, self._plan, caller.tenant, new, start, caller.reads_only_of
         )
         if new.validate_only:
             return convert.planned_sweep(caller.tenant, new, config, plan)
@@ -142,9 +142,12 @@ class TuneSweepService(tune_sweep_service_pb2_grpc.TuneSweepServiceServicer):
         return empty_pb2.Empty()
 
     def _plan(
-        self, tenant: str, new: NewSweep, start: TunedModel | None
+        self, tenant: str, new: NewSweep, start: TunedModel | None, reader: str | None
     ) -> tuple[ExperimentConfig, SweepPlan, list[PlannedTrial]]:
         """Return what all trials have in common, the plan of the sweep and its trials. It blocks.
+
+        Args:
+            reader: The creator to whose evaluations the caller is limited; None for any.
 
         Raises:
             InvalidArgumentError: A value does not fit the model, the task or the data; the error names the trial.
@@ -169,7 +172,7 @@ class TuneSweepService(tune_sweep_service_pb2_grpc.TuneSweepServiceServicer):
                     reason=error.reason,
                 ) from error
 
-        plans = self._planner.plan_all(tenant, [trial.run for trial in new.trials], start, in_trial)
+        plans = self._planner.plan_all(tenant, [trial.run for trial in new.trials], start, in_trial, reader)
         trials = [
             PlannedTrial(values=trial.values, config=config, plan=plan)
             for trial, (config, plan) in zip(new.trials, plans, strict=True)

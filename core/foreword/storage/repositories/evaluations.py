@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session, contains_eager, defer
 
 from foreword.domain.evaluation import (
@@ -33,7 +33,7 @@ from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.repositories.datasets import require_dataset
 from foreword.storage.repositories.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.repositories.tenants import require_tenant
-from foreword.storage.tables import EvaluationRow, JobRow
+from foreword.storage.tables import DatasetRow, EvaluationRow, JobRow
 from foreword.storage.texts import check_texts
 
 _ROWS_AT_ONCE: Final = 50
@@ -144,6 +144,24 @@ class EvaluationRepository:
             if row is None:
                 raise NotFoundError.of(str(EvaluationName(self._tenant, id)))
             return to_evaluation(row, with_results=False)
+
+    def newest_on_rows(self, content_sha256: str, creator: str | None = None) -> str | None:
+        """Return the id of the newest evaluation on a dataset with this content; None if there is none.
+
+        Args:
+            creator: Only its evaluations; None for those of any key.
+        """
+        query = (
+            select(EvaluationRow.id)
+            .join(DatasetRow, and_(DatasetRow.tenant == EvaluationRow.tenant, DatasetRow.id == EvaluationRow.dataset))
+            .where(EvaluationRow.tenant == self._tenant, DatasetRow.content_sha256 == content_sha256)
+            .order_by(EvaluationRow.create_time.desc())
+            .limit(1)
+        )
+        if creator is not None:
+            query = query.where(EvaluationRow.creator == creator)
+        with self._database.read() as session:
+            return session.scalars(query).one_or_none()
 
     def list(self, request: ListRequest = FIRST_PAGE, *, take: Take[Evaluation] = take_any) -> Page[Evaluation]:
         """List evaluations, by default newest first; the basic view leaves out results.
