@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("foreword.cli.init:init", "Set up a home folder with a first tenant and its key."),
     "serve": ("foreword.cli.serve:serve", "Run the service."),
     "worker": ("foreword.cli.worker:worker", "Run an additional tuning worker."),
+    "top": ("foreword.cli.top:top", "Show tenants, models, queues and workers live."),
     "plugins": ("foreword.cli.plugins:plugins", "List installed plugins or create a new one."),
     "catalog": (
         "foreword.cli.catalog:catalog",
