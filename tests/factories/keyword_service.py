@@ -14,6 +14,8 @@ from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
 LABELS = ("Planning", "Development", "Service", "Warehouse", "L3", "Packaging", "Marketing")
 UNSURE = "unsure"
 MODEL = "tenants/dev/tunedModels/keywords"
+THRESHOLD = 0.9
+"""Probability from which on its answers keep any precision."""
 
 
 class KeywordService(inference_service_pb2_grpc.InferenceServiceServicer):
@@ -54,6 +56,7 @@ class KeywordService(inference_service_pb2_grpc.InferenceServiceServicer):
                 inference_service_pb2.LabelSetProbability(labels=other, probability=second),
             ],
             model_version=MODEL,
+            threshold=THRESHOLD if request.HasField("min_precision") else 0.0,
         )
 
     async def __aenter__(self) -> Self:
