@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from foreword.cli.session import json_option, selection_options, with_client
+from foreword.cli.uploads import policy_rows
 from foreword.domain.deployment import Stage
 
 if TYPE_CHECKING:
-    from foreword.client import Client, DeployPolicy, Space
+    from foreword.client import Client, Dataset, DeployPolicy, Space
 
 
 @click.group()
@@ -49,7 +50,9 @@ _STAGE_CHOICE = click.Choice([stage.value for stage in Stage])
 _POLICY_OPTIONS = (
     click.option("--policy-metric", metavar="METRIC", help="Metric of the policy, such as micro_f1."),
     click.option(
-        "--policy-dataset", metavar="DATASET", help="Dataset of the policy, on whose rows models are evaluated."
+        "--policy-dataset",
+        metavar="FILE_OR_DATASET",
+        help="Rows of the policy, on which models are evaluated: a file, or the id or display name of a dataset.",
     ),
     click.option(
         "--policy-margin",
@@ -105,13 +108,14 @@ def create(
     """
     from foreword.cli.render import print_json
 
-    made = client.create_space(
-        space,
-        display_name=display_name,
-        description=description,
-        stage=Stage(stage),
-        policy=_policy(None, policy_metric, policy_dataset, policy_margin, policy_min_rows),
-    )
+    with policy_rows(client, policy_dataset) as rows:
+        made = client.create_space(
+            space,
+            display_name=display_name,
+            description=description,
+            stage=Stage(stage),
+            policy=_policy(None, policy_metric, rows, policy_margin, policy_min_rows),
+        )
     if as_json:
         print_json(made)
     else:
@@ -154,18 +158,19 @@ def update(
     What is not given stays, also in the policy. Only a key with the scope admin can change a policy that is set.
     """
     found = client.get_space(space)
-    policy = _policy(found.policy, policy_metric, policy_dataset, policy_margin, policy_min_rows)
-    if remove_policy and policy is not None:
-        raise click.UsageError("--remove-policy and the other options of the policy exclude each other.")
-    updated = client.update_space(
-        found,
-        display_name=display_name,
-        description=description,
-        stage=None if stage is None else Stage(stage),
-        policy=policy,
-        remove_policy=remove_policy,
-        etag=found.etag,
-    )
+    with policy_rows(client, policy_dataset) as rows:
+        policy = _policy(found.policy, policy_metric, rows, policy_margin, policy_min_rows)
+        if remove_policy and policy is not None:
+            raise click.UsageError("--remove-policy and the other options of the policy exclude each other.")
+        updated = client.update_space(
+            found,
+            display_name=display_name,
+            description=description,
+            stage=None if stage is None else Stage(stage),
+            policy=policy,
+            remove_policy=remove_policy,
+            etag=found.etag,
+        )
     _print(updated, as_json)
 
 
@@ -189,7 +194,7 @@ def print_warnings(space: Space) -> None:
 def _policy(
     known: DeployPolicy | None,
     metric: str | None,
-    dataset: str | None,
+    dataset: Dataset | None,
     margin: float | None,
     min_rows: int | None,
 ) -> DeployPolicy | None:

@@ -141,3 +141,19 @@ def evaluated_rows(
     except (ForewordError, click.ClickException):
         uploads.delete()
         raise
+
+
+@contextmanager
+def policy_rows(client: Client, rows: str | None) -> Iterator[Dataset | None]:
+    """Provide the dataset of a policy, which is uploaded if it is a file, and deleted again if the policy is refused.
+
+    Args:
+        rows: A file, or id or display name of a stored dataset; None for none.
+    """
+    uploads = _Uploads(client, reuse_identical=True)
+    try:
+        # Warnings are about rows to train on.
+        yield _file_or_dataset(client, rows, uploads, "--policy-dataset", with_warnings=False) if rows else None
+    except (ForewordError, click.ClickException):
+        uploads.delete()
+        raise

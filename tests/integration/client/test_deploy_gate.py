@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -118,11 +119,15 @@ def test_a_deployment_runs_the_missing_evaluation_if_asked(
     assert verdict.policy.margin == -NEVER
 
 
-def test_commands_evaluate_show_and_force(server: RunningServer, client: Client, command, dataset: Dataset) -> None:
+def test_commands_evaluate_show_and_force(server: RunningServer, client: Client, command, tmp_path: Path) -> None:
     model = server.tune_by_hand(client.tune(make_file(), display_name="spring").name)
     create = ("spaces", "create", "shop", "--stage", "production")
     incomplete = command(*create, "--policy-metric", "micro_f1")
-    made = command(*create, "--policy-metric", "micro_f1", "--policy-dataset", "held out", "--policy-margin", "1")
+    rows = tmp_path / "rows.jsonl"
+    rows.write_bytes(make_file(12))
+    made = command(*create, "--policy-metric", "micro_f1", "--policy-dataset", str(rows), "--policy-margin", "1")
+    (stored,) = client.list_datasets(filter='display_name = "rows"')
+    absent = command("spaces", "update", "shop", "--policy-dataset", "absent")
     deploy = ("deploy", "spring", "--name", "spring", "--space", "shop")
 
     refusal = command(*deploy)
@@ -130,9 +135,10 @@ def test_commands_evaluate_show_and_force(server: RunningServer, client: Client,
     forced = command(*deploy, "--force-reason", "for a demo")
 
     assert incomplete[0] == 2
+    assert "--policy-dataset" in absent[2]
     assert made[0] == 0
     assert refusal[0] == 1
-    assert f"foreword evaluate {dataset.name.rsplit('/', 1)[-1]} --system {model.rsplit('/', 1)[-1]}" in refusal[2]
+    assert f"foreword evaluate {stored.name.rsplit('/', 1)[-1]} --system {model.rsplit('/', 1)[-1]}" in refusal[2]
     assert status == 1
     assert "The policy of the space shop refuses" in err
     assert forced[0] == 0
