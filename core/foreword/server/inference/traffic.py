@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from foreword.domain.rollout import CanaryPlan, Observation, ShadowPlan
 from foreword.errors import DeadlineExceededError, ErrorKind, ForewordError
@@ -61,8 +61,8 @@ class Traffic:
 
     A canary request that fails on the new revision is answered by the stable one. If that succeeds, the failure is the
     new revision's own, and is counted; otherwise the caller gets the error of the stable revision, which is the one
-    without a canary too. The new revision has at most half of the time until the deadline, so that the stable one has
-    time left.
+    without a canary too. If the new revision has not answered in half of the time until the deadline, the stable one
+    begins as well, and the first answer counts.
     """
 
     def __init__(self, *, recorder: RolloutRecorder, shadows: Shadows) -> None:
@@ -130,19 +130,27 @@ class Traffic:
         self, stable: ResolvedModel, rollout: RunningRollout, deadline: float | None, ask: Ask[Value]
     ) -> Answer[Value]:
         begin = time.monotonic()
+        trial = asyncio.create_task(_outcome(rollout, deadline, ask), name="canary")
+        rescue: asyncio.Task[Answer[Value]] | None = None
         try:
-            try:
-                answer = await ask(_model(rollout), _half_way(begin, deadline))
-            except Exception as raised:  # the root of an attempt, whose failure must not become the caller's
-                failure, seconds = _known(raised), time.monotonic() - begin
-            else:
-                seen = Observation(seconds=time.monotonic() - begin, abstained=answer.abstained)
-                self._recorder.saw_candidate(rollout, seen)
-                return answer
-            answer = await ask(stable, deadline)
-            self._note_failure(rollout, failure, seconds)
+            await asyncio.wait({trial}, timeout=None if deadline is None else max(0.0, (deadline - begin) / 2))
+            if not (trial.done() and isinstance(trial.result(), Answer)):
+                rescue = asyncio.create_task(_answer(ask, stable, deadline), name="rescue")
+                await _first_answer(trial, rescue)
+            seconds = time.monotonic() - begin
+            outcome = trial.result() if trial.done() else _late_error()
+            if isinstance(outcome, Answer):
+                self._recorder.saw_candidate(rollout, Observation(seconds=seconds, abstained=outcome.abstained))
+                return outcome
+            assert rescue is not None
+            answer = await rescue
+            self._note_failure(rollout, outcome, seconds)
             return answer
         finally:
+            for task in (trial, rescue):
+                if task is not None:
+                    task.cancel()
+            await asyncio.gather(trial, *(() if rescue is None else (rescue,)), return_exceptions=True)
             self._recorder.leave(rollout)
 
     async def _stream_candidate(
@@ -158,7 +166,7 @@ class Traffic:
                 model = _model(rollout)
                 pieces = closable(start(model))
                 first = await _first(pieces, _half_way(begin, deadline))
-            except Exception as raised:  # the root of an attempt, as above
+            except Exception as raised:  # the root of an attempt, as in `_outcome`
                 failure, seconds = _known(raised), time.monotonic() - begin
             else:
                 async with aclosing(pieces):
@@ -209,6 +217,35 @@ def _model(rollout: RunningRollout) -> ResolvedModel:
     return rollout.candidate
 
 
+async def _outcome(rollout: RunningRollout, deadline: float | None, ask: Ask[Value]) -> Answer[Value] | ForewordError:
+    """Return the answer of the new revision, or the error with which it fails."""
+    try:
+        return await ask(_model(rollout), deadline)
+    except Exception as raised:  # the root of an attempt, whose failure must not become the caller's
+        return _known(raised)
+
+
+async def _answer(ask: Ask[Value], model: ResolvedModel, deadline: float | None) -> Answer[Value]:
+    return await ask(model, deadline)
+
+
+async def _first_answer(
+    trial: asyncio.Task[Answer[Value] | ForewordError], rescue: asyncio.Task[Answer[Value]]
+) -> None:
+    """Wait until one of both has an answer, or both have failed."""
+    running: set[asyncio.Task[Any]] = {trial, rescue}
+    while running:
+        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        if rescue in done and rescue.exception() is None:
+            return
+        if trial in done and isinstance(trial.result(), Answer):
+            return
+
+
+def _late_error() -> DeadlineExceededError:
+    return DeadlineExceededError("The canary did not answer in time.")
+
+
 def _half_way(begin: float, deadline: float | None) -> float | None:
     return None if deadline is None else begin + (deadline - begin) / 2
 
@@ -230,5 +267,5 @@ async def _first(pieces: AsyncGenerator[Piece, None], deadline: float | None) ->
     except BaseException as raised:
         await pieces.aclose()
         if isinstance(raised, TimeoutError):
-            raise DeadlineExceededError("The canary did not begin its answer in time.") from None
+            raise _late_error() from None
         raise
