@@ -18,6 +18,9 @@ _MAX_WAITING: Final = 16
 """Requests that may wait for spare time, and with them their texts in memory."""
 _MAX_RUNNING_ROWS: Final = 4
 """Answers under way beside which a shadow may run; one more row then costs them little."""
+_REST_FACTOR: Final = 9
+"""Rest after each answer, as a multiple of the time that it took. On a processor with few cores, a shadow that runs all
+the time doubles the time of other answers, because a pass of the model cannot be interrupted."""
 _PATIENCE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.02
 _ANSWER_SECONDS: Final = 30.0
@@ -25,7 +28,7 @@ _LOAD: Final = frozenset({ErrorKind.EXHAUSTED, ErrorKind.UNAVAILABLE, ErrorKind.
 
 
 class Shadows:
-    """The requests of shadows, of which at most one runs at a time.
+    """The requests of shadows, which take at most a tenth of the time, one after the other.
 
     One begins only while no other request waits for the engine and few are being answered. If that does not happen in
     five seconds, or 16 wait already, the request is dropped and counted as shed.
@@ -35,6 +38,7 @@ class Shadows:
         self._engine = engine
         self._recorder = recorder
         self._turn = asyncio.Lock()
+        self._rest_until = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def compare(self, rollout: RunningRollout, shown: object, answer: Callable[[float], Awaitable[object]]) -> None:
@@ -78,6 +82,7 @@ class Shadows:
             if time.monotonic() > patience:
                 return ShadowFigures(shed=1)
             await asyncio.sleep(_LOOK_SECONDS)
+        begin = time.monotonic()
         try:
             theirs = await answer(time.monotonic() + _ANSWER_SECONDS)
         except ForewordError as error:
@@ -85,8 +90,13 @@ class Shadows:
         except Exception:  # the root of a task
             request_fault()
             return ShadowFigures(errors=1)
+        finally:
+            end = time.monotonic()
+            self._rest_until = end + _REST_FACTOR * (end - begin)
         return ShadowFigures(compared=1, agreed=int(theirs == shown))
 
     def _has_spare_time(self) -> bool:
+        if time.monotonic() < self._rest_until:
+            return False
         load = self._engine.load()
         return not load.queued_requests and not load.queued_tokens and load.running_rows < _MAX_RUNNING_ROWS
