@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import math
+import re
 import subprocess
 import sys
 import time
@@ -170,7 +171,7 @@ def exporters(start_server: ServerFactory, shop: Any, tmp_path: Path) -> Iterato
     started.stop()
 
 
-def test_every_metric_that_a_query_reads_is_exported(exporters: Exporters) -> None:
+def test_every_metric_that_a_query_reads_is_exported_and_every_exported_one_is_documented(exporters: Exporters) -> None:
     exporters.work()
     exported = {"up"}
     for port in exporters.ports.values():
@@ -179,6 +180,17 @@ def test_every_metric_that_a_query_reads_is_exported(exporters: Exporters) -> No
     for name, expr in every_query():
         assert metrics_in(expr), name
         assert metrics_in(expr) <= exported, name
+    assert [name for name in exported if name.startswith("foreword_") and not is_documented(name)] == []
+
+
+def is_documented(sample: str) -> bool:
+    """Return whether a guide has the metric of a sample."""
+    name = re.sub("_(bucket|count|sum|info)$", "", sample)
+    if name in ("foreword_build", "foreword_database"):
+        return True
+    service, slack = ((FOLDER.parent / folder / "README.md").read_text() for folder in (".", "slack"))
+    own = name.removeprefix("foreword_slack_")
+    return f"`{name}`" in service or (own != name and f"`{own}`" in slack)
 
 
 @needs_prometheus

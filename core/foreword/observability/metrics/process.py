@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Info, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Info, PlatformCollector, ProcessCollector, disable_created_metrics
 
 
 def new_registry(version: str) -> CollectorRegistry:
@@ -11,6 +11,7 @@ def new_registry(version: str) -> CollectorRegistry:
     Args:
         version: Version of Foreword.
     """
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter and histogram, which no dashboard uses
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
