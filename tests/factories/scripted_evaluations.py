@@ -52,7 +52,7 @@ class ScriptedService(
         self.uploaded = []
         self.watches = 0
         self.pages = []
-        self.tuned_on = "tenants/a/datasets/deleted"
+        self.warnings = []
         self.last = STATE.STATE_SUCCEEDED
 
     def WhoAmI(self, request, context):
@@ -79,7 +79,7 @@ class ScriptedService(
         )
 
     def GetTunedModel(self, request, context):
-        return tuned_model_pb2.TunedModel(name=request.name, base_model="baseModels/starter", dataset=self.tuned_on)
+        return tuned_model_pb2.TunedModel(name=request.name, base_model="baseModels/starter")
 
     def ListTasks(self, request, context):
         tasks = [catalog_pb2.Task(id="classification", closed=True), catalog_pb2.Task(id="generation")]
@@ -103,6 +103,7 @@ class ScriptedService(
             system.id = system.id or f"base_{system.shots}_shot" if base else system.id or "tuned"
         if not request.validate_only:
             self.created.append(request)
+        evaluation.warnings.extend(self.warnings)
         evaluation.name = "tenants/a/evaluations/e1"
         evaluation.state = 0 if request.validate_only else STATE.STATE_QUEUED
         return evaluation

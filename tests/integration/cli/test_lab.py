@@ -111,7 +111,7 @@ def test_a_model_that_fails_leaves_the_other_its_answer(type_in):
     status, out, _ = type_in(BASE, "/set max_new_tokens 1", "Hello", options=("--against", "nobody"))
 
     assert status == 0
-    assert "nobody is neither a serving name" in out
+    assert "No model is called 'nobody' either" in out
     assert "1 generated" in out
 
 

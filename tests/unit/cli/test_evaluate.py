@@ -14,6 +14,7 @@ import pytest
 
 from factories.scripted_evaluations import STATE, ScriptedService, served
 from foreword.cli.application import run
+from foreword.v1 import report_pb2
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -152,13 +153,16 @@ def test_a_stored_dataset_is_evaluated_and_an_unknown_one_refused(command: Comma
     assert service.created[0].evaluation.display_name == "stored"
 
 
-def test_rows_that_a_model_was_tuned_on_are_pointed_out(command: Command, service: ScriptedService) -> None:
-    service.tuned_on = "tenants/a/datasets/d1"
+def test_warnings_of_the_service_are_printed_with_the_remedy(command: Command, service: ScriptedService) -> None:
     arguments = ("evaluate", "d1", "--system", "complaints", "--no-wait")
 
-    assert "Warning: complaints was tuned on these rows" in command(*arguments)[2]
-    service.tuned_on = "tenants/a/datasets/deleted"
-    assert "Warning" not in command(*arguments)[2]
+    assert "warning" not in command(*arguments)[2]
+    service.warnings = [
+        report_pb2.Finding(severity="SEVERITY_WARNING", message="It was tuned on all rows.", remedy="Use other rows.")
+    ]
+    err = command(*arguments)[2]
+    assert "warning It was tuned on all rows." in err
+    assert "Use other rows." in err
 
 
 def test_without_waiting_the_next_command_is_named(command: Command, service: ScriptedService, rows: str) -> None:
