@@ -46,23 +46,21 @@ class Clock:
         return self.now
 
 
-def queue_rival(shop, at: int = 3) -> tuple[Callable[[str], None], list[TuneExperiment]]:
-    """Return a failpoint that queues a run of another tenant at the given heartbeat, and a list that gets the run."""
+def queue_rival(shop, run: TuneExperiment) -> tuple[Callable[[str], None], list[TuneExperiment]]:
+    """Return a failpoint that queues a run of another tenant after the first update, and a list that gets it."""
     rivals: list[TuneExperiment] = []
-    passed = [0]
 
     def failpoint(name: str) -> None:
-        if name == "queue.heartbeat.after_commit" and threading.current_thread() is threading.main_thread():
-            passed[0] += 1
-            if passed[0] == at:
-                rival = shop.queue_run(tenant="rival")
-                let_wait(shop.workshop.database, rival)
-                rivals.append(rival)
-                # So much that the rival does not yield in its turn, however slow the machine is.
-                now = shop.workshop.database.now()
-                with shop.workshop.database.write() as session:
-                    used = {"recent_compute_seconds": 1e6, "recent_compute_time": now}
-                    session.execute(update(TenantRow).where(TenantRow.id == "acme").values(used))
+        of_the_run = name == "queue.heartbeat.after_commit" and threading.current_thread() is threading.main_thread()
+        if not of_the_run or rivals or not get(shop, run).snapshots:
+            return
+        rival = shop.queue_run(tenant="rival")
+        let_wait(shop.workshop.database, rival)
+        rivals.append(rival)
+        # So much that the rival does not yield in its turn, however slow the machine is.
+        used = {"recent_compute_seconds": 1e6, "recent_compute_time": shop.workshop.database.now()}
+        with shop.workshop.database.write() as session:
+            session.execute(update(TenantRow).where(TenantRow.id == "acme").values(used))
 
     return failpoint, rivals
 
@@ -94,7 +92,7 @@ def test_a_long_run_yields_to_another_tenant_and_ends_with_the_same_tensors(shop
     undisturbed = shop.queue_run(num_epochs=4)
     work(shop)
     run = shop.queue_run(num_epochs=4)
-    failpoint, rivals = queue_rival(shop)
+    failpoint, rivals = queue_rival(shop, run)
 
     log = work(shop, failpoint)
 
@@ -117,7 +115,7 @@ def test_a_long_run_yields_to_another_tenant_and_ends_with_the_same_tensors(shop
 
 def test_a_run_yields_between_two_updates_without_losing_one(shop):
     run = shop.queue_run(num_epochs=4)
-    failpoint, _ = queue_rival(shop)
+    failpoint, _ = queue_rival(shop, run)
     seen: list[TuneExperiment] = []
 
     def watch(name: str) -> None:
@@ -149,7 +147,7 @@ def test_a_run_whose_checkpoint_cannot_be_written_keeps_its_worker(shop):
             raise UnavailableError("The store is full.")
 
     run = shop.queue_run(num_epochs=4)
-    failpoint, rivals = queue_rival(shop)
+    failpoint, rivals = queue_rival(shop, run)
 
     log = work(shop, failpoint, checkpoints=Full(shop.workshop.settings.resolved_artifacts_url, key=b"key"))
 
@@ -159,7 +157,7 @@ def test_a_run_whose_checkpoint_cannot_be_written_keeps_its_worker(shop):
 
 def test_a_run_that_is_cancelled_while_it_waits_ends_and_the_other_goes_on(shop):
     run = shop.queue_run(num_epochs=4)
-    failpoint, rivals = queue_rival(shop)
+    failpoint, rivals = queue_rival(shop, run)
 
     def cancel(name: str) -> None:
         failpoint(name)
@@ -175,7 +173,7 @@ def test_a_run_that_is_cancelled_while_it_waits_ends_and_the_other_goes_on(shop)
 
 def test_a_worker_that_stops_right_after_a_hand_over_releases_the_new_run(shop):
     run = shop.queue_run(num_epochs=4)
-    failpoint, rivals = queue_rival(shop)
+    failpoint, rivals = queue_rival(shop, run)
     stop = StopWhenIdle()
 
     def stopping(name: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load
-from sqlalchemy import update
+from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
 from factories.plugins import make_plugin
@@ -437,28 +437,29 @@ def test_giving_a_run_back_is_no_sign_of_a_crash_and_dying_with_it_is(shop):
     assert "20 times" in failure.message
 
 
-def die_once_more(shop, run: TuneExperiment, checkpoint_seconds: float) -> None:
-    """Nineteen leases were lost, and the worker of the next one dies after some updates."""
+def die_once_more(shop, run: TuneExperiment, *, checkpoint_seconds: float, after: Callable[[JobRow], bool]) -> None:
+    """Nineteen leases were lost, and the worker of the next one dies after an update, once its job is as given."""
 
-    def die() -> None:
-        raise KeyboardInterrupt
+    def die(name: str) -> None:
+        if name == "queue.heartbeat.after_commit" and threading.current_thread().name != "heartbeat":
+            with shop.workshop.database.read() as session:
+                job = session.scalars(select(JobRow)).one()
+            if shop.repository.get(run.id, after_sequence=0).snapshots and after(job):
+                raise KeyboardInterrupt
 
     with shop.workshop.database.write() as session:
         session.execute(update(JobRow).values(lost_leases=19))
     settings = shop.workshop.settings.model_copy(update={"checkpoint_seconds": checkpoint_seconds})
-    disturbed = shop.with_queue(
-        lambda database: JobQueue(database, failpoint=once("queue.heartbeat.before_commit", die, at=6))
-    )
+    disturbed = shop.with_queue(lambda database: JobQueue(database, failpoint=die))
     with pytest.raises(KeyboardInterrupt):
         Worker(dataclasses.replace(disturbed.workshop, settings=settings)).run(StopWhenIdle())
-    assert shop.repository.get(run.id, after_sequence=0).snapshots
     expire(shop, run)
 
 
 def test_lost_leases_are_forgotten_once_a_run_gets_further(shop):
     run = shop.queue_run()
 
-    die_once_more(shop, run, checkpoint_seconds=1e-6)
+    die_once_more(shop, run, checkpoint_seconds=1e-6, after=lambda job: job.lost_leases == 0)
     work(shop)
 
     assert state(shop, run) is JobState.SUCCEEDED
@@ -467,7 +468,7 @@ def test_lost_leases_are_forgotten_once_a_run_gets_further(shop):
 def test_lost_leases_count_as_long_as_every_worker_dies_before_its_first_checkpoint(shop):
     run = shop.queue_run()
 
-    die_once_more(shop, run, checkpoint_seconds=3600.0)
+    die_once_more(shop, run, checkpoint_seconds=3600.0, after=lambda job: job.lost_leases == 19)
     work(shop)
 
     assert shop.repository.get(run.id).failure.reason == "WORKER_KEEPS_DYING"
