@@ -55,6 +55,12 @@ class ResourceName:
         """
         return cls(*_match(cls.pattern, text, field))
 
+    @property
+    def id(self) -> str:
+        """The last segment."""
+        found: str = getattr(self, self.pattern.rsplit("/", 1)[1][1:-1])
+        return found
+
     def __str__(self) -> str:
         segments = self.pattern.split("/")
         return "/".join(getattr(self, part[1:-1]) if part.startswith("{") else part for part in segments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any, Final
 
 from google.protobuf import empty_pb2
@@ -11,17 +12,18 @@ from foreword.domain.evaluation import AnsweredRow, Evaluation
 from foreword.domain.job import JobState
 from foreword.domain.violations import fields_below
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
-from foreword.names import BaseModelName, EvaluationName, TenantName, TunedModelName
+from foreword.names import BaseModelName, EvaluationName, TunedModelName
 from foreword.server.callers.auth import current_caller, require_own, require_readable
 from foreword.server.calls.pools import BEGIN_SECONDS, READ_SECONDS, ROW_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.convert import evaluation as convert
 from foreword.server.convert.evaluation_request import AskedSystem, NewEvaluation, parse_new_evaluation
-from foreword.server.convert.paging import page_size, parse_list_request
+from foreword.server.convert.paging import page_size
 from foreword.server.inference.model_resolver import ModelResolver
 from foreword.server.jobs.watches import Watches
 from foreword.server.plans.evaluations import EvaluationPlanner, FoundSystem
 from foreword.server.services.idempotency import request_key
-from foreword.server.services.responses import converted, fill_page
+from foreword.server.services.job_calls import JobCalls
+from foreword.server.services.responses import fill_page
 from foreword.storage.artifacts.deletions import ArtifactDeletions
 from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
@@ -67,13 +69,21 @@ class EvaluationService(evaluation_service_pb2_grpc.EvaluationServiceServicer):
     ) -> None:
         self._database = database
         self._artifacts = artifacts
-        self._deletions = deletions
         self._planner = planner
         self._models = models
         self._pools = pools
-        self._watches = watches
         self._max_queued = max_queued
-        self._heartbeat_seconds = heartbeat_seconds
+        self._jobs = JobCalls(
+            name=EvaluationName.parse,
+            repository=lambda tenant: EvaluationRepository(database, tenant),
+            get=lambda name: EvaluationRepository(database, name.tenant).get(name.evaluation),
+            find=lambda name: EvaluationRepository(database, name.tenant).get_without_results(name.evaluation),
+            convert=convert.evaluation,
+            deletions=deletions,
+            pools=pools,
+            watches=watches,
+            heartbeat_seconds=heartbeat_seconds,
+        )
 
     async def CreateEvaluation(
         self, request: evaluation_service_pb2.CreateEvaluationRequest, context: Any
@@ -85,11 +95,10 @@ class EvaluationService(evaluation_service_pb2_grpc.EvaluationServiceServicer):
         require_own(new.tenant or caller.tenant, request.parent)
         for dataset in new.datasets:
             require_own(dataset.tenant, str(dataset))
-        repository = EvaluationRepository(self._database, caller.tenant)
         if not new.validate_only:
-            made = await self._pools.storage.run(caller.tenant, READ_SECONDS, repository.find_replayed, key)
+            made = await self._jobs.replayed(key)
             if made is not None:
-                return convert.evaluation(made)
+                return made
         await self._require_readable_datasets(caller.tenant, new)
         systems: list[FoundSystem] = []
         for place, system in enumerate(new.systems):
@@ -105,7 +114,7 @@ class EvaluationService(evaluation_service_pb2_grpc.EvaluationServiceServicer):
         created = await self._pools.storage.run(
             caller.tenant,
             WRITE_SECONDS,
-            repository.create,
+            EvaluationRepository(self._database, caller.tenant).create,
             display_name=new.display_name,
             description=new.description,
             id=new.id,
@@ -121,83 +130,45 @@ class EvaluationService(evaluation_service_pb2_grpc.EvaluationServiceServicer):
         self, request: evaluation_service_pb2.GetEvaluationRequest, context: Any
     ) -> evaluation_pb2.Evaluation:
         """Return an evaluation with its results."""
-        name = self._name(request.name)
-        repository = EvaluationRepository(self._database, name.tenant)
-        found, message = await converted(
-            self._pools.storage, lambda: repository.get(name.evaluation), convert.evaluation
-        )
-        require_readable(found.creator, request.name)
-        return message
+        return await self._jobs.get(request.name)
 
     async def ListEvaluations(
         self, request: evaluation_service_pb2.ListEvaluationsRequest, context: Any
     ) -> evaluation_service_pb2.ListEvaluationsResponse:
         """List evaluations, newest first, without results."""
-        caller = current_caller()
-        if request.parent:
-            require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
-        listed = parse_list_request(request, creator=caller.reads_only_of)
-        repository = EvaluationRepository(self._database, caller.tenant)
-        return await fill_page(
-            self._pools.storage,
-            evaluation_service_pb2.ListEvaluationsResponse(),
-            "evaluations",
-            lambda take: repository.list(listed, take=take),
-            convert.evaluation,
-        )
+        return await self._jobs.list(request, evaluation_service_pb2.ListEvaluationsResponse(), "evaluations")
 
     async def WatchEvaluation(
         self, request: evaluation_service_pb2.WatchEvaluationRequest, context: Any
     ) -> AsyncIterator[evaluation_service_pb2.WatchEvaluationResponse]:
         """Stream an evaluation each time it changes, until it has ended."""
-        with self._watches.open(self._name(request.name)) as watch:
-            async for seen in watch.updates(self._heartbeat_seconds):
-                require_readable(seen.creator, request.name)
-                message = await self._pools.storage.run(seen.tenant, READ_SECONDS, convert.evaluation, seen)
+        async with aclosing(self._jobs.watch(request.name)) as messages:
+            async for message in messages:
                 yield evaluation_service_pb2.WatchEvaluationResponse(evaluation=message)
-                if seen.state.ended:
-                    return
 
     async def CancelEvaluation(
         self, request: evaluation_service_pb2.CancelEvaluationRequest, context: Any
     ) -> evaluation_pb2.Evaluation:
         """Request the cancellation of an evaluation."""
-        name = self._name(request.name)
-        repository = EvaluationRepository(self._database, name.tenant)
-        _, message = await converted(
-            self._pools.storage,
-            lambda: repository.request_cancel(name.evaluation),
-            convert.evaluation,
-            cost=WRITE_SECONDS,
-        )
-        return message
+        return await self._jobs.cancel(request.name)
 
     async def DeleteEvaluation(
         self, request: evaluation_service_pb2.DeleteEvaluationRequest, context: Any
     ) -> empty_pb2.Empty:
         """Delete an evaluation that has ended, with its rows."""
-        name = self._name(request.name)
-        repository = EvaluationRepository(self._database, name.tenant)
-        for files in await self._pools.storage.run(name.tenant, WRITE_SECONDS, repository.delete, name.evaluation):
-            await self._pools.files.run(name.tenant, WRITE_SECONDS, self._deletions.delete, files)
-        return empty_pb2.Empty()
+        return await self._jobs.delete(request.name)
 
     async def ListEvaluationRows(
         self, request: evaluation_service_pb2.ListEvaluationRowsRequest, context: Any
     ) -> evaluation_service_pb2.ListEvaluationRowsResponse:
         """List the rows of an evaluation with the answers of all systems, in order."""
-        name = self._name(request.name)
         size = page_size(request) or _DEFAULT_ROWS
         selection = _SELECTIONS.get(request.selection)
         if selection is None:
             raise InvalidArgumentError.of(
                 "selection", f"must be one of {', '.join(_Request.Selection.keys())}, not {request.selection}"
             )
-        repository = EvaluationRepository(self._database, name.tenant)
-        found = await self._pools.storage.run(
-            name.tenant, READ_SECONDS, repository.get_without_results, name.evaluation
-        )
-        require_readable(found.creator, request.name)
+        found = await self._jobs.find(request.name)
         return await fill_page(
             self._pools.files,
             evaluation_service_pb2.ListEvaluationRowsResponse(),
@@ -244,11 +215,6 @@ class EvaluationService(evaluation_service_pb2_grpc.EvaluationServiceServicer):
         tuned = await self._pools.storage.run(tenant, READ_SECONDS, repository.get, name.tuned_model)
         require_readable(tuned.creator, system.model)
         return FoundSystem(asked=system, base_model=tuned.base_model, tuned=tuned)
-
-    def _name(self, text: str) -> EvaluationName:
-        name = EvaluationName.parse(text)
-        require_own(name.tenant, text)
-        return name
 
 
 def _without_rows(evaluation: Evaluation) -> FailedPreconditionError:

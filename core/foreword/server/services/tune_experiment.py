@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from google.protobuf import empty_pb2
 
 from foreword.errors import InvalidArgumentError
 from foreword.names import TenantName, TuneExperimentName
-from foreword.server.callers.auth import current_caller, require_own, require_readable
+from foreword.server.callers.auth import current_caller, require_own
 from foreword.server.calls.pools import BEGIN_SECONDS, READ_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.convert import experiment as convert
 from foreword.server.convert.comparison import comparison, parse_compared
-from foreword.server.convert.paging import parse_list_request
 from foreword.server.jobs.comparisons import ExperimentComparer
 from foreword.server.jobs.watches import Watches
 from foreword.server.plans.experiments import Planner
 from foreword.server.plans.references import readable_references, require_own_references
 from foreword.server.services.idempotency import request_key
-from foreword.server.services.responses import converted, fill_page
+from foreword.server.services.job_calls import JobCalls
 from foreword.storage.artifacts.deletions import ArtifactDeletions
 from foreword.storage.database import Database
 from foreword.storage.repositories.experiments import ExperimentRepository
@@ -46,14 +46,21 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         max_queued: int,
         heartbeat_seconds: float,
     ) -> None:
-        self._deletions = deletions
         self._pools = pools
         self._database = database
         self._planner = planner
         self._comparer = comparer
         self._max_queued = max_queued
-        self._heartbeat_seconds = heartbeat_seconds
-        self._watches = watches
+        self._jobs = JobCalls(
+            name=TuneExperimentName.parse,
+            repository=lambda tenant: ExperimentRepository(database, tenant),
+            get=lambda name: ExperimentRepository(database, name.tenant).get(name.tune_experiment, after_sequence=0),
+            convert=convert.tune_experiment,
+            deletions=deletions,
+            pools=pools,
+            watches=watches,
+            heartbeat_seconds=heartbeat_seconds,
+        )
 
     async def CreateTuneExperiment(
         self, request: tune_experiment_service_pb2.CreateTuneExperimentRequest, context: Any
@@ -64,11 +71,10 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         caller = current_caller()
         require_own(new.tenant or caller.tenant, request.parent)
         require_own_references(new)
-        repository = ExperimentRepository(self._database, caller.tenant)
         if not new.validate_only:
-            made = await self._pools.storage.run(caller.tenant, READ_SECONDS, repository.find_replayed, key)
+            made = await self._jobs.replayed(key)
             if made is not None:
-                return convert.tune_experiment(made)
+                return made
         start = await readable_references(self._pools.storage, self._database, new)
         config, plan = await self._pools.work.run(
             caller.tenant,
@@ -84,7 +90,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         created = await self._pools.storage.run(
             caller.tenant,
             WRITE_SECONDS,
-            repository.create,
+            ExperimentRepository(self._database, caller.tenant).create,
             display_name=new.display_name,
             description=new.description,
             id=new.id,
@@ -100,70 +106,37 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         self, request: tune_experiment_service_pb2.GetTuneExperimentRequest, context: Any
     ) -> tune_experiment_pb2.TuneExperiment:
         """Return an experiment with its learning curve."""
-        name = self._name(request.name)
-        repository = ExperimentRepository(self._database, name.tenant)
-        found, message = await converted(
-            self._pools.storage, lambda: repository.get(name.tune_experiment, after_sequence=0), convert.tune_experiment
-        )
-        require_readable(found.creator, request.name)
-        return message
+        return await self._jobs.get(request.name)
 
     async def ListTuneExperiments(
         self, request: tune_experiment_service_pb2.ListTuneExperimentsRequest, context: Any
     ) -> tune_experiment_service_pb2.ListTuneExperimentsResponse:
         """List experiments, newest first, without learning curves and evaluations."""
-        caller = current_caller()
-        if request.parent:
-            require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
-        listed = parse_list_request(request, creator=caller.reads_only_of)
-        repository = ExperimentRepository(self._database, caller.tenant)
-        return await fill_page(
-            self._pools.storage,
-            tune_experiment_service_pb2.ListTuneExperimentsResponse(),
-            "tune_experiments",
-            lambda take: repository.list(listed, take=take),
-            convert.tune_experiment,
-        )
+        response = tune_experiment_service_pb2.ListTuneExperimentsResponse()
+        return await self._jobs.list(request, response, "tune_experiments")
 
     async def WatchTuneExperiment(
         self, request: tune_experiment_service_pb2.WatchTuneExperimentRequest, context: Any
     ) -> AsyncIterator[tune_experiment_service_pb2.WatchTuneExperimentResponse]:
         """Stream an experiment each time it changes, until it has ended."""
-        name = self._name(request.name)
         sequence = request.after_sequence
         if sequence < 0:
             raise InvalidArgumentError.of("after_sequence", f"must be at least 0, not {sequence}")
-        with self._watches.open(name, sequence) as watch:
-            async for seen in watch.updates(self._heartbeat_seconds):
-                require_readable(seen.creator, request.name)
-                message = await self._pools.storage.run(name.tenant, READ_SECONDS, convert.tune_experiment, seen)
+        async with aclosing(self._jobs.watch(request.name, sequence)) as messages:
+            async for message in messages:
                 yield tune_experiment_service_pb2.WatchTuneExperimentResponse(tune_experiment=message)
-                if seen.state.ended:
-                    return
 
     async def CancelTuneExperiment(
         self, request: tune_experiment_service_pb2.CancelTuneExperimentRequest, context: Any
     ) -> tune_experiment_pb2.TuneExperiment:
         """Request the cancellation of a run."""
-        name = self._name(request.name)
-        repository = ExperimentRepository(self._database, name.tenant)
-        _, message = await converted(
-            self._pools.storage,
-            lambda: repository.request_cancel(name.tune_experiment),
-            convert.tune_experiment,
-            cost=WRITE_SECONDS,
-        )
-        return message
+        return await self._jobs.cancel(request.name)
 
     async def DeleteTuneExperiment(
         self, request: tune_experiment_service_pb2.DeleteTuneExperimentRequest, context: Any
     ) -> empty_pb2.Empty:
         """Delete an experiment that has ended."""
-        name = self._name(request.name)
-        repository = ExperimentRepository(self._database, name.tenant)
-        checkpoints = await self._pools.storage.run(name.tenant, WRITE_SECONDS, repository.delete, name.tune_experiment)
-        await self._pools.files.run(name.tenant, WRITE_SECONDS, self._deletions.delete, checkpoints)
-        return empty_pb2.Empty()
+        return await self._jobs.delete(request.name)
 
     async def CompareTuneExperiments(
         self, request: tune_experiment_service_pb2.CompareTuneExperimentsRequest, context: Any
@@ -175,8 +148,3 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
         found = await self._comparer.compare(names)
         return await self._pools.storage.run(tenant, READ_SECONDS, comparison, tenant, found)
-
-    def _name(self, text: str) -> TuneExperimentName:
-        name = TuneExperimentName.parse(text)
-        require_own(name.tenant, text)
-        return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import and_, select
@@ -18,33 +19,36 @@ from foreword.domain.evaluation import (
 from foreword.domain.failure import Failure
 from foreword.domain.job import JobKind, JobState
 from foreword.domain.resource_view import ResourceView
-from foreword.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
-from foreword.names import EvaluationName, check_id
+from foreword.names import EvaluationName
 from foreword.storage.artifacts.deletions import note_deletion
 from foreword.storage.artifacts.keys import answer_batches_key
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
-from foreword.storage.jobs.admission import check_room, free_name
-from foreword.storage.jobs.leases import lock_job, new_job
-from foreword.storage.jobs.transitions import request_cancel
+from foreword.storage.jobs.leases import new_job
 from foreword.storage.lists.list_specs import EVALUATIONS
-from foreword.storage.lists.pages import ListReader, Page, Take, take_any
+from foreword.storage.lists.pages import Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
-from foreword.storage.repositories.datasets import require_dataset
-from foreword.storage.repositories.requests import RequestKey, deleted_since, find_replay, remember
-from foreword.storage.repositories.tenants import require_tenant
+from foreword.storage.repositories.job_resources import JobResource, JobResources, find_job_row
+from foreword.storage.repositories.requests import RequestKey
 from foreword.storage.tables import DatasetRow, EvaluationRow, JobRow
-from foreword.storage.texts import check_texts
+
+_RESOURCE: Final = JobResource(
+    kind=JobKind.EVALUATE,
+    row=EvaluationRow,
+    name=EvaluationName,
+    id_field="evaluation_id",
+    reason="EVALUATION",
+    listed=EVALUATIONS,
+)
 
 _ROWS_AT_ONCE: Final = 50
 
 
-class EvaluationRepository:
+class EvaluationRepository(JobResources[EvaluationRow, Evaluation]):
     """The evaluations of one tenant."""
 
     def __init__(self, database: Database, tenant: str) -> None:
-        self._database = database
-        self._tenant = tenant
+        super().__init__(database, tenant, _RESOURCE)
 
     def create(
         self,
@@ -69,28 +73,12 @@ class EvaluationRepository:
             AlreadyExistsError: The id is taken, or the request id was already used with other content.
             ExhaustedError: The tenant has too many evaluations queued.
         """
-        check_texts(display_name=display_name, description=description)
-        if id is not None:
-            check_id(id, "evaluation_id")
-        with self._database.write_tenant(self._tenant) as session:
-            made = self._made(session, request)
-            if made is not None:
-                return made
-            require_tenant(session, self._tenant)
-            for dataset in (config.dataset, config.examples_dataset):
-                if dataset is not None:
-                    require_dataset(session, self._tenant, dataset)
-            check_room(session, JobKind.EVALUATE, self._tenant, max_queued, estimated_seconds)
-            id = id or self._database.new_id()
-            if find_evaluation(session, self._tenant, id) is not None:
-                name = str(EvaluationName(self._tenant, id))
-                raise AlreadyExistsError(f"{name} already exists. Choose another id.", metadata={"resource": name})
-            now = self._database.clock(session)
-            base_model, *others = config.base_models
-            row = EvaluationRow(
+        base_model, *others = config.base_models
+        return self._create(
+            lambda key, name, now: EvaluationRow(
                 tenant=self._tenant,
-                id=id,
-                display_name=free_name(session, EvaluationRow, self._tenant, display_name),
+                id=key,
+                display_name=name,
                 description=description,
                 dataset=config.dataset,
                 examples_dataset=config.examples_dataset,
@@ -102,22 +90,15 @@ class EvaluationRepository:
                 creator=creator,
                 create_time=now,
                 job=new_job(JobKind.EVALUATE, base_model=base_model, tuning_type="", runs_alone=bool(others), now=now),
-            )
-            session.add(row)
-            remember(session, self._tenant, request, id, now)
-            return to_evaluation(row)
-
-    def find_replayed(self, request: RequestKey | None) -> Evaluation | None:
-        """Return the evaluation that an earlier request with the same id created; None if the request is new.
-
-        Raises:
-            NotFoundError: The evaluation has been deleted since.
-            AlreadyExistsError: The request id was already used with other content.
-        """
-        if request is None:
-            return None
-        with self._database.read() as session:
-            return self._made(session, request)
+            ),
+            display_name=display_name,
+            description=description,
+            datasets=(config.dataset, config.examples_dataset),
+            estimated_seconds=estimated_seconds,
+            max_queued=max_queued,
+            id=id,
+            request=request,
+        )
 
     def get(self, id: str) -> Evaluation:
         """Return an evaluation with its results.
@@ -126,7 +107,7 @@ class EvaluationRepository:
             NotFoundError: It does not exist in the tenant.
         """
         with self._database.read() as session:
-            return to_evaluation(_require(session, self._tenant, id))
+            return to_evaluation(self._require(session, id))
 
     def get_without_results(self, id: str) -> Evaluation:
         """Return an evaluation without its results, which are up to 1 MiB to read and decode.
@@ -134,15 +115,8 @@ class EvaluationRepository:
         Raises:
             NotFoundError: It does not exist in the tenant.
         """
-        query = select(EvaluationRow).join(EvaluationRow.job).options(
-            contains_eager(EvaluationRow.job), defer(EvaluationRow.results)
-        )  # fmt: skip
         with self._database.read() as session:
-            row = session.scalars(
-                query.where(EvaluationRow.tenant == self._tenant, EvaluationRow.id == id)
-            ).one_or_none()
-            if row is None:
-                raise NotFoundError.of(str(EvaluationName(self._tenant, id)))
+            row = self._require(session, id, options=[defer(EvaluationRow.results)])
             return to_evaluation(row, with_results=False)
 
     def newest_on_rows(self, content_sha256: str, creator: str | None = None) -> str | None:
@@ -173,14 +147,12 @@ class EvaluationRepository:
             InvalidArgumentError: The page size, the token, the filter or the order is invalid.
         """
         full = request.view is ResourceView.FULL
-        return ListReader(
-            database=self._database,
-            spec=EVALUATIONS,
-            tenant=self._tenant,
-            conditions=[EvaluationRow.tenant == self._tenant],
-            options=() if full else [defer(EvaluationRow.results)],
-            convert=lambda _, rows: (to_evaluation(row, with_results=full) for row in rows),
-        ).read(request, take)
+        return self._list(
+            request,
+            take,
+            lambda _, rows: (to_evaluation(row, with_results=full) for row in rows),
+            () if full else [defer(EvaluationRow.results)],
+        )
 
     def find_newest(self, dataset: str, decides: Callable[[EvaluationConfig], bool]) -> Evaluation | None:
         """Return the newest evaluation on a dataset that has succeeded and has a wanted configuration, if there is one.
@@ -205,74 +177,20 @@ class EvaluationRepository:
             rows.close()  # before the results are read on the same connection
             return None if found is None else to_evaluation(found)
 
-    def request_cancel(self, id: str) -> Evaluation:
-        """Request the cancellation of an evaluation.
-
-        One that no worker holds is cancelled at once. A running one is cancelled by its worker.
-
-        Raises:
-            NotFoundError: It does not exist in the tenant.
-            FailedPreconditionError: It has already succeeded or failed.
-        """
-        with self._database.write_tenant(self._tenant) as session:
-            row = _require(session, self._tenant, id, for_update=True)
-            state = JobState(row.job.state)
-            if state in (JobState.SUCCEEDED, JobState.FAILED):
-                raise _ended(self._tenant, id, state)
-            now = self._database.clock(session)
-            if request_cancel(row.job, now):
-                note_deletion(session, self._tenant, answer_batches_key(self._tenant, id, row.create_time), now)
-            return to_evaluation(row)
-
-    def delete(self, id: str) -> tuple[str, ...]:
-        """Delete an evaluation that has ended, with its rows.
-
-        Returns:
-            The prefixes of its files in the artifact store, scheduled for deletion by `ArtifactDeletions`.
-
-        Raises:
-            NotFoundError: It does not exist in the tenant.
-            FailedPreconditionError: It has not ended.
-        """
-        with self._database.write_tenant(self._tenant) as session:
-            row = _require(session, self._tenant, id, for_update=True)
-            state = JobState(row.job.state)
-            if not state.ended:
-                name = str(EvaluationName(self._tenant, id))
-                raise FailedPreconditionError(
-                    f"{name} is {state.value}. Cancel it and wait until it has ended, then delete it.",
-                    reason="EVALUATION_ACTIVE",
-                    metadata={"resource": name, "state": state.value},
-                )
-            files = [answer_batches_key(self._tenant, id, row.create_time)]
-            if row.rows_file is not None:
-                files.append(decode(AnswerRowsFile, row.rows_file).artifact)
-            session.delete(row)
-            for prefix in files:
-                note_deletion(session, self._tenant, prefix, self._database.clock(session))
-            return tuple(files)
-
-    def _made(self, session: Session, request: RequestKey | None) -> Evaluation | None:
-        replay = find_replay(session, self._tenant, request)
-        if replay is None:
-            return None
-        row = find_evaluation(session, self._tenant, replay.resource)
-        if row is None or not replay.made(row.create_time):
-            raise deleted_since(str(EvaluationName(self._tenant, replay.resource)))
+    def _item(self, row: EvaluationRow) -> Evaluation:
         return to_evaluation(row)
+
+    def _files(self, row: EvaluationRow) -> tuple[str, ...]:
+        batches = answer_batches_key(row.tenant, row.id, row.create_time)
+        return (batches,) if row.rows_file is None else (batches, decode(AnswerRowsFile, row.rows_file).artifact)
+
+    def _cancelled(self, session: Session, row: EvaluationRow, now: datetime) -> None:
+        note_deletion(session, row.tenant, answer_batches_key(row.tenant, row.id, row.create_time), now)
 
 
 def find_evaluation(session: Session, tenant: str, id: str) -> EvaluationRow | None:
-    """Return the row of an evaluation with its job; None if it does not exist.
-
-    Whoever wants to change it locks the job before, so that the row is read as its last writer left it.
-    """
-    return session.scalars(
-        select(EvaluationRow)
-        .join(EvaluationRow.job)
-        .options(contains_eager(EvaluationRow.job))
-        .where(EvaluationRow.tenant == tenant, EvaluationRow.id == id)
-    ).one_or_none()
+    """Return the row of an evaluation with its job; None if it does not exist. See `find_job_row`."""
+    return find_job_row(session, EvaluationRow, tenant, id)
 
 
 def to_evaluation(row: EvaluationRow, *, with_results: bool = True) -> Evaluation:
@@ -300,22 +218,4 @@ def to_evaluation(row: EvaluationRow, *, with_results: bool = True) -> Evaluatio
         update_time=job.update_time,
         start_time=job.start_time,
         end_time=job.end_time,
-    )
-
-
-def _require(session: Session, tenant: str, id: str, *, for_update: bool = False) -> EvaluationRow:
-    if for_update:
-        lock_job(session, JobKind.EVALUATE, tenant, id)
-    row = find_evaluation(session, tenant, id)
-    if row is None:
-        raise NotFoundError.of(str(EvaluationName(tenant, id)))
-    return row
-
-
-def _ended(tenant: str, id: str, state: JobState) -> FailedPreconditionError:
-    name = str(EvaluationName(tenant, id))
-    return FailedPreconditionError(
-        f"{name} has already {state.value} and cannot be cancelled. Delete it if you do not need it.",
-        reason="EVALUATION_ENDED",
-        metadata={"resource": name, "state": state.value},
     )
