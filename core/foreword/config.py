@@ -124,7 +124,9 @@ class Settings(BaseSettings):
         "then yields to the tenant with the least recent compute time, and continues later from its checkpoint.",
     )
     max_queued_experiments: int = Field(
-        default=100, ge=1, description="Maximum number of queued experiments of a tenant."
+        default=100,
+        ge=1,
+        description="Maximum number of queued experiments of a tenant; likewise of evaluations and of batch jobs.",
     )
     max_watches: int = Field(
         default=200, ge=1, description="Maximum number of open watches of a tenant on each server."

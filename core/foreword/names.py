@@ -6,6 +6,7 @@ tenants/{tenant}/datasets/{dataset}
 tenants/{tenant}/tuneExperiments/{tune_experiment}
 tenants/{tenant}/tuneSweeps/{tune_sweep}
 tenants/{tenant}/evaluations/{evaluation}
+tenants/{tenant}/batchJobs/{batch_job}
 tenants/{tenant}/tunedModels/{tuned_model}
 tenants/{tenant}/spaces/{space}
 tenants/{tenant}/spaces/{space}/deployments/{deployment}
@@ -117,6 +118,15 @@ class EvaluationName(ResourceName):
     pattern = "tenants/{tenant}/evaluations/{evaluation}"
     tenant: str
     evaluation: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchJobName(ResourceName):
+    """`tenants/{tenant}/batchJobs/{batch_job}`."""
+
+    pattern = "tenants/{tenant}/batchJobs/{batch_job}"
+    tenant: str
+    batch_job: str
 
 
 @dataclass(frozen=True, slots=True)

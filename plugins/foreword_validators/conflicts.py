@@ -21,8 +21,10 @@ class Conflicts(RowValidator):
     id = "conflicts"
     description = "The same input has different outputs."
 
-    def start(self, context: ValidationContext) -> RowCheck:
-        """Start the check, for any task."""
+    def start(self, context: ValidationContext) -> RowCheck | None:
+        """Start the check, for any task. Unlabelled rows need none."""
+        if context.unlabelled:
+            return None
         return _Check(context.separator if context.task in ("", "classification") else None)
 
 

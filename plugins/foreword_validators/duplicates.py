@@ -18,9 +18,9 @@ class Duplicates(RowValidator):
     id = "duplicates"
     description = "A row repeats an earlier one."
 
-    def start(self, context: ValidationContext) -> RowCheck:
-        """Start the check, for any task."""
-        return _Check()
+    def start(self, context: ValidationContext) -> RowCheck | None:
+        """Start the check, for any task. Unlabelled rows need none."""
+        return None if context.unlabelled else _Check()
 
 
 class _Check(RowCheck):

@@ -17,13 +17,17 @@ class EmptyTexts(RowValidator):
 
     def start(self, context: ValidationContext) -> RowCheck:
         """Start the check, for any task."""
-        return _Check()
+        return _Check(("input",) if context.unlabelled else ("input", "output"))
 
 
 class _Check(RowCheck):
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self._columns = columns
+
     def row(self, row: Row) -> Iterator[Finding]:
-        for column, text in (("input", row.input), ("output", row.output)):
-            if not text.strip():
+        texts = {"input": row.input, "output": row.output}
+        for column in self._columns:
+            if not texts[column].strip():
                 yield Finding(
                     severity=Severity.ERROR,
                     code=f"EMPTY_{column.upper()}",

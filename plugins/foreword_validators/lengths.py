@@ -35,12 +35,14 @@ class _Check(RowCheck):
         self._beyond_output = context.count_tokens("") - 1 if context.count_tokens else 0
         self._unit = "tokens" if context.count_tokens else "characters"
         self._limit = context.max_input_tokens if context.count_tokens else None
+        self._unlabelled = context.unlabelled
         self._lengths: dict[str, Counter[int]] = {"input": Counter(), "output": Counter()}
 
     def row(self, row: Row) -> Iterator[Finding]:
         length = self._count(row.input)
         self._lengths["input"][length] += 1
-        self._lengths["output"][self._count(row.output) - self._beyond_output] += 1
+        if not self._unlabelled:
+            self._lengths["output"][self._count(row.output) - self._beyond_output] += 1
         if self._limit is not None and length > self._limit:
             yield Finding(
                 severity=Severity.WARNING,

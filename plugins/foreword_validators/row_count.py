@@ -18,9 +18,9 @@ class RowCount(RowValidator):
     id = "row_count"
     description = f"The file has fewer than {MIN_ROWS} rows."
 
-    def start(self, context: ValidationContext) -> RowCheck:
-        """Start the check, for any task."""
-        return _Check()
+    def start(self, context: ValidationContext) -> RowCheck | None:
+        """Start the check, for any task. Unlabelled rows need none."""
+        return None if context.unlabelled else _Check()
 
 
 class _Check(RowCheck):

@@ -16,6 +16,8 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from foreword.v1 import (
+    batch_job_pb2,
+    batch_job_service_pb2,
     dataset_service_pb2,
     deployment_pb2,
     deployment_service_pb2,
@@ -208,6 +210,28 @@ def evaluation_request(
 def create_evaluation(stubs: Any, dataset: str, *systems: str | Mapping[str, Any], **fields: Any) -> Any:
     """Create an evaluation."""
     return stubs.evaluations.CreateEvaluation(evaluation_request(dataset, *systems, **fields))
+
+
+def batch_job_request(dataset: str, **fields: Any) -> batch_job_service_pb2.CreateBatchJobRequest:
+    """Return a request for a batch job; by default, of the base model with two labels.
+
+    Args:
+        fields: Fields of the request or of the batch job.
+    """
+    outer = {
+        name: fields.pop(name) for name in ("parent", "request_id", "batch_job_id", "validate_only") if name in fields
+    }
+    if "generate" not in fields:
+        fields.setdefault("classify", {} if "model" in fields else {"labels": ["Warehouse", "Service"]})
+    fields.setdefault("model", "baseModels/foreword--starter")
+    return batch_job_service_pb2.CreateBatchJobRequest(
+        batch_job=batch_job_pb2.BatchJob(**{"display_name": "batch", "dataset": dataset, **fields}), **outer
+    )
+
+
+def create_batch_job(stubs: Any, dataset: str, **fields: Any) -> Any:
+    """Create a batch job."""
+    return stubs.batch_jobs.CreateBatchJob(batch_job_request(dataset, **fields))
 
 
 def deployment_request(model: str, **fields: Any) -> deployment_service_pb2.CreateDeploymentRequest:

@@ -11,6 +11,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from foreword.server.app import SERVICES
 
 _STUBS = {
+    "BatchJobService": "batch_jobs",
     "CatalogService": "catalog",
     "DatasetService": "datasets",
     "DeploymentService": "deployments",

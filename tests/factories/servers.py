@@ -22,6 +22,7 @@ from foreword.client.proxy import DIRECT
 from foreword.config import Settings
 from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.experiment import TuneExperiment
+from foreword.domain.job import JobKind
 from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.tenant import Scope
 from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE, TunedModel
@@ -29,9 +30,10 @@ from foreword.inference.engine.engine import InferenceEngine
 from foreword.inference.interfaces import EngineSettings
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.plugin.manager import PluginManager
-from foreword.scheduling.evaluations.member import EvaluationMember
+from foreword.scheduling.batches.run import BatchRun
 from foreword.scheduling.evaluations.run import EvaluationRun
 from foreword.scheduling.heartbeat import Heartbeats
+from foreword.scheduling.sliced_run import SlicedMember
 from foreword.scheduling.workshop import Workshop
 from foreword.server.app import ForewordServer
 from foreword.server.inference.adapters import adapter_reader
@@ -43,6 +45,7 @@ from foreword.storage.repositories.tenants import TenantRepository
 from foreword.storage.workers.queue import JobQueue
 from foreword.tuning.adapter import adapter_files
 from foreword.v1 import (
+    batch_job_service_pb2_grpc,
     catalog_service_pb2_grpc,
     dataset_service_pb2_grpc,
     deployment_service_pb2_grpc,
@@ -55,6 +58,7 @@ from foreword.v1 import (
 )
 
 STUBS = {
+    "batch_jobs": batch_job_service_pb2_grpc.BatchJobServiceStub,
     "catalog": catalog_service_pb2_grpc.CatalogServiceStub,
     "datasets": dataset_service_pb2_grpc.DatasetServiceStub,
     "deployments": deployment_service_pb2_grpc.DeploymentServiceStub,
@@ -258,11 +262,11 @@ class RunningServer:
         )
         return f"tenants/{model.tenant}/tunedModels/{model.id}"
 
-    def evaluate(self, evaluation: str) -> None:
-        """Act as the worker for a queued evaluation."""
+    def evaluate(self, name: str) -> None:
+        """Act as the worker for a queued evaluation or batch job."""
         lease = self.queue.lease("by hand", timedelta(seconds=60))
         assert lease is not None
-        assert lease.name == evaluation, "another job was queued earlier"
+        assert lease.name == name, "another job was queued earlier"
         workshop = Workshop(
             settings=self.settings,
             plugins=self.plugins,
@@ -275,10 +279,9 @@ class RunningServer:
             Heartbeats(self.queue, duration=timedelta(seconds=60), stop=threading.Event()) as heartbeats,
             heartbeats.of(lease) as heartbeat,
         ):
-            run = EvaluationRun(workshop, lease, heartbeat)
-            EvaluationMember(workshop, run, lease, heartbeat).work(
-                lambda _, base: base.load(device="cpu", dtype="float32")
-            )
+            kind = BatchRun if lease.kind is JobKind.BATCH else EvaluationRun
+            run = kind(workshop, lease, heartbeat)
+            SlicedMember(workshop, run, lease, heartbeat).work(lambda _, base: base.load(device="cpu", dtype="float32"))
 
     def _make_tuned_model(self, experiment: TuneExperiment, text: str) -> TunedModel:
         config, plan = experiment.config, experiment.plan

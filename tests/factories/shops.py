@@ -16,15 +16,19 @@ from factories.serving import TinyBaseModel
 from factories.stored import make_config, store_dataset
 from foreword.config import Settings
 from foreword.data.rows import write_rows
+from foreword.domain.batch_job import BatchJob, BatchJobConfig, BatchJobPlan
 from foreword.domain.dataset import Dataset, Row
 from foreword.domain.evaluation import EvaluatedSystem, Evaluation, EvaluationConfig
 from foreword.domain.experiment import TaskOptions, TuneExperiment
+from foreword.domain.inference import GenerateParameters
+from foreword.domain.label_options import LabelOptions
 from foreword.domain.parameters import TuneParameters
 from foreword.plugin.manager import PluginManager
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
+from foreword.storage.repositories.batch_jobs import BatchJobRepository
 from foreword.storage.repositories.dataset_rows import rows_files
 from foreword.storage.repositories.evaluations import EvaluationRepository
 from foreword.storage.repositories.experiments import ExperimentRepository
@@ -105,6 +109,35 @@ class Shop:
             max_queued=100,
         )
 
+    def queue_batch(
+        self,
+        *,
+        rows: Sequence[Row] = tuple(make_rows()),
+        tenant: str = "acme",
+        tuned_model: str | None = None,
+        base_model: str = "tiny--bart",
+        classify: LabelOptions | None = None,
+        generate: GenerateParameters | None = None,
+    ) -> BatchJob:
+        """Queue a batch job; by default, of the base model with the labels of `make_rows`."""
+        if classify is None and generate is None:
+            classify = LabelOptions(labels=() if tuned_model else ("Warehouse", "Service"))
+        return BatchJobRepository(self.workshop.database, tenant).create(
+            display_name="Batch",
+            description="",
+            config=BatchJobConfig(
+                dataset=self.store_rows(rows, tenant).id,
+                model="its name",
+                base_model=base_model,
+                tuned_model=tuned_model,
+                classify=classify,
+                generate=generate,
+            ),
+            plan=BatchJobPlan(row_count=len(rows), input_tokens=1, estimated_seconds=1.0),
+            creator="key-1",
+            max_queued=100,
+        )
+
     def store_rows(self, rows: Sequence[Row], tenant: str = "acme") -> Dataset:
         """Store a dataset with its rows."""
         canonical = write_rows(rows)
@@ -114,6 +147,7 @@ class Shop:
             tenant,
             content_sha256=hashlib.sha256(canonical).hexdigest(),
             blocks_sha256=blocks_sha256,
+            row_count=len(rows),
         )
         self.workshop.artifacts.write(dataset.artifact, files)
         return dataset

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import update
 
 from foreword.domain.dataset import Dataset
-from foreword.domain.evaluation import Evaluation
 from foreword.domain.experiment import (
     ExperimentConfig,
     Phase,
@@ -33,7 +32,7 @@ from foreword.domain.report import (
 from foreword.domain.suspect_rows import SuspectRow, SuspectRows
 from foreword.domain.tuned_model import TunedModel
 from foreword.storage.database import Database
-from foreword.storage.jobs.leases import Company, Lease, LeaseState
+from foreword.storage.jobs.leases import Company, Lease, LeaseState, Subject
 from foreword.storage.repositories.datasets import DatasetRepository
 from foreword.storage.repositories.experiments import ExperimentRepository
 from foreword.storage.repositories.requests import RequestKey
@@ -183,6 +182,7 @@ def store_dataset(
     request: RequestKey | None = None,
     content_sha256: str = "cd" * 32,
     blocks_sha256: str = "",
+    row_count: int = 200,
 ) -> Dataset:
     """Store a dataset."""
     return DatasetRepository(database, store_tenant(database, tenant)).create(
@@ -191,7 +191,7 @@ def store_dataset(
         artifact=f"datasets/{content_sha256}",
         content_sha256=content_sha256,
         blocks_sha256=blocks_sha256,
-        row_count=200,
+        row_count=row_count,
         byte_size=20_000,
         report=make_report(),
         creator="key-1",
@@ -249,7 +249,7 @@ def let_leases_expire(database: Database) -> None:
         session.execute(update(JobRow).where(JobRow.lease_worker.is_not(None)).values(lease_expire_time=past))
 
 
-def let_wait(database: Database, job: TuneExperiment | Evaluation, wait: timedelta = timedelta(seconds=10)) -> None:
+def let_wait(database: Database, job: Subject, wait: timedelta = timedelta(seconds=10)) -> None:
     """Let a queued job look as if it had waited for some time, so that no worker can be free."""
     row = JobRow
     with database.write() as session:

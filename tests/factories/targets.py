@@ -10,7 +10,16 @@ import grpc
 from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import MethodDescriptor
 
-from factories.api import create_evaluation, create_experiment, create_sweep, deployed, failure_of, make_file, upload
+from factories.api import (
+    create_batch_job,
+    create_evaluation,
+    create_experiment,
+    create_sweep,
+    deployed,
+    failure_of,
+    make_file,
+    upload,
+)
 from factories.blown_up import Growable, grown, stated_limit
 from factories.rpcs import rpc_of
 from factories.servers import RunningServer
@@ -49,8 +58,28 @@ _VALID: dict[str, Mapping[str, Any]] = {
         "validate_only": True,
     },
     "ListEvaluationRows": {"name": "{Evaluation}"},
+    "CreateBatchJob": {
+        "batch_job": {
+            "display_name": "x",
+            "dataset": "{Dataset}",
+            "model": BASE,
+            "classify": {"labels": ["good", "bad"]},
+        },
+        "validate_only": True,
+    },
+    "ListBatchAnswers": {"name": "{BatchJob}"},
 }
-_NAMED = {"Deployment", "Dataset", "Evaluation", "TuneExperiment", "TuneSweep", "TunedModel", "Space", "BaseModel"}
+_NAMED = {
+    "BatchJob",
+    "Deployment",
+    "Dataset",
+    "Evaluation",
+    "TuneExperiment",
+    "TuneSweep",
+    "TunedModel",
+    "Space",
+    "BaseModel",
+}
 
 
 @dataclass(frozen=True)
@@ -96,6 +125,8 @@ def existing_names(server: RunningServer, stubs: Any) -> Mapping[str, str]:
     dataset = upload(stubs)
     evaluation = create_evaluation(stubs, dataset.name)
     server.evaluate(evaluation.name)
+    batch_job = create_batch_job(stubs, dataset.name)
+    server.evaluate(batch_job.name)
     return {
         "Tenant": "tenants/dev",
         "Space": "tenants/dev/spaces/default",
@@ -107,6 +138,7 @@ def existing_names(server: RunningServer, stubs: Any) -> Mapping[str, str]:
         "SecondTuneExperiment": create_experiment(stubs, dataset.name).name,
         "TuneSweep": create_sweep(stubs, dataset.name).name,
         "Evaluation": evaluation.name,
+        "BatchJob": batch_job.name,
         "model": "attacked",
     }
 

@@ -23,11 +23,12 @@ from foreword.storage.artifacts import store as artifacts
 from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.workers import answer_batches, queue
+from foreword.storage.workers import answer_batches, batch_parts, queue
 from foreword.storage.workers.queue import JobQueue
 
 SAVING = (*artifacts.FAILPOINTS, *checkpoints.FAILPOINTS)
 MOMENTS = (*SAVING, *queue.FAILPOINTS)
+BATCHING = (*batch_parts.FAILPOINTS, artifacts.FAILPOINTS[-1])
 ANSWERING = (*answer_batches.FAILPOINTS, "queue.heartbeat.after_commit", *artifacts.FAILPOINTS)
 
 

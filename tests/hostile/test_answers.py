@@ -71,6 +71,18 @@ CHARACTERS: Mapping[str, int] = {
     "ApiKey.display_name": 200,
     "ApiKey.name": NAME,
     "ApiKey.secret": 100,
+    "BatchAnswer.answer": MAX_ANSWER_CHARACTERS,
+    "BatchAnswer.input": 2**18,
+    "BatchAnswer.labels": MAX_LABEL_CHARACTERS,
+    "BatchClassify.labels": MAX_LABEL_CHARACTERS,
+    "BatchJob.creator": HASH,
+    "BatchJob.dataset": NAME,
+    "BatchJob.description": DESCRIPTION,
+    "BatchJob.display_name": DISPLAY_NAME,
+    "BatchJob.model": 500,
+    "BatchJob.name": NAME,
+    "BatchJob.version": NAME,
+    "BatchJobProgress.phase": 20,
     "ComparedDataset.content_sha256": HASH,
     "ComparedDataset.display_name": 200,
     "ComparedDataset.name": NAME,
@@ -184,6 +196,8 @@ CHARACTERS: Mapping[str, int] = {
 
 ITEMS: Mapping[str, int] = {
     "ApiKey.scopes": 4,
+    "BatchAnswer.labels": MAX_LABELS,
+    "BatchClassify.labels": MAX_LABELS,
     "CompareTuneExperimentsResponse.datasets": MAX_COMPARED,
     "CompareTuneExperimentsResponse.tune_experiments": MAX_COMPARED,
     "ComparedTuneExperiment.curve": MAX_CURVE_POINTS,
@@ -204,6 +218,8 @@ ITEMS: Mapping[str, int] = {
 """Maximum number of items of each repeated field in a response."""
 
 BYTES: Mapping[str, int] = {
+    "BatchAnswer.label_probabilities": MAX_KEPT_LABELS * (4 * MAX_LABEL_CHARACTERS + 20),
+    "BatchJob.generate": 6 * 4 * 40 + 500,
     "CompareTuneExperimentsResponse.differing_fields": MAX_FIELDS_BYTES,
     "CompareTuneExperimentsResponse.findings": 6 * 4 * 2 * MAX_FINDING_CHARACTERS,
     "ComparedTuneExperiment.metrics": 50 * (4 * MAX_CELL_CHARACTERS + 20),

@@ -61,6 +61,7 @@ def names(stubs: Any) -> Mapping[str, str]:
         "SecondTuneExperiment": f"{tenant}/tuneExperiments/none-either",
         "TuneSweep": f"{tenant}/tuneSweeps/none",
         "Evaluation": f"{tenant}/evaluations/none",
+        "BatchJob": f"{tenant}/batchJobs/none",
         "model": BASE,
     }
 

@@ -90,6 +90,7 @@ def names(service: LocalService) -> Mapping[str, str]:
         "SecondTuneExperiment": second.name,
         "TuneSweep": "tenants/dev/tuneSweeps/none",
         "Evaluation": "tenants/dev/evaluations/none",
+        "BatchJob": "tenants/dev/batchJobs/none",
         "model": "attacked",
     }
 

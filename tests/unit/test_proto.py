@@ -132,6 +132,7 @@ def _type_on_the_wire(path: str) -> str | None:
 LIST_SERVICES = {
     "datasets": ("dataset_service.proto", "ListDatasetsRequest"),
     "tuneExperiments": ("tune_experiment_service.proto", "ListTuneExperimentsRequest"),
+    "batchJobs": ("batch_job_service.proto", "ListBatchJobsRequest"),
     "evaluations": ("evaluation_service.proto", "ListEvaluationsRequest"),
     "tuneSweeps": ("tune_sweep_service.proto", "ListTuneSweepsRequest"),
     "tunedModels": ("tuned_model_service.proto", "ListTunedModelsRequest"),

@@ -32,6 +32,7 @@ def data() -> None:
 @named_options("Set an option of the task; may be repeated.")
 @click.option("--base-model", default="", help="Measure lengths in tokens of this base model.  [default: characters]")
 @click.option("--max-input-tokens", type=int, help="Maximum input length, with --base-model.  [default: its context]")
+@click.option("--unlabelled", is_flag=True, help="The rows have no outputs and are for `foreword batch`.")
 @json_option
 @in_options
 def check(
@@ -42,6 +43,7 @@ def check(
     named: tuple[str, ...],
     base_model: str,
     max_input_tokens: int | None,
+    unlabelled: bool,
     as_json: bool,
 ) -> None:
     """Check FILE (- for standard input) as an upload does.
@@ -67,6 +69,7 @@ def check(
         max_input_tokens=max_input_tokens or 0,
         max_bytes=settings.max_dataset_bytes,
         counter=TokenCounters().counter,
+        unlabelled=unlabelled,
     )
     with closing(checker):
         while chunk := file.read(_CHUNK_BYTES):

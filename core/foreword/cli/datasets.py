@@ -66,6 +66,7 @@ def show(client: Client, dataset: str, as_json: bool) -> None:
             ("dataset", found.name),
             ("name", f"{found.display_name}, version {found.version}"),
             ("description", found.description),
+            ("outputs", "none: unlabelled rows for batch jobs" if found.unlabelled else ""),
             ("size", f"{found.row_count:,} rows, {found.byte_size:,} bytes"),
             ("sha256", found.content_sha256),
         ],

@@ -14,6 +14,8 @@ from foreword.errors import FieldViolation, ForewordError, InvalidArgumentError
 _OTHER_NAMES = {
     "canary.share": "canary_share",
     "api_key.expire_time": "days",
+    "batch_job.dataset": "file_or_dataset",
+    "batch_job.model": "model",
     "evaluation.dataset": "file_or_dataset",
     "evaluation.examples_dataset": "examples",
     "names": "experiments",

@@ -157,3 +157,22 @@ def policy_rows(client: Client, rows: str | None) -> Iterator[Dataset | None]:
     except (ForewordError, click.ClickException):
         uploads.delete()
         raise
+
+
+@contextmanager
+def unlabelled_rows(client: Client, rows: str, *, display_name: str, is_dry_run: bool) -> Iterator[Dataset]:
+    """Provide the dataset of a batch job, which is uploaded without outputs if it is a file.
+
+    It is deleted again if the block raises an error, because the job was refused, or if nothing is to be answered.
+
+    Args:
+        rows: A file, or id or display name of a stored dataset.
+    """
+    uploads = _Uploads(client, reuse_identical=True, unlabelled=True)
+    try:
+        yield _file_or_dataset(client, rows, uploads, "FILE_OR_DATASET", display_name=display_name, with_warnings=False)
+    except (ForewordError, click.ClickException):
+        uploads.delete()
+        raise
+    if is_dry_run:
+        uploads.delete()

@@ -2,6 +2,13 @@
 
 from foreword.client._async.client import AsyncClient
 from foreword.client._sync.client import Client
+from foreword.client.batch_resources import (
+    AnswerSelection,
+    BatchAnswer,
+    BatchJob,
+    BatchJobPlan,
+    BatchJobProgress,
+)
 from foreword.client.comparison_resources import ComparedDataset, ComparedTuneExperiment, TuneComparison
 from foreword.client.evaluation_resources import (
     EvaluatedSystem,
@@ -59,6 +66,7 @@ from foreword.domain.inference import (
     TopToken,
 )
 from foreword.domain.job import JobState
+from foreword.domain.label_options import LabelOptions
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.prompt import PromptExample, StructuredPrompt
 from foreword.domain.report import (
@@ -81,9 +89,14 @@ from foreword.domain.thin_curve import CurvePoint
 
 __all__ = [
     "AnswerCalibration",
+    "AnswerSelection",
     "ApiKey",
     "AsyncClient",
     "BaseModel",
+    "BatchAnswer",
+    "BatchJob",
+    "BatchJobPlan",
+    "BatchJobProgress",
     "Calibration",
     "CalibrationBin",
     "CalibrationSource",
@@ -114,6 +127,7 @@ __all__ = [
     "Identity",
     "Interval",
     "JobState",
+    "LabelOptions",
     "LabelSet",
     "LengthPenalty",
     "Parameters",

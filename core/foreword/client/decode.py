@@ -114,6 +114,7 @@ def dataset(message: dataset_pb2.Dataset) -> resources.Dataset:
         report=values.data_report(message.report) if message.HasField("report") else None,
         creator=message.creator,
         create_time=values.time(message, "create_time"),
+        unlabelled=message.unlabelled,
     )
 
 
@@ -285,7 +286,8 @@ def deployment(message: deployment_pb2.Deployment) -> resources.Deployment:
     )
 
 
-def _token_usage(message: inference_pb2.TokenUsage) -> TokenUsage:
+def token_usage(message: inference_pb2.TokenUsage) -> TokenUsage:
+    """Decode token counts."""
     return TokenUsage(
         input_tokens=message.input_tokens,
         generated_tokens=message.generated_tokens,
@@ -300,7 +302,7 @@ def generate_result(
     return resources.GenerateResult(
         text=text,
         stop_reason=values.member(StopReason, inference_pb2.StopReason, "STOP_REASON_", message.stop_reason),
-        usage=_token_usage(message.usage),
+        usage=token_usage(message.usage),
         seed=message.seed,
         model_version=message.model_version,
         input_text=values.optional(message, "input_text"),
@@ -337,7 +339,7 @@ def classify_result(message: inference_service_pb2.ClassifyResponse) -> resource
             LabelSet(labels=tuple(item.labels), probability=item.probability) for item in message.label_sets
         ),
         abstained=message.abstained,
-        usage=_token_usage(message.usage),
+        usage=token_usage(message.usage),
         model_version=message.model_version,
         threshold=message.threshold if message.HasField("threshold") else None,
     )

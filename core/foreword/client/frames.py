@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+from foreword.client.batch_resources import BatchAnswer
 from foreword.client.comparison_resources import TuneComparison
 from foreword.client.evaluation_resources import Evaluation, EvaluationRow
 from foreword.client.resources import TunedModel, TuneExperiment, TuneSnapshot
@@ -32,7 +33,7 @@ from foreword.domain.report import (
     Table,
 )
 from foreword.domain.suspect_rows import SuspectRow
-from foreword.errors import FailedPreconditionError
+from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.installation import install_command
 
 if TYPE_CHECKING:
@@ -232,6 +233,38 @@ def evaluation_rows(rows: Iterable[EvaluationRow]) -> DataFrame:
         values = [value for item in found for value in ((item.answer, item.score, item.probability) if item else _NONE)]
         lines.append([row.row, row.input, row.reference, *values])
     return frame(("row", "input", "reference", *columns), lines, index="row")
+
+
+def batch_answers(answers: Iterable[BatchAnswer], rows: DataFrame | None = None) -> DataFrame:
+    """Return the answers of a batch job, indexed by number of the row.
+
+        job = client.batch(frame, "complaints")
+        frames.batch_answers(client.list_batch_answers(job), frame)
+
+    Args:
+        rows: The frame that was passed to `Client.batch`. Its rows get the columns of their answers, and keep their own
+            columns and index. Rows without an answer so far have empty cells.
+
+    Raises:
+        InvalidArgumentError: There are more answers than rows.
+    """
+    columns = ("row", "input", "answer", "probability", "abstained", "tokens", "error")
+    table = frame(columns, [_answer(item) for item in answers], index="row")
+    if rows is None:
+        return table
+    if len(table) and table.index[-1] > len(rows):
+        raise InvalidArgumentError.of(
+            "rows",
+            f"has {len(rows):,} rows, but there is an answer to row {table.index[-1]:,}; pass the frame of the job",
+        )
+    added = table.drop(columns="input").reindex(range(1, len(rows) + 1))
+    return rows.assign(**{name: added[name].to_numpy() for name in added.columns})
+
+
+def _answer(item: BatchAnswer) -> list[Any]:
+    tokens = None if item.usage is None else item.usage.input_tokens + item.usage.generated_tokens
+    error = "" if item.failure is None else item.failure.message
+    return [item.row, item.input, item.answer, item.probability, item.abstained, tokens, error]
 
 
 def calibration(evaluation: Evaluation) -> DataFrame:

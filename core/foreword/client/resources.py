@@ -136,6 +136,7 @@ class Dataset:
     Attributes:
         report: None if the dataset was listed.
         reused: Whether an upload with `reuse_identical` found it stored already.
+        unlabelled: Whether the rows have no outputs, so that only batch jobs accept them.
     """
 
     name: str
@@ -149,6 +150,7 @@ class Dataset:
     creator: str
     create_time: datetime | None
     reused: bool = field(default=False, compare=False)
+    unlabelled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

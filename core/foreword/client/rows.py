@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from os import PathLike
 from pathlib import Path
@@ -35,23 +35,26 @@ class Frame(Protocol):
 
 
 Pairs = Iterable[tuple[Any, Any]]
-Rows = str | PathLike[str] | bytes | Frame | Iterable[Row] | Iterable[Mapping[str, Any]] | Pairs
+Rows = str | PathLike[str] | bytes | Frame | Iterable[Row] | Iterable[Mapping[str, Any]] | Iterable[str] | Pairs
 """Training data: the path of a file, its bytes, or the rows themselves.
 
 Rows are a pandas DataFrame with the columns `input` and `output`, or any iterable of mappings with these keys or of
-pairs of input and output.
+pairs of input and output. Unlabelled rows need no `output`, and may be plain texts.
 """
 
 
-def chunks(rows: Rows) -> Callable[[], Iterator[bytes]]:
+def chunks(rows: Rows, *, unlabelled: bool = False) -> Callable[[], Iterator[bytes]]:
     """Return a function that yields the bytes of the data from the start, so that an upload can be repeated.
+
+    Args:
+        unlabelled: Whether the rows need only inputs, and may be texts.
 
     Raises:
         InvalidArgumentError: The file cannot be read, or an item is not a row.
     """
     if isinstance(rows, (str, PathLike)):
         return _file_chunks(Path(rows))
-    content = rows if isinstance(rows, bytes) else _jsonl(rows)
+    content = rows if isinstance(rows, bytes) else _jsonl(rows, unlabelled)
     return lambda: (content[start : start + CHUNK_BYTES] for start in range(0, len(content), CHUNK_BYTES))
 
 
@@ -155,48 +158,52 @@ def _unreadable(path: Path, error: OSError) -> InvalidArgumentError:
     return InvalidArgumentError.of("rows", f"{path} cannot be read: {error.strerror}. Check the file and try again.")
 
 
-def _jsonl(rows: Any) -> bytes:
+def _jsonl(rows: Any, unlabelled: bool) -> bytes:
     """Return rows as JSONL. Their content is not checked here: the service reports faults by row."""
     if _is_frame(rows):
-        rows = _frame_rows(rows)
+        rows = _frame_rows(rows, ("input",) if unlabelled else _COLUMNS)
     if not isinstance(rows, Iterable):
         raise InvalidArgumentError.of("rows", f"must be a path, bytes, a frame or rows, not a {type(rows).__name__}")
-    return b"".join(_json_line(number, row) for number, row in enumerate(rows, start=1))
+    return b"".join(_json_line(number, row, unlabelled) for number, row in enumerate(rows, start=1))
 
 
 def _is_frame(rows: Any) -> bool:
     return all(hasattr(rows, name) for name in ("columns", "astype", "notna"))
 
 
-def _frame_rows(frame: Frame) -> Iterable[tuple[Any, Any]]:
-    """Return the rows of a frame as pairs. Cells without a value become None, which the service reports by row.
+def _frame_rows(frame: Frame, columns: Sequence[str]) -> Iterable[Mapping[str, Any]]:
+    """Return the rows of a frame. Cells without a value become None, which the service reports by row.
 
     Raises:
         InvalidArgumentError: The frame lacks a column.
     """
     names = [str(name) for name in frame.columns]
-    missing = [name for name in _COLUMNS if names.count(name) != 1]
+    missing = [name for name in columns if names.count(name) != 1]
     if missing:
         raise InvalidArgumentError.of(
             "rows",
             f"must be a frame with one column {' and one column '.join(missing)}; its columns are "
             f"{', '.join(names) or 'none'}. Rename the right ones with frame.rename(columns={{...}})",
         )
-    cells = frame.astype(object).where(frame.notna(), None)[list(_COLUMNS)]
-    pairs: Iterable[tuple[Any, Any]] = cells.itertuples(index=False, name=None)
-    return pairs
+    cells = frame.astype(object).where(frame.notna(), None)[list(columns)]
+    return (dict(zip(columns, values, strict=True)) for values in cells.itertuples(index=False, name=None))
 
 
-def _json_line(number: int, row: Any) -> bytes:
+def _json_line(number: int, row: Any, unlabelled: bool) -> bytes:
     value = row
     if isinstance(row, Row):
         value = {"input": row.input, "output": row.output}
+    elif unlabelled and isinstance(row, str):
+        value = {"input": row}
     elif isinstance(row, (tuple, list)) and len(row) == len(_COLUMNS):
         value = dict(zip(_COLUMNS, row, strict=True))
     if not isinstance(value, Mapping):
+        wanted = (
+            "a text, or a mapping with input" if unlabelled else "a mapping with input and output, or a pair of them"
+        )
         raise InvalidArgumentError.of(
             f"rows[{number}]",
-            f"must be a mapping with input and output, or a pair of them, not a {type(row).__name__}"
+            f"must be {wanted}, not a {type(row).__name__}"
             + (f" of {len(row)}" if isinstance(row, (tuple, list)) else ""),
         )
     try:

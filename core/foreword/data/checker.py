@@ -11,6 +11,7 @@ from typing import IO
 
 from foreword.data.findings import FindingCollector
 from foreword.data.reader import RowReader
+from foreword.data.record import COLUMNS, UNLABELLED_COLUMNS, example
 from foreword.data.row_sample import RowSample
 from foreword.data.spool import RowSpool
 from foreword.data.task_choice import choose_task
@@ -62,6 +63,7 @@ class DatasetChecker:
         max_input_tokens: Maximum length of an input in tokens, used with `count_tokens`.
         max_bytes: Maximum size of the file in bytes.
         folder: Folder for the temporary file; None for the folder of the operating system.
+        unlabelled: Whether the rows have no outputs. Then the outputs are empty and no checks of a task run.
 
     Raises:
         InvalidArgumentError: The format is unknown, or the options contradict each other.
@@ -79,10 +81,12 @@ class DatasetChecker:
         max_input_tokens: int | None = None,
         max_bytes: int = MAX_DATASET_BYTES,
         folder: Path | None = None,
+        unlabelled: bool = False,
     ) -> None:
-        self._reader = RowReader(format)
+        self._columns = UNLABELLED_COLUMNS if unlabelled else COLUMNS
+        self._reader = RowReader(format, self._columns)
         self._task = task
-        self._tasks = tasks
+        self._tasks: Mapping[str, Task] | None = None if unlabelled else tasks
         self._options = options
         self._max_bytes = max_bytes
         self._byte_count = 0
@@ -100,6 +104,7 @@ class DatasetChecker:
             labels=options.labels,
             multi_label=options.multi_label,
             separator=options.separator or ", ",
+            unlabelled=unlabelled,
         )
         self._checks: dict[str, RowCheck] = {}
         for validator in validators:
@@ -164,7 +169,7 @@ class DatasetChecker:
             self._finish(id)
         task = self._task
         if self._spool.row_count:
-            task = task or self._choose_task()
+            task = task or (None if self._tasks is None else self._choose_task(self._tasks))
             if task is not None:
                 self._finish_task(task)
         findings, omitted = self._findings.result()
@@ -204,7 +209,8 @@ class DatasetChecker:
         if self._spool.row_count > MAX_ROWS:
             raise _too_large(f"the file has more than {MAX_ROWS:,} rows")
         if self._task is None:
-            self._sample.add(item)
+            if self._tasks is not None:
+                self._sample.add(item)
         else:
             self._take_for_task(self._task, item)
 
@@ -240,9 +246,9 @@ class DatasetChecker:
             )
         )
 
-    def _choose_task(self) -> Task | None:
+    def _choose_task(self, tasks: Mapping[str, Task]) -> Task | None:
         """Return the task that suits the rows, after its check of all of them; None if no task suits them."""
-        choice = choose_task(self._sample, self._tasks, self._options)
+        choice = choose_task(self._sample, tasks, self._options)
         for finding in choice.findings:
             self._findings.add(finding)
         if choice.task is not None:
@@ -303,7 +309,7 @@ class DatasetChecker:
             severity=Severity.ERROR,
             code="NO_ROWS",
             message=_none_of(count),
-            remedy='Write rows such as {"input": "...", "output": "..."}, one per line.',
+            remedy=f"Write rows such as {example(self._columns)}, one per line.",
             source="reader",
         )
 

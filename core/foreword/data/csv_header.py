@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from foreword.data.record import COLUMNS, MAX_NAMED_KEYS, fault, more_keys
+from foreword.data.record import MAX_NAMED_KEYS, fault, more_keys, only_used
 from foreword.domain.report import Finding, Severity, excerpt
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _MOST_LISTED: Final = 8
 
 
-def is_header(line: bytes) -> bool:
-    """Return whether a line names both columns, with any delimiter."""
+def is_header(line: bytes, columns: Sequence[str]) -> bool:
+    """Return whether a line names all columns, with any delimiter."""
     text = line.decode("utf-8", "replace")
-    return any(_names_columns(text, delimiter) for delimiter in _DELIMITERS)
+    return any(_names_columns(text, delimiter, columns) for delimiter in _DELIMITERS)
 
 
-def choose_delimiter(line: str) -> str:
-    """Return the delimiter that yields both columns in the first line, otherwise the most frequent one."""
+def choose_delimiter(line: str, columns: Sequence[str]) -> str:
+    """Return the delimiter that yields all columns in the first line, otherwise the most frequent one."""
 
     def fitness(delimiter: str) -> tuple[bool, int]:
-        return _names_columns(line, delimiter), line.count(delimiter)
+        return _names_columns(line, delimiter, columns), line.count(delimiter)
 
     return max(_DELIMITERS, key=fitness)
 
 
-def _names_columns(line: str, delimiter: str) -> bool:
-    return {name.strip().strip('"').lower() for name in line.split(delimiter)}.issuperset(COLUMNS)
+def _names_columns(line: str, delimiter: str, columns: Sequence[str]) -> bool:
+    return {name.strip().strip('"').lower() for name in line.split(delimiter)}.issuperset(columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +39,30 @@ class Header:
     Attributes:
         written: Their names as written, without spaces around them.
         delimiter: The delimiter of the file.
+        columns: The columns that the file must have.
     """
 
     written: tuple[str, ...]
     delimiter: str
+    columns: Sequence[str]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names, with those of `COLUMNS` in lower case."""
-        return tuple(name.lower() if name.lower() in COLUMNS else name for name in self.written)
+        """The names, with those of `columns` in lower case."""
+        return tuple(name.lower() if name.lower() in self.columns else name for name in self.written)
 
     def faults(self) -> Iterator[Finding]:
         """Yield what prevents the rows from being read."""
-        missing = [column for column in COLUMNS if column not in self.names]
-        if len(missing) == len(COLUMNS):
+        missing = [column for column in self.columns if column not in self.names]
+        if len(missing) == len(self.columns):
+            names = "no column 'input'" if len(missing) == 1 else "neither a column 'input' nor a column 'output'"
             yield fault(
                 "MISSING_COLUMN",
-                f"The first line names neither a column 'input' nor a column 'output'; its fields are: {self._listed}.",
+                f"The first line names {names}; its fields are: {self._listed}.",
                 self._remedy_without_columns(),
             )
             return
-        for column in COLUMNS:
+        for column in self.columns:
             count = self.names.count(column)
             if count == 0:
                 problem, remedy = f"has no column {column!r}", self._remedy(column)
@@ -90,16 +93,16 @@ class Header:
             yield fault(
                 "UNKNOWN_KEY",
                 f"Column {excerpt(name)!r} is unknown and is ignored.",
-                "Remove the column; only input and output are used.",
+                f"Remove the column; {only_used(self.columns)}.",
                 text=name,
                 severity=Severity.WARNING,
             )
         if len(unknown) > MAX_NAMED_KEYS:
-            yield more_keys(len(unknown) - MAX_NAMED_KEYS, "columns")
+            yield more_keys(len(unknown) - MAX_NAMED_KEYS, "columns", self.columns)
 
     @property
     def _unknown(self) -> list[str]:
-        return [name for name in self.names if name not in COLUMNS]
+        return [name for name in self.names if name not in self.columns]
 
     @property
     def _listed(self) -> str:
@@ -116,7 +119,12 @@ class Header:
 
     def _remedy_without_columns(self) -> str:
         """Return the remedy for a first line that is a row, or a header with other names."""
-        line = self.delimiter.join(COLUMNS)
+        if len(self.columns) == 1:
+            return (
+                "If the line names columns, rename the one with the texts to input; if it is a row, add the line input "
+                "before it."
+            )
+        line = self.delimiter.join(self.columns)
         if len(self.written) == 1:
             return f"Write the output that belongs to each input beside it, and {line} in the first line."
         return (

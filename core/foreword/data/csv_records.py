@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 
 from foreword.data.csv_header import Header, choose_delimiter
 from foreword.data.line_ends import BLANK_LINES, LINE_END, count_line_ends
-from foreword.data.record import COLUMNS, MAX_ROW_BYTES, check_text, decode, fault, too_large
+from foreword.data.record import MAX_ROW_BYTES, check_text, decode, fault, too_large
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding
 
@@ -33,14 +33,15 @@ class _State(Enum):
 
 
 class CsvReader:
-    """A reader of CSV with the columns input and output.
+    """A reader of CSV with the columns input and, unless the file is unlabelled, output.
 
     The header is not counted as a row; blank lines are counted but skipped. The delimiter is detected from the header:
     a comma, a semicolon, a tab or a vertical bar.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Sequence[str]) -> None:
         self.row_count = 0
+        self._columns = columns
         self._number = 0
         self._buffer = bytearray()
         self._start = 0  # of the record
@@ -237,11 +238,11 @@ class CsvReader:
         return records[0] if len(records) == 1 else None
 
     def _choose_delimiter(self, line: bytes) -> None:
-        self._delimiter = choose_delimiter(line[:MAX_ROW_BYTES].decode("utf-8", "replace"))
+        self._delimiter = choose_delimiter(line[:MAX_ROW_BYTES].decode("utf-8", "replace"), self._columns)
         self._plain_end = re.compile(b"[" + re.escape(self._delimiter.encode()) + rb"\r\n]")
 
     def _read_header(self, fields: list[str]) -> Iterator[Finding]:
-        header = Header(tuple(field.strip() for field in fields), self._delimiter)
+        header = Header(tuple(field.strip() for field in fields), self._delimiter, self._columns)
         faults = list(header.faults())
         self._broken_header = bool(faults)
         if not faults:
@@ -261,7 +262,9 @@ class CsvReader:
             )
             return
         values = dict(zip(self._header, fields, strict=True))
-        wrong = [found for column in COLUMNS if (found := check_text(column, values[column], self._number))]
+        wrong = [found for column in self._columns if (found := check_text(column, values[column], self._number))]
         yield from wrong
         if not wrong:
-            yield Row(number=self._number, input=values["input"], output=values["output"])
+            yield Row(
+                number=self._number, input=values["input"], output=values["output"] if "output" in self._columns else ""
+            )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from foreword.data.csv_header import is_header
-from foreword.data.record import fault
+from foreword.data.record import COLUMNS, fault
 from foreword.domain.report import Finding
 
 FORMATS = ("jsonl", "json", "csv")
@@ -37,10 +38,11 @@ def foreign_file(head: bytes) -> Finding | None:
     return None
 
 
-def detect_format(head: bytes, *, whole: bool) -> str | None:
+def detect_format(head: bytes, *, whole: bool, columns: Sequence[str] = COLUMNS) -> str | None:
     """Return the format of a file from its beginning, without the byte order mark.
 
     Args:
+        columns: The columns that the file must have.
         whole: Whether no more bytes are considered: the file ends here, or `HEAD_BYTES` was reached.
 
     Returns:
@@ -57,4 +59,4 @@ def detect_format(head: bytes, *, whole: bool) -> str | None:
     if not lines:
         return "jsonl"
     # A file whose first line is broken is still JSONL if one of the next lines is an object.
-    return "jsonl" if not is_header(lines[0]) and any(map(_OBJECT.match, lines)) else "csv"
+    return "jsonl" if not is_header(lines[0], columns) and any(map(_OBJECT.match, lines)) else "csv"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from foreword.data.line_ends import BLANK_LINES, LINE_END, count_line_ends
 from foreword.data.record import MAX_ROW_BYTES, read_object, too_large
@@ -13,8 +13,9 @@ from foreword.domain.report import Finding
 class LineReader:
     """A reader of JSONL. Blank lines are skipped but counted, so that a row's number is its line in an editor."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Sequence[str]) -> None:
         self.row_count = 0
+        self._columns = columns
         self._line = 0
         self._pending = bytearray()
         self._too_large = False
@@ -61,4 +62,4 @@ class LineReader:
         if large:
             yield too_large(self._line, raw)
         else:
-            yield from read_object(raw, self._line)
+            yield from read_object(raw, self._line, self._columns)

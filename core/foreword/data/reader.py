@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from foreword.data.csv_records import CsvReader
 from foreword.data.detect import BYTE_ORDER_MARK, FORMATS, HEAD_BYTES, detect_format, foreign_file
 from foreword.data.json_array import ArrayReader
 from foreword.data.lines import LineReader
-from foreword.data.record import fault
+from foreword.data.record import COLUMNS, fault
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity
 from foreword.errors import InvalidArgumentError
@@ -33,7 +33,11 @@ class FormatReader(Protocol):
         """End the file and yield the remaining rows and findings."""
 
 
-_READERS: dict[str, type[FormatReader]] = {"jsonl": LineReader, "json": ArrayReader, "csv": CsvReader}
+_READERS: dict[str, Callable[[Sequence[str]], FormatReader]] = {
+    "jsonl": LineReader,
+    "json": ArrayReader,
+    "csv": CsvReader,
+}
 
 
 class RowReader:
@@ -44,17 +48,19 @@ class RowReader:
 
     Args:
         format: `jsonl`, `json` or `csv`; empty to detect it.
+        columns: The columns that every row must have: `COLUMNS`, or `UNLABELLED_COLUMNS`.
 
     Raises:
         InvalidArgumentError: The format is unknown.
     """
 
-    def __init__(self, format: str = "") -> None:
+    def __init__(self, format: str = "", columns: Sequence[str] = COLUMNS) -> None:
         if format and format not in FORMATS:
             raise InvalidArgumentError.of(
                 "format", f"must be one of {', '.join(FORMATS)} or unset, not {format[:40]!r}"
             )
         self._asked = format
+        self._columns = columns
         self._format = format
         self._head = bytearray()
         self._reader: FormatReader | None = None
@@ -97,7 +103,7 @@ class RowReader:
                 yield fault(
                     "TOO_MANY_FAULTS",
                     f"Reading stopped at row {self.row_count:,} after {MAX_FAULTS:,} faults.",
-                    f"Check that the file is {self.format} and that every row has input and output.",
+                    f"Check that the file is {self.format} and that every row has {' and '.join(self._columns)}.",
                 )
                 return
 
@@ -120,10 +126,10 @@ class RowReader:
             return
         head = bytes(self._head).removeprefix(BYTE_ORDER_MARK)
         whole = whole or len(head) >= HEAD_BYTES
-        format = self._asked or detect_format(head[:HEAD_BYTES], whole=whole)
+        format = self._asked or detect_format(head[:HEAD_BYTES], whole=whole, columns=self._columns)
         if format is None:
             return
         self._format = format
-        self._reader = _READERS[format]()
+        self._reader = _READERS[format](self._columns)
         self._head.clear()
         yield from self._reader.feed(head)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from foreword.domain.dataset import Row
@@ -14,10 +14,21 @@ MAX_ROW_BYTES = 1 << 20
 
 COLUMNS = ("input", "output")
 
+UNLABELLED_COLUMNS = ("input",)
+"""The columns of a file without outputs."""
+
 MAX_NAMED_KEYS = 20
 """Maximum number of unknown keys that the findings about one row, or about a header, name."""
 
-_EXAMPLE = '{"input": "...", "output": "..."}'
+
+def example(columns: Sequence[str]) -> str:
+    """Return a row with these columns as JSON, for a remedy."""
+    return json.dumps(dict.fromkeys(columns, "..."))
+
+
+def only_used(columns: Sequence[str]) -> str:
+    """Return the part of a remedy that names the columns that are used."""
+    return f"only {' and '.join(columns)} {'is' if len(columns) == 1 else 'are'} used"
 
 
 def fault(
@@ -55,16 +66,17 @@ def too_large(number: int, raw: bytes) -> Finding:
     )
 
 
-def more_keys(count: int, kind: str, number: int | None = None) -> Finding:
+def more_keys(count: int, kind: str, columns: Sequence[str], number: int | None = None) -> Finding:
     """Return the finding that counts the unknown keys or columns that are not named.
 
     Args:
         kind: `keys` or `columns`.
+        columns: The columns that are used.
     """
     return fault(
         "UNKNOWN_KEY",
         f"{count:,} more {kind} are unknown and are ignored.",
-        f"Remove the {kind}; only input and output are used.",
+        f"Remove the {kind}; {only_used(columns)}.",
         number=number,
         severity=Severity.WARNING,
     )
@@ -113,8 +125,12 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def read_object(raw: bytes, number: int) -> Iterator[Row | Finding]:
-    """Read one JSON object and yield its faults and, unless one of them is an error, its row."""
+def read_object(raw: bytes, number: int, columns: Sequence[str]) -> Iterator[Row | Finding]:
+    """Read one JSON object and yield its faults and, unless one of them is an error, its row.
+
+    Args:
+        columns: `COLUMNS` or `UNLABELLED_COLUMNS`; a row of the latter has an empty output.
+    """
     text = decode(raw, number)
     if isinstance(text, Finding):
         yield text
@@ -125,7 +141,7 @@ def read_object(raw: bytes, number: int) -> Iterator[Row | Finding]:
         yield fault(
             "NOT_JSON",
             f"The row is not JSON: {error.msg} at character {error.pos + 1}.",
-            _json_remedy(text),
+            _json_remedy(text, columns),
             number=number,
             text=text,
         )
@@ -134,30 +150,32 @@ def read_object(raw: bytes, number: int) -> Iterator[Row | Finding]:
         yield fault("NOT_JSON", f"The row is not JSON: {error}.", "Put it in quotes.", number=number, text=text)
         return
     except RecursionError:
-        yield fault("NOT_JSON", "The row is nested too deeply.", f"Write it as {_EXAMPLE}.", number=number, text=text)
+        yield fault(
+            "NOT_JSON", "The row is nested too deeply.", f"Write it as {example(columns)}.", number=number, text=text
+        )
         return
     if not isinstance(value, _Object):
-        remedy = f"Write it as {_EXAMPLE}."
+        remedy = f"Write it as {example(columns)}."
         yield fault("NOT_AN_OBJECT", "The row is not a JSON object.", remedy, number=number, text=text)
         return
-    yield from _read_columns(value, number)
+    yield from _read_columns(value, number, columns)
 
 
-def _json_remedy(text: str) -> str:
+def _json_remedy(text: str, columns: Sequence[str]) -> str:
     """Return the remedy for the most common cause of a text that is not JSON."""
     start = text.lstrip()
     if start.startswith(("{'", "{ '")):
         return "Put keys and texts in double quotes; JSON does not allow single quotes."
     if start.startswith(("{\N{LEFT DOUBLE QUOTATION MARK}", "{\N{RIGHT DOUBLE QUOTATION MARK}")):
         return 'Replace the typographic quotes by straight double quotes (").'
-    return f"Write each row as one complete object: {_EXAMPLE}."
+    return f"Write each row as one complete object: {example(columns)}."
 
 
-def _read_columns(value: _Object, number: int) -> Iterator[Row | Finding]:
+def _read_columns(value: _Object, number: int, columns: Sequence[str]) -> Iterator[Row | Finding]:
     """Yield the row of an object, or its faults."""
-    unknown = [key for key in value if key not in COLUMNS]
+    unknown = [key for key in value if key not in columns]
     usable = True
-    for column in COLUMNS:
+    for column in columns:
         if column in value.repeated:
             usable = False
             yield fault(
@@ -165,7 +183,7 @@ def _read_columns(value: _Object, number: int) -> Iterator[Row | Finding]:
             )
         if column not in value:
             usable = False
-            yield _missing(column, unknown, number)
+            yield _missing(column, unknown, number, columns)
             continue
         wrong = _check_value(column, value[column], number)
         if wrong is not None:
@@ -177,17 +195,17 @@ def _read_columns(value: _Object, number: int) -> Iterator[Row | Finding]:
         yield fault(
             "UNKNOWN_KEY",
             f"Key {excerpt(key)!r} is unknown and is ignored.",
-            "Remove the key; only input and output are used.",
+            f"Remove the key; {only_used(columns)}.",
             number=number,
             text=key,
             severity=Severity.WARNING,
         )
     if len(unknown) > MAX_NAMED_KEYS:
-        yield more_keys(len(unknown) - MAX_NAMED_KEYS, "keys", number)
-    yield Row(number=number, input=str(value["input"]), output=str(value["output"]))
+        yield more_keys(len(unknown) - MAX_NAMED_KEYS, "keys", columns, number)
+    yield Row(number=number, input=str(value["input"]), output=str(value["output"]) if "output" in columns else "")
 
 
-def _missing(column: str, unknown: list[str], number: int) -> Finding:
+def _missing(column: str, unknown: list[str], number: int, columns: Sequence[str]) -> Finding:
     """Return the finding for a missing key, with a remedy that names the key that was probably meant."""
     likely = [key for key in unknown if key.strip().lower() == column]
     if likely:
@@ -196,7 +214,7 @@ def _missing(column: str, unknown: list[str], number: int) -> Finding:
         found = ", ".join(repr(excerpt(key)) for key in unknown[:5])
         remedy = f"Add it, or rename one of the keys found: {found}."
     else:
-        remedy = f"Write the row as {_EXAMPLE}."
+        remedy = f"Write the row as {example(columns)}."
     return fault("MISSING_KEY", f"Key {column!r} is missing.", remedy, number=number, column=column)
 
 

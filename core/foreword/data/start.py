@@ -24,6 +24,7 @@ def start_checker(
     max_bytes: int,
     counter: Callable[[BaseModel], Callable[[str], int]],
     folder: Path | None = None,
+    unlabelled: bool = False,
 ) -> DatasetChecker:
     """Return a checker that runs the installed validators.
 
@@ -33,12 +34,16 @@ def start_checker(
         max_input_tokens: Maximum length of an input, used with `base_model`; 0 means the model's context.
         counter: Returns a function that counts the tokens of an input for a base model.
         folder: Folder for the rows during the check; None for the folder of the operating system.
+        unlabelled: Whether the rows have no outputs, so that no task is needed.
 
     Raises:
         InvalidArgumentError: The task is not installed, or a value is out of range.
         NotFoundError: The base model does not exist.
     """
     tasks = plugins.tasks.items
+    if unlabelled and (task or options != TaskOptions()):
+        field = "task" if task else "task_options"
+        raise InvalidArgumentError.of(field, "must be unset for unlabelled rows, which have no outputs to check")
     if task and task not in tasks:
         installed = ", ".join(sorted(tasks)) or "none"
         fault = f"{task[:80]!r} is not installed (installed: {installed}){did_you_mean(task, tasks)}"
@@ -64,4 +69,5 @@ def start_checker(
         max_input_tokens=longest,
         max_bytes=max_bytes,
         folder=folder,
+        unlabelled=unlabelled,
     )

@@ -34,6 +34,7 @@ class Dataset:
         blocks_sha256: SHA-256 of the hashes of the rows' blocks, as they are stored beside the rows; empty if there are
             none.
         report: None if the dataset was listed without its report.
+        unlabelled: Whether its rows have no outputs: it can only be answered, neither trained nor evaluated on.
     """
 
     tenant: str
@@ -49,3 +50,4 @@ class Dataset:
     report: DataReport | None
     creator: str
     create_time: datetime
+    unlabelled: bool = False

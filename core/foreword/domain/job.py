@@ -13,6 +13,13 @@ class JobKind(Enum):
     """A run of a tuning experiment."""
     EVALUATE = "evaluate"
     """An evaluation."""
+    BATCH = "batch"
+    """A batch job."""
+
+    @property
+    def is_background(self) -> bool:
+        """True if the job comes after other work of its tenant."""
+        return self is JobKind.BATCH
 
 
 class JobState(Enum):

@@ -44,12 +44,14 @@ class WaitingRun:
         key: Number of the run; older runs have smaller numbers.
         company: Runs of the same one may be tuned together: the id of the base model, or one of its own for a run that
             can be tuned only alone.
+        is_background: Whether it comes after other runs of its tenant.
     """
 
     key: int
     tenant: str
     company: str
     standing: Standing
+    is_background: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +60,13 @@ class HeldRun:
 
     Attributes:
         had_turn: Whether it has had its turn, so that it may leave its place to another run.
+        is_background: Whether it leaves its place to other runs of its own tenant as well.
     """
 
     key: int
     tenant: str
     had_turn: bool
+    is_background: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,14 +106,15 @@ def order_of_runs(waiting: Sequence[WaitingRun], uses: Mapping[str, TenantUse]) 
     """Return waiting runs in the order in which workers take them.
 
     The runs of the tenant with the fewest running ones come first, then those of the tenant with the least recent
-    compute time, then those of the tenant whose last run started longest ago. An interrupted run continues the turn
+    compute time, then those of the tenant whose last run started longest ago. Of one tenant, background runs come last.
+    An interrupted run continues the turn
     that it already had. A cancelled run needs a worker only to end, so it uses no tenant's turn.
 
     Args:
         uses: Use of the workers by tenant; a missing tenant has not used them.
     """
 
-    def rank(run: WaitingRun) -> tuple[bool, int, bool, float, float, Standing, int]:
+    def rank(run: WaitingRun) -> tuple[bool, int, bool, float, float, bool, Standing, int]:
         use = uses.get(run.tenant, TenantUse())
         started = use.last_start.timestamp() if use.last_start else float("-inf")
         return (
@@ -118,6 +123,7 @@ def order_of_runs(waiting: Sequence[WaitingRun], uses: Mapping[str, TenantUse]) 
             run.standing is not Standing.INTERRUPTED,
             use.recent_seconds,
             started,
+            run.is_background,
             run.standing,
             run.key,
         )
@@ -143,7 +149,7 @@ def runs_to_join(company: str, waiting: Sequence[WaitingRun], uses: Mapping[str,
         and not any(
             other.tenant == run.tenant
             and other.company != company
-            and (other.standing, other.key) < (run.standing, run.key)
+            and (other.is_background, other.standing, other.key) < (run.is_background, run.standing, run.key)
             for other in waiting
         )
     ]
@@ -151,22 +157,28 @@ def runs_to_join(company: str, waiting: Sequence[WaitingRun], uses: Mapping[str,
 
 
 def runs_to_yield_to(
-    tenants: Sequence[str], waiting: Sequence[WaitingRun], uses: Mapping[str, TenantUse]
+    held: Sequence[HeldRun], waiting: Sequence[WaitingRun], uses: Mapping[str, TenantUse]
 ) -> list[WaitingRun]:
     """Return the waiting runs that come before all of some running ones if these wait as well, in order.
 
-    Other runs of the same tenants do not count: they wait until these have ended.
+    Other runs of the same tenants do not count: they wait until these have ended, unless all of these are background
+    runs.
 
     Args:
-        tenants: Tenants of the running runs, one for each run.
+        held: The running runs.
         uses: Use of the workers by tenant, including the running runs.
     """
-    own = [WaitingRun(key=0, tenant=tenant, company="", standing=Standing.YIELDED) for tenant in dict.fromkeys(tenants)]
+    tenants = [run.tenant for run in held]
+    busy = {run.tenant for run in held if not run.is_background}
+    own = [
+        WaitingRun(key=0, tenant=tenant, company="", standing=Standing.YIELDED, is_background=tenant not in busy)
+        for tenant in dict.fromkeys(tenants)
+    ]
     released = dict(uses)
     for tenant, count in Counter(tenants).items():
         use = uses.get(tenant, TenantUse())
         released[tenant] = replace(use, running=max(0, use.running - count))
-    others = [run for run in waiting if run.tenant not in tenants]
+    others = [run for run in waiting if run.tenant not in tenants or (run.tenant not in busy and not run.is_background)]
     order = order_of_runs([*own, *others], released)
     return order[: min(order.index(run) for run in own)]
 
@@ -196,13 +208,13 @@ def choose_exchange(
     exchanges: list[Exchange] = []
     if had_turn:
         others = [run for run in waiting if run.company != company]
-        following = runs_to_yield_to([run.tenant for run in held], others, uses)
+        following = runs_to_yield_to(held, others, uses)
         exchanges.append(Exchange(leaving=frozenset(run.key for run in held), following=tuple(following)))
     if is_full:
         alike = [run for run in waiting if run.company == company]
         for run in sorted(held, key=lambda run: _claim(run, uses)):
             if run.had_turn:
-                following = runs_to_yield_to([run.tenant], alike, uses)
+                following = runs_to_yield_to([run], alike, uses)
                 exchanges.append(Exchange(leaving=frozenset({run.key}), following=tuple(following)))
     wanted = [exchange for exchange in exchanges if exchange.following]
     if not wanted:

@@ -46,11 +46,12 @@ def _answer(given: Given) -> SystemAnswer:
         answer=given.text,
         tokens=given.tokens,
         probability=given.scored.probabilities[0],
-        label_probabilities=_kept_labels(given.scored),
+        label_probabilities=kept_labels(given.scored),
     )
 
 
-def _kept_labels(found: ScoredSets) -> dict[str, float]:
+def kept_labels(found: ScoredSets) -> dict[str, float]:
+    """Return the probability of each label that is at least 0.001, the likeliest first; at most 20."""
     likely = {label: share for label, share in found.label_probabilities.items() if share >= _LEAST_PROBABILITY}
     kept = sorted(likely.items(), key=lambda item: -item[1])[:MAX_KEPT_LABELS]
     return {label: round(share, 6) for label, share in kept}

@@ -263,7 +263,7 @@ class ModelRunner:
         should_stop: Callable[[], bool] = lambda: False,
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> list[ScoredSets]:
-        """Score the answers of a closed task; `parameters` of the rows are ignored.
+        """Score the answers of a closed task; of the parameters of the rows, only `truncate_input_tokens` counts.
 
         Args:
             should_stop: Called between passes; True returns an empty list.
@@ -274,7 +274,7 @@ class ModelRunner:
             ArtifactError: An adapter makes the model overflow.
         """
         candidates = self.candidates(space)
-        ids = [self.tokenize(row.text) for row in rows]
+        ids = [self.input_ids(row.text, row.parameters.truncate_input_tokens) for row in rows]
         for tokens, row in zip(ids, rows, strict=True):
             self.check_length(len(tokens), row.adapter, candidates)
         score_rows = [

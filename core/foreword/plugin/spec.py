@@ -85,6 +85,8 @@ def experiment_finished(experiment: TuneExperiment) -> None:
 def before_generate(call: InferenceCall, text: str) -> str | None:
     """Change or refuse a text. Fires in the server before Generate, StreamGenerate, BatchGenerate or Classify runs it.
 
+    It also fires in the worker before a row of a batch job is answered.
+
     Return a new text to use it instead, for example one without names, or None to leave the text unchanged. Each plugin
     receives the text as the previous plugin returned it. Raise an error from `foreword.errors` to refuse the request.
     Any other exception is logged and the request fails, because an unchanged text must never reach the engine. The hook
@@ -99,6 +101,8 @@ def before_generate(call: InferenceCall, text: str) -> str | None:
 @hookspec
 def after_generate(call: InferenceCall, outcome: InferenceOutcome) -> None:
     """Observe an outcome. Fires in the server after a request of `before_generate` was answered, failed or cancelled.
+
+    It also fires in the worker once the answer to a row of a batch job, or its error, is stored.
 
     The hook runs on its own thread, one request after the other. No request waits for it.
 

@@ -18,6 +18,9 @@ Result = TypeVar("Result")
 SLICE_SECONDS: Final = 0.05
 """Least time after which work lets the others go on, at its next check."""
 
+_SLICES_BEFORE_BACKGROUND: Final = 9
+"""Slices of other work after which background work has one, so that it never stands still."""
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Aside(Generic[Owner]):
@@ -25,6 +28,7 @@ class _Aside(Generic[Owner]):
     tenant: str
     work: SlicedWork[Any]
     go_on: Callable[[Owner, Any], None]
+    is_background: bool
     is_queued: bool = False
     last_seconds: float = SLICE_SECONDS
 
@@ -44,6 +48,8 @@ class Asides(Generic[Owner]):
         self._changed = threading.Condition()
         self._asides: list[_Aside[Owner]] = []
         self._queue: FairQueue[_Aside[Owner]] = FairQueue()
+        self._background: FairQueue[_Aside[Owner]] = FairQueue()
+        self._slices_before_background = 0
 
     def __len__(self) -> int:
         return len(self._asides)
@@ -53,15 +59,23 @@ class Asides(Generic[Owner]):
         return any(aside.owner is owner for aside in self._asides)
 
     def begin(
-        self, owner: Owner, tenant: str, function: Callable[[], Result], go_on: Callable[[Owner, Result], None]
+        self,
+        owner: Owner,
+        tenant: str,
+        function: Callable[[], Result],
+        go_on: Callable[[Owner, Result], None],
+        *,
+        is_background: bool = False,
     ) -> None:
         """Begin work of a run, which must do no other.
 
         Args:
             go_on: What follows in the thread of the owner, with the result of `function`.
+            is_background: Whether it comes after other work: it has short slices, and while other work waits for one,
+                only every tenth.
         """
         work = SlicedWork(f"aside-{tenant}", function, self._changed)
-        self._asides.append(_Aside(owner=owner, tenant=tenant, work=work, go_on=go_on))
+        self._asides.append(_Aside(owner=owner, tenant=tenant, work=work, go_on=go_on, is_background=is_background))
 
     def step(self, seconds: float = 0.0) -> bool:
         """Make one slice of the work of the tenant furthest behind. Return False if none waits for a slice.
@@ -72,14 +86,24 @@ class Asides(Generic[Owner]):
         for aside in self._asides:
             if aside.work.waits and not aside.is_queued:
                 aside.is_queued = True
-                self._queue.push(aside.tenant, aside, aside.last_seconds)
-        taken = [aside for aside in self._queue.pop(0.0, 1) if aside in self._asides]
+                queue = self._background if aside.is_background else self._queue
+                queue.push(aside.tenant, aside, aside.last_seconds)
+        taken = [aside for aside in self._next_queue().pop(0.0, 1) if aside in self._asides]
         for aside in taken:
             aside.is_queued = False
             started = self._clock()
-            aside.work.run_slice(max(seconds, SLICE_SECONDS))
+            aside.work.run_slice(SLICE_SECONDS if aside.is_background else max(seconds, SLICE_SECONDS))
             aside.last_seconds = self._clock() - started
         return bool(taken)
+
+    def _next_queue(self) -> FairQueue[_Aside[Owner]]:
+        """Return the queue whose turn it is."""
+        is_due = not len(self._queue) or self._slices_before_background >= _SLICES_BEFORE_BACKGROUND
+        if len(self._background) and is_due:
+            self._slices_before_background = 0
+            return self._background
+        self._slices_before_background += 1
+        return self._queue
 
     def ended(self) -> list[tuple[Owner, Callable[[], None]]]:
         """Return the runs whose work has ended, and forget them.

@@ -1,4 +1,4 @@
-"""The jobs of one base model that a worker does together: runs that it tunes, and evaluations."""
+"""The jobs of one base model that a worker does together: runs that it tunes, evaluations and batch jobs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from foreword.errors import LeaseLostError, UnavailableError
 from foreword.inference.residency.model_residency import ModelResidency
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.scheduling.asides import Asides
-from foreword.scheduling.evaluations.member import EvaluationMember
+from foreword.scheduling.batches.run import BatchRun
 from foreword.scheduling.evaluations.run import EvaluationRun
 from foreword.scheduling.heartbeat import Heartbeats
 from foreword.scheduling.job_log import JobLog
 from foreword.scheduling.price import TokenPrice, price_on
 from foreword.scheduling.runs.member import Member
 from foreword.scheduling.runs.run import ExperimentRun
+from foreword.scheduling.sliced_run import SlicedMember
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.jobs.leases import Company, Lease
@@ -31,7 +32,7 @@ from foreword.tuning.measuring import HELD_OUT_SHARE
 from foreword.tuning.runs.results import StepReport
 from foreword.tuning.runs.run import TuningRun
 
-AnyMember = Member | EvaluationMember
+AnyMember = Member | SlicedMember
 """A job of a company."""
 
 _SECONDS_BETWEEN_LOOKS: Final = 1.0
@@ -45,7 +46,8 @@ class WorkerCompany:
 
     Runs join and leave between steps, and what ends one run does not touch the others. What a run does for itself -
     prepare, measure at the end of an epoch, evaluate, store - goes on in slices between the common passes (`Asides`),
-    which are as long as these, so that no run waits for longer than two passes. An evaluation does nothing else.
+    which are as long as these, so that no run waits for longer than two passes. Evaluations and batch jobs do nothing
+    else, and batch jobs come after the others.
 
     Args:
         workshop: Resources shared by all runs.
@@ -115,12 +117,18 @@ class WorkerCompany:
         held.enter_context(self._metrics.running(lease.kind.value, lease.job))
         self._note_begin(lease)
         heartbeat = held.enter_context(self._heartbeats.of(lease))
-        if lease.kind is JobKind.EVALUATE:
-            evaluation = EvaluationRun(self._workshop, lease, heartbeat, self._turn.begin_tuning)
-            evaluating = EvaluationMember(self._workshop, evaluation, lease, heartbeat, held)
-            self._members.append(evaluating)
-            work = partial(evaluating.work, self._load)
-            self._asides.begin(evaluating, lease.tenant, work, lambda *_: self._leave(evaluating))
+        if lease.kind is not JobKind.TUNE:
+            kind = EvaluationRun if lease.kind is JobKind.EVALUATE else BatchRun
+            sliced = kind(self._workshop, lease, heartbeat, self._turn.begin_tuning)
+            working = SlicedMember(self._workshop, sliced, lease, heartbeat, held)
+            self._members.append(working)
+            self._asides.begin(
+                working,
+                lease.tenant,
+                partial(working.work, self._load),
+                lambda *_: self._leave(working),
+                is_background=lease.kind.is_background,
+            )
             return
         run = ExperimentRun(self._workshop, lease, heartbeat, self._saver)
         member = Member(self._workshop, run, lease, heartbeat, held)
@@ -157,7 +165,7 @@ class WorkerCompany:
         if not self._asides.step(self._clock() - started) and not has_trained:
             self._asides.wait(_LONGEST_WAIT_SECONDS)
         for member, go_on in self._asides.ended():
-            if isinstance(member, EvaluationMember):  # it has stored its end itself
+            if isinstance(member, SlicedMember):  # it has stored its end itself
                 go_on()
                 continue
             with self._ending(member):
@@ -178,9 +186,9 @@ class WorkerCompany:
         return [member for member in self._members if isinstance(member, Member) and member not in self._asides]
 
     def _interruptible(self) -> list[AnyMember]:
-        """Return the jobs that can leave now: runs between passes, and evaluations that have stored answers."""
-        evaluations = [member for member in self._members if isinstance(member, EvaluationMember)]
-        return [*self._training(), *(member for member in evaluations if member.run.can_leave)]
+        """Return the jobs that can leave now: runs between passes, and others that have stored answers."""
+        sliced = [member for member in self._members if isinstance(member, SlicedMember)]
+        return [*self._training(), *(member for member in sliced if member.run.can_leave)]
 
     def _train(self, tuner: CoTuner) -> bool:
         """Make one pass, and record its results. Return False if no run has a pass to make."""

@@ -90,9 +90,10 @@ def _store_end(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Ex
         queue.fail(lease, Failure.of(failure), compute_seconds=heartbeat.compute_seconds)
         log.warning("failed", reason=failure.reason)
     except Exception as crash:  # the root of a run: its error must not end the others
+        noun = "run" if lease.kind is JobKind.TUNE else log.noun.replace("_", " ")
         fault = log_fault(
             f"{log.noun}_crashed",
-            f"The {'run' if lease.kind is JobKind.TUNE else log.noun} crashed with {type(crash).__name__}.",
+            f"The {noun} crashed with {type(crash).__name__}.",
             component="worker",
             **log.context,
         )
@@ -108,6 +109,8 @@ def _tidy_up(workshop: Workshop, lease: Lease) -> None:
         batches = answer_batches_key(evaluation.tenant, evaluation.id, evaluation.create_time)
         ArtifactDeletions(database=workshop.database, artifacts=workshop.artifacts).delete(batches)
         return
+    if lease.kind is JobKind.BATCH:
+        return  # its answers are kept
     experiment = lease.experiment
     try:
         workshop.checkpoints.delete_checkpoints(

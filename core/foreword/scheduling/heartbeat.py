@@ -10,13 +10,12 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from foreword.domain.evaluation import EvaluationPhase
-from foreword.domain.experiment import Phase, Snapshot
+from foreword.domain.experiment import Snapshot
 from foreword.domain.job import JobKind
 from foreword.errors import LeaseLostError, UnavailableError
 from foreword.observability.logging import get_logger
 from foreword.storage.jobs.leases import Lease, LeaseState
-from foreword.storage.repositories.job_subjects import AnyProgress
+from foreword.storage.repositories.job_subjects import AnyPhase, AnyProgress
 from foreword.storage.repositories.run_results import Beat
 from foreword.storage.workers.queue import JobQueue
 
@@ -133,7 +132,7 @@ class Heartbeat:
         self._progress: AnyProgress | None = None
         self._snapshots: tuple[Snapshot, ...] = ()
         self._made_progress = False
-        self._phase: Phase | EvaluationPhase | None = None
+        self._phase: AnyPhase | None = None
         self._state = LeaseState.HELD
 
     @property

@@ -9,7 +9,7 @@ from foreword.observability.logging import get_logger
 from foreword.storage.jobs.leases import Lease
 
 _log = get_logger("worker")
-_NOUNS: Final = {JobKind.TUNE: "experiment", JobKind.EVALUATE: "evaluation"}
+_NOUNS: Final = {JobKind.TUNE: "experiment", JobKind.EVALUATE: "evaluation", JobKind.BATCH: "batch_job"}
 
 
 class JobLog:

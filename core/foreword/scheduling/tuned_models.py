@@ -10,6 +10,8 @@ from foreword.inference.interfaces import AdapterReference
 from foreword.names import TunedModelName
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.interfaces import Artifact, BaseModel, TuningMethod
+from foreword.scheduling.installed import installed
+from foreword.scheduling.workshop import Workshop
 from foreword.storage.artifacts.adapter_files import read_adapter_files
 from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
@@ -61,6 +63,27 @@ def read_tuned(
         base.spec,
         lambda item: read_adapter_files(artifacts, item.artifact, item.config_sha256),
     )
+
+
+def tuned_contributions(workshop: Workshop, tuned: TunedModel, base: BaseModel) -> tuple[Contribution, ...]:
+    """Return what a tuned model contributes to its base model, for answers.
+
+    Raises:
+        FailedPreconditionError: The base model has other weights now, or the tuning method is not installed.
+        ArtifactError: The artifact is missing, not what was stored, or does not fit.
+        UnavailableError: The artifact store is unavailable.
+    """
+    if tuned.provenance.get("base_model", base.spec.revision) != base.spec.revision:
+        name = str(TunedModelName(tuned.tenant, tuned.id))
+        raise FailedPreconditionError(
+            f"{name} was tuned on other weights of {tuned.base_model} than are installed now, so its answers would "
+            "be random. Tune it again, or install the former weights.",
+            reason="BASE_MODEL_CHANGED",
+            metadata={"resource": name},
+        )
+    methods = workshop.plugins.tuning_methods
+    method = installed("tuning method", tuned.tuning_type, methods.get(tuned.tuning_type))
+    return read_tuned(workshop.artifacts, tuned, method, base)
 
 
 def _reference(tuned: TunedModel) -> AdapterReference:

@@ -43,10 +43,12 @@ from foreword.server.inference.traffic import Traffic
 from foreword.server.jobs.comparisons import ExperimentComparer
 from foreword.server.jobs.watches import Watches
 from foreword.server.metrics.server_metrics import ServerMetrics
+from foreword.server.plans.batch_jobs import BatchPlanner
 from foreword.server.plans.deploy_gate import DeployGate
 from foreword.server.plans.evaluations import EvaluationPlanner
 from foreword.server.plans.experiments import Planner
 from foreword.server.plans.token_counts import TokenCounters
+from foreword.server.services.batch_job import BatchJobService
 from foreword.server.services.catalog import CatalogService
 from foreword.server.services.dataset import DatasetService
 from foreword.server.services.deployment import DeploymentService
@@ -67,6 +69,7 @@ from foreword.tuning.planning.speed import TuningSpeed
 from foreword.tuning.planning.worker_memory import WorkerMemory
 from foreword.turns.turn_pool import SERVICE
 from foreword.v1 import (
+    batch_job_service_pb2_grpc,
     catalog_service_pb2_grpc,
     dataset_service_pb2_grpc,
     deployment_service_pb2_grpc,
@@ -81,6 +84,7 @@ from foreword.v1 import (
 SERVICES = tuple(
     f"foreword.v1.{service}"
     for service in (
+        "BatchJobService",
         "CatalogService",
         "DatasetService",
         "DeploymentService",
@@ -322,6 +326,22 @@ class ForewordServer:
         )
         database, artifacts, plugins, storage = self._database, self._artifacts, self._plugins, self._pools.storage
         servicers: Sequence[tuple[Callable[[Any, Any], None], object]] = (
+            (
+                batch_job_service_pb2_grpc.add_BatchJobServiceServicer_to_server,
+                BatchJobService(
+                    database=database,
+                    artifacts=artifacts,
+                    deletions=self._deletions,
+                    planner=BatchPlanner(
+                        database=database, artifacts=artifacts, plugins=plugins, tokens=tokens, speed=speed
+                    ),
+                    models=models,
+                    pools=self._pools,
+                    watches=self._watches,
+                    max_queued=settings.max_queued_experiments,
+                    heartbeat_seconds=settings.watch_heartbeat_seconds,
+                ),
+            ),
             (
                 catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server,
                 CatalogService(plugins=plugins, aliases=settings.base_model_aliases),

@@ -1,9 +1,9 @@
 """Strict conversion of domain dataclasses to JSON and back: only data that `encode` writes can be decoded.
 
-A dataclass becomes an object with its field names, an enum becomes its value, a tuple becomes a list, and a time
-becomes ISO 8601. If a field may hold one of several dataclasses, the object stores the name of the class as `type`.
-JSON has no NaN or infinity: they are written as the strings of protobuf's JSON format. A field with a default may be
-missing, so that old rows stay readable.
+A dataclass becomes an object with its field names, an enum becomes its value, a tuple becomes a list, a time becomes
+ISO 8601, and a time span becomes seconds. If a field may hold one of several dataclasses, the object stores the name
+of the class as `type`. JSON has no NaN or infinity: they are written as the strings of protobuf's JSON format. A field
+with a default may be missing, so that old rows stay readable.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import types
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, cast
@@ -100,6 +100,18 @@ class _Time(_Codec):
             return datetime.fromisoformat(data)
         except ValueError:
             raise _unreadable(path, "time", data) from None
+
+
+class _Duration(_Codec):
+    """Codec of a time span, in seconds."""
+
+    def encode(self, value: Any, path: str) -> Any:
+        _expect(isinstance(value, timedelta), path, "time span", value)
+        return value.total_seconds()
+
+    def decode(self, data: Any, path: str) -> Any:
+        _expect(type(data) in (float, int), path, "time span", data)
+        return timedelta(seconds=data)
 
 
 class _Choice(_Codec):
@@ -244,6 +256,8 @@ def _codec(annotation: Any) -> _Codec:
             return _Float()
         if issubclass(annotation, datetime):
             return _Time()
+        if issubclass(annotation, timedelta):
+            return _Duration()
     raise TypeError(f"{annotation} has no JSON form")
 
 

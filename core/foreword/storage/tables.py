@@ -114,6 +114,7 @@ class DatasetRow(Base):
     report: Mapped[dict[str, Any] | None]
     creator: Mapped[str]
     create_time: Mapped[datetime]
+    unlabelled: Mapped[bool] = mapped_column(server_default=false())
 
 
 class ArtifactDeletionRow(Base):
@@ -284,6 +285,59 @@ class EvaluationRow(Base):
         single_parent=True,
         lazy="raise_on_sql",
     )
+
+
+class BatchJobRow(Base):
+    """A batch job. Its job has the same tenant, the kind `batch` and the batch job's id as resource."""
+
+    __tablename__ = "batch_jobs"
+    __table_args__ = (
+        UniqueConstraint("tenant", "id"),
+        UniqueConstraint("tenant", "display_name"),
+        Index(None, "tenant", "key"),
+        Index(None, "tenant", "create_time", "key"),
+        {"sqlite_autoincrement": True},
+    )
+
+    key: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    id: Mapped[str]
+    display_name: Mapped[str]
+    description: Mapped[str]
+    dataset: Mapped[str]
+    config: Mapped[dict[str, Any]]
+    plan: Mapped[dict[str, Any]]
+    progress: Mapped[dict[str, Any]]
+    creator: Mapped[str]
+    create_time: Mapped[datetime]
+
+    job: Mapped[JobRow] = relationship(
+        primaryjoin=lambda: and_(
+            BatchJobRow.tenant == foreign(JobRow.tenant),
+            BatchJobRow.id == foreign(JobRow.resource),
+            JobRow.kind == JobKind.BATCH.value,
+        ),
+        overlaps="job",  # no job belongs to rows of two tables, because its kind differs
+        cascade="all, delete-orphan",
+        single_parent=True,
+        lazy="raise_on_sql",
+    )
+
+
+class BatchPartRow(Base):
+    """A part of the answers of a batch job, to consecutive rows; `sha256` is that of its file, in hexadecimal."""
+
+    __tablename__ = "batch_job_parts"
+
+    batch_job_key: Mapped[int] = mapped_column(
+        RowNumber, ForeignKey("batch_jobs.key", ondelete="CASCADE"), primary_key=True
+    )
+    first_row: Mapped[int] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    artifact: Mapped[str]
+    sha256: Mapped[str]
+    row_count: Mapped[int]
+    failed_count: Mapped[int]
 
 
 class AnswerBatchRow(Base):

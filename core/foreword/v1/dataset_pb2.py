@@ -27,7 +27,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66oreword/v1/dataset.proto\x12\x0b\x66oreword.v1\x1a\x18\x66oreword/v1/report.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x02\n\x07\x44\x61taset\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x15\n\x07version\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x63ontent_sha256\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\trow_count\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x17\n\tbyte_size\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12-\n\x06report\x18\x08 \x01(\x0b\x32\x17.foreword.v1.DataReportB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63reator\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xb8\x01\n\nDataReport\x12\x11\n\trow_count\x18\x01 \x01(\x03\x12\x18\n\x10usable_row_count\x18\x02 \x01(\x03\x12&\n\x08\x66indings\x18\x03 \x03(\x0b\x32\x14.foreword.v1.Finding\x12\x1d\n\x15omitted_finding_count\x18\x04 \x01(\x03\x12&\n\x05parts\x18\x05 \x03(\x0b\x32\x17.foreword.v1.ReportPart\x12\x0e\n\x06\x66ormat\x18\x06 \x01(\t\"8\n\nDatasetRow\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\r\n\x05input\x18\x02 \x01(\t\x12\x0e\n\x06output\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66oreword/v1/dataset.proto\x12\x0b\x66oreword.v1\x1a\x18\x66oreword/v1/report.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x02\n\x07\x44\x61taset\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x15\n\x07version\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x63ontent_sha256\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\trow_count\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x17\n\tbyte_size\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12-\n\x06report\x18\x08 \x01(\x0b\x32\x17.foreword.v1.DataReportB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63reator\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x18\n\nunlabelled\x18\x0b \x01(\x08\x42\x04\xe2\x41\x01\x03\"\xb8\x01\n\nDataReport\x12\x11\n\trow_count\x18\x01 \x01(\x03\x12\x18\n\x10usable_row_count\x18\x02 \x01(\x03\x12&\n\x08\x66indings\x18\x03 \x03(\x0b\x32\x14.foreword.v1.Finding\x12\x1d\n\x15omitted_finding_count\x18\x04 \x01(\x03\x12&\n\x05parts\x18\x05 \x03(\x0b\x32\x17.foreword.v1.ReportPart\x12\x0e\n\x06\x66ormat\x18\x06 \x01(\t\"8\n\nDatasetRow\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\r\n\x05input\x18\x02 \x01(\t\x12\x0e\n\x06output\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,10 +52,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DATASET'].fields_by_name['creator']._serialized_options = b'\342A\001\003'
   _globals['_DATASET'].fields_by_name['create_time']._loaded_options = None
   _globals['_DATASET'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_DATASET'].fields_by_name['unlabelled']._loaded_options = None
+  _globals['_DATASET'].fields_by_name['unlabelled']._serialized_options = b'\342A\001\003'
   _globals['_DATASET']._serialized_start=135
-  _globals['_DATASET']._serialized_end=441
-  _globals['_DATAREPORT']._serialized_start=444
-  _globals['_DATAREPORT']._serialized_end=628
-  _globals['_DATASETROW']._serialized_start=630
-  _globals['_DATASETROW']._serialized_end=686
+  _globals['_DATASET']._serialized_end=467
+  _globals['_DATAREPORT']._serialized_start=470
+  _globals['_DATAREPORT']._serialized_end=654
+  _globals['_DATASETROW']._serialized_start=656
+  _globals['_DATASETROW']._serialized_end=712
 # @@protoc_insertion_point(module_scope)

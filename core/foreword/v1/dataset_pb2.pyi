@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Dataset(_message.Message):
-    __slots__ = ("name", "display_name", "description", "version", "content_sha256", "row_count", "byte_size", "report", "creator", "create_time")
+    __slots__ = ("name", "display_name", "description", "version", "content_sha256", "row_count", "byte_size", "report", "creator", "create_time", "unlabelled")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -23,6 +23,7 @@ class Dataset(_message.Message):
     REPORT_FIELD_NUMBER: _ClassVar[int]
     CREATOR_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UNLABELLED_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
@@ -33,7 +34,8 @@ class Dataset(_message.Message):
     report: DataReport
     creator: str
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., version: _Optional[int] = ..., content_sha256: _Optional[str] = ..., row_count: _Optional[int] = ..., byte_size: _Optional[int] = ..., report: _Optional[_Union[DataReport, _Mapping]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    unlabelled: bool
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., version: _Optional[int] = ..., content_sha256: _Optional[str] = ..., row_count: _Optional[int] = ..., byte_size: _Optional[int] = ..., report: _Optional[_Union[DataReport, _Mapping]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unlabelled: _Optional[bool] = ...) -> None: ...
 
 class DataReport(_message.Message):
     __slots__ = ("row_count", "usable_row_count", "findings", "omitted_finding_count", "parts", "format")

@@ -28,11 +28,11 @@ if _version_not_supported:
 
 
 class DatasetServiceStub:
-    """Stores and checks training data.
+    """Stores and checks training data, and unlabelled rows for batch jobs.
 
     Files contain JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte order
-    mark. A file holds at most 1,000,000 rows and, unless the operator has set another limit, at most 200 MB. Every RPC
-    can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope: `write` to
+    mark; unlabelled files need only `input`. A file holds at most 1,000,000 rows and, unless the operator has set another
+    limit, at most 200 MB. Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope: `write` to
     upload, check and delete, `read` for the rest). A key with `write` but without `read` can read the datasets that it
     has uploaded; lists contain only these, and any other dataset is NOT_FOUND.
 
@@ -80,11 +80,11 @@ class DatasetServiceStub:
 
 
 class DatasetServiceServicer:
-    """Stores and checks training data.
+    """Stores and checks training data, and unlabelled rows for batch jobs.
 
     Files contain JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte order
-    mark. A file holds at most 1,000,000 rows and, unless the operator has set another limit, at most 200 MB. Every RPC
-    can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope: `write` to
+    mark; unlabelled files need only `input`. A file holds at most 1,000,000 rows and, unless the operator has set another
+    limit, at most 200 MB. Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope: `write` to
     upload, check and delete, `read` for the rest). A key with `write` but without `read` can read the datasets that it
     has uploaded; lists contain only these, and any other dataset is NOT_FOUND.
 
@@ -196,11 +196,11 @@ def add_DatasetServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DatasetService:
-    """Stores and checks training data.
+    """Stores and checks training data, and unlabelled rows for batch jobs.
 
     Files contain JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte order
-    mark. A file holds at most 1,000,000 rows and, unless the operator has set another limit, at most 200 MB. Every RPC
-    can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope: `write` to
+    mark; unlabelled files need only `input`. A file holds at most 1,000,000 rows and, unless the operator has set another
+    limit, at most 200 MB. Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope: `write` to
     upload, check and delete, `read` for the rest). A key with `write` but without `read` can read the datasets that it
     has uploaded; lists contain only these, and any other dataset is NOT_FOUND.
 

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf import descriptor_pool
 
 from factories.api import (
+    create_batch_job,
     create_evaluation,
     create_experiment,
     create_sweep,
@@ -97,6 +98,10 @@ def create_an_evaluation(stubs: Any, dataset: str, request_id: str, variant: int
     return create_evaluation(stubs, dataset, request_id=request_id, description=f"variant {variant}")
 
 
+def create_a_batch_job(stubs: Any, dataset: str, request_id: str, variant: int) -> Any:
+    return create_batch_job(stubs, dataset, request_id=request_id, description=f"variant {variant}")
+
+
 def create_space(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
     request = deployment_service_pb2.CreateSpaceRequest(space_id=f"{request_id}-{variant}", request_id=request_id)
     return stubs.deployments.CreateSpace(request)
@@ -145,6 +150,7 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "CreateTuneExperiment": (create_tune_experiment, "dataset"),
     "CreateTuneSweep": (create_tune_sweep, "dataset"),
     "CreateEvaluation": (create_an_evaluation, "dataset"),
+    "CreateBatchJob": (create_a_batch_job, "dataset"),
     "CreateSpace": (create_space, ""),
     "UpdateSpace": (update_space, ""),
     "CreateDeployment": (create_deployment, ""),

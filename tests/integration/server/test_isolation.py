@@ -10,7 +10,16 @@ import pytest
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-from factories.api import create_evaluation, create_experiment, create_sweep, deployed, refused, tuned_model, upload
+from factories.api import (
+    create_batch_job,
+    create_evaluation,
+    create_experiment,
+    create_sweep,
+    deployed,
+    refused,
+    tuned_model,
+    upload,
+)
 from factories.rpcs import rpc_of
 from factories.servers import RunningServer
 from foreword.server.app import SERVICES
@@ -21,6 +30,7 @@ NAMES = {
     "tune_experiment": "tenants/{tenant}/tuneExperiments/{tune_experiment}",
     "tune_sweep": "tenants/{tenant}/tuneSweeps/{tune_sweep}",
     "evaluation": "tenants/{tenant}/evaluations/{evaluation}",
+    "batch_job": "tenants/{tenant}/batchJobs/{batch_job}",
     "tuned_model": "tenants/{tenant}/tunedModels/{tuned_model}",
     "space": "tenants/{tenant}/spaces/default",
     "deployment": "tenants/{tenant}/spaces/default/deployments/{deployment}",
@@ -53,6 +63,14 @@ VALID: dict[str, dict[str, Any]] = {
             "systems": [{"model": "baseModels/foreword--starter"}],
         }
     },
+    "CreateBatchJob": {
+        "batch_job": {
+            "display_name": "x",
+            "dataset": "tenants/intruder/datasets/x",
+            "model": "baseModels/foreword--starter",
+            "classify": {"labels": ["good", "bad"]},
+        }
+    },
     "UploadDataset": {"header": {"display_name": "x"}},
 }
 # Fields that hold a name, by RPC: path and kinds of resource. The rest follows from `name` and `parent`.
@@ -74,6 +92,11 @@ NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
         ("parent", ("tenant",)),
     ],
     "ListEvaluationRows": [("name", ("evaluation",))],
+    "CreateBatchJob": [
+        ("batch_job.dataset", ("dataset",)),
+        ("parent", ("tenant",)),
+    ],
+    "ListBatchAnswers": [("name", ("batch_job",))],
     "UploadDataset": [("header.parent", ("tenant",))],
     "CheckDataset": [("header.parent", ("tenant",))],
     "GetDataset": [("name", ("dataset",))],
@@ -86,6 +109,7 @@ OF_NOUN = {
     "TuneExperiment": "tune_experiment",
     "TuneSweep": "tune_sweep",
     "Evaluation": "evaluation",
+    "BatchJob": "batch_job",
     "TunedModel": "tuned_model",
 }
 UNNAMED = {"CatalogService", "TenantService"}
@@ -133,6 +157,7 @@ def owned(server: RunningServer) -> dict[str, str]:
         "tune_experiment": experiment.name.rsplit("/", 1)[1],
         "tune_sweep": sweep.name.rsplit("/", 1)[1],
         "evaluation": create_evaluation(stubs, dataset.name, model).name.rsplit("/", 1)[1],
+        "batch_job": create_batch_job(stubs, dataset.name).name.rsplit("/", 1)[1],
         "tuned_model": model.rsplit("/", 1)[1],
         "deployment": "owned",
     }
@@ -195,6 +220,7 @@ def test_lists_show_the_callers_own_resources_only(intruder, owned: dict[str, st
         "TuneExperimentService",
         "TuneSweepService",
         "EvaluationService",
+        "BatchJobService",
         "TunedModelService",
     ):
         for method in descriptor_pool.Default().FindServiceByName(f"foreword.v1.{service}").methods:

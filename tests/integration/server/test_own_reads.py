@@ -11,6 +11,7 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import MethodDescriptor
 
 from factories.api import (
+    create_batch_job,
     create_evaluation,
     create_experiment,
     create_sweep,
@@ -38,6 +39,9 @@ READ_ONE = {
     "GetEvaluation": "evaluation",
     "WatchEvaluation": "evaluation",
     "ListEvaluationRows": "evaluation",
+    "GetBatchJob": "batch job",
+    "WatchBatchJob": "batch job",
+    "ListBatchAnswers": "batch job",
     "GetTunedModel": "model",
     "ExportTunedModel": "model",
 }
@@ -51,6 +55,7 @@ LIST = {
     "ListTuneExperiments": "experiment",
     "ListTuneSweeps": "sweep",
     "ListEvaluations": "evaluation",
+    "ListBatchJobs": "batch job",
     "ListTunedModels": "model",
 }
 """RPCs that list a kind of resource."""
@@ -97,6 +102,8 @@ def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
     request = deployment_service_pb2.CreateDeploymentRequest(parent=space.name, deployment={"model": model})
     evaluation = create_evaluation(stubs, dataset, model).name
     server.evaluate(evaluation)
+    batch_job = create_batch_job(stubs, dataset).name
+    server.evaluate(batch_job)
     return {
         "dataset": dataset,
         "space": space.name,
@@ -105,6 +112,7 @@ def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
         "other experiment": create_experiment(stubs, dataset).name,
         "sweep": create_sweep(stubs, dataset).name,
         "evaluation": evaluation,
+        "batch job": batch_job,
         "model": model,
     }
 

@@ -12,6 +12,7 @@ from factories.servers import RunningServer
 from foreword.server.app import SERVICES
 from foreword.server.callers.scopes import SCOPES
 from foreword.server.services import (
+    batch_job,
     catalog,
     dataset,
     deployment,
@@ -24,6 +25,7 @@ from foreword.server.services import (
 )
 
 SERVICERS = {
+    "BatchJobService": batch_job.BatchJobService,
     "CatalogService": catalog.CatalogService,
     "DatasetService": dataset.DatasetService,
     "DeploymentService": deployment.DeploymentService,

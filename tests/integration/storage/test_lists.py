@@ -24,6 +24,7 @@ from foreword.storage.database import Database
 from foreword.storage.lists.fields import NumberField, TimeField
 from foreword.storage.lists.list_specs import LISTS, ListSpec
 from foreword.storage.lists.request import ListRequest
+from foreword.storage.repositories.batch_jobs import BatchJobRepository
 from foreword.storage.repositories.datasets import DatasetRepository
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.storage.repositories.evaluations import EvaluationRepository
@@ -223,6 +224,7 @@ def test_every_field_of_every_list_can_be_used_in_sql(database: Database, spec: 
         "tuneExperiments": ExperimentRepository(database, "acme").list,
         "tuneSweeps": SweepRepository(database, "acme").list,
         "evaluations": EvaluationRepository(database, "acme").list,
+        "batchJobs": BatchJobRepository(database, "acme").list,
         "tunedModels": TunedModelRepository(database, "acme").list,
         "spaces": SpaceRepository(database, "acme").list,
         "deployments": lambda request: DeploymentRepository(database, "acme").list(None, request),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from factories.examples import examples
 from foreword.domain.worker_turns import (
     HALF_LIFE,
+    HeldRun,
     Standing,
     TenantUse,
     WaitingRun,
@@ -28,6 +29,10 @@ TURN = 60
 
 def run(tenant: str, key: int = 1, standing: Standing = Standing.QUEUED, base_model: str = "bart") -> WaitingRun:
     return WaitingRun(key=key, tenant=tenant, company=base_model, standing=standing)
+
+
+def held(tenant: str, *, is_background: bool = False) -> HeldRun:
+    return HeldRun(key=9, tenant=tenant, had_turn=True, is_background=is_background)
 
 
 def first(waiting: list[WaitingRun], **uses: TenantUse) -> str:
@@ -73,7 +78,7 @@ def test_an_interrupted_run_continues_its_turn():
 def test_a_run_yields_to_a_tenant_that_has_used_less():
     uses = {"busy": TenantUse(running=1, recent_seconds=60.0), "quiet": TenantUse(recent_seconds=59.0)}
 
-    assert [found.tenant for found in runs_to_yield_to(["busy"], [run("quiet")], uses)] == ["quiet"]
+    assert [found.tenant for found in runs_to_yield_to([held("busy")], [run("quiet")], uses)] == ["quiet"]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +94,23 @@ def test_a_run_yields_to_a_tenant_that_has_used_less():
 def test_a_run_keeps_its_worker_if(waiting, uses):
     uses = {"busy": TenantUse(running=1, recent_seconds=60.0)} | uses
 
-    assert runs_to_yield_to(["busy"], waiting, uses) == []
+    assert runs_to_yield_to([held("busy")], waiting, uses) == []
+
+
+def test_background_runs_come_after_the_other_runs_of_their_tenant_and_take_its_turn_among_tenants():
+    background = replace(run("acme", 1), is_background=True)
+    waiting = [background, run("acme", 2), run("busy", 3)]
+    uses = {"busy": TenantUse(recent_seconds=1.0)}
+
+    assert [found.key for found in order_of_runs(waiting, uses)] == [2, 1, 3]
+
+
+def test_a_background_run_yields_to_the_other_runs_of_its_own_tenant_only():
+    uses = {"acme": TenantUse(running=1, recent_seconds=60.0)}
+    waiting = [replace(run("acme", 1), is_background=True), run("acme", 2)]
+
+    assert [found.key for found in runs_to_yield_to([held("acme", is_background=True)], waiting, uses)] == [2]
+    assert runs_to_yield_to([held("acme", is_background=True), held("acme")], waiting, uses) == []
 
 
 def test_compute_time_counts_half_after_the_half_life_and_never_more_than_all():
@@ -166,7 +187,9 @@ class Simulation:
             tuned = (self.now - since).total_seconds()
             if not is_turn_over(tuned_seconds=tuned, overhead_seconds=1.0, turn_seconds=TURN):
                 continue
-            before = runs_to_yield_to([held.tenant], self.waiting, self.uses())
+            before = runs_to_yield_to(
+                [HeldRun(key=held.key, tenant=held.tenant, had_turn=True)], self.waiting, self.uses()
+            )
             if before:
                 self.running.remove(entry)
                 self._take(before[0])

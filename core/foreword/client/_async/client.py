@@ -6,6 +6,7 @@ import os
 from types import TracebackType
 from typing import Self
 
+from foreword.client._async.batch_jobs import BatchJobMethods
 from foreword.client._async.catalog import CatalogMethods
 from foreword.client._async.comparisons import TuneComparisonMethods
 from foreword.client._async.connection import Connection
@@ -25,6 +26,7 @@ class AsyncClient(
     TuneComparisonMethods,
     DeploymentMethods,
     EvaluationMethods,
+    BatchJobMethods,
     TunedModelMethods,
     RolloutMethods,
     InferenceMethods,
@@ -34,11 +36,12 @@ class AsyncClient(
     """A client of a Foreword service. It is safe to share between tasks. Call `close`, or use it in a `with` block.
 
     Every RPC of the API is a method of the same name in snake case, such as `create_tune_experiment`. `tune`, `sweep`,
-    `evaluate`, `wait_for_experiment`, `wait_for_sweep`, `wait_for_evaluation`, `wait_for_deployment`,
-    `plot_learning_curve`, `plot_sweep`, `plot_comparison` and `plot_evaluation` build on them. A resource can be passed
-    as the object that another method returned, as its name, as its id (the last part of its name), or as a display name
-    that no other resource of its kind has; an id takes precedence over a display name. Calls that are safe to repeat
-    are repeated while the service is unavailable or asks for it. All errors are those of `foreword.errors`.
+    `evaluate`, `batch`, `wait_for_experiment`, `wait_for_sweep`, `wait_for_evaluation`, `wait_for_batch_job`,
+    `wait_for_deployment`, `plot_learning_curve`, `plot_sweep`, `plot_comparison` and `plot_evaluation` build on them. A
+    resource can be passed as the object that another method returned, as its name, as its id (the last part of its
+    name), or as a display name that no other resource of its kind has; an id takes precedence over a display name.
+    Calls that are safe to repeat are repeated while the service is unavailable or asks for it. All errors are those of
+    `foreword.errors`.
 
         async with foreword.AsyncClient() as client:
             experiment = await client.wait_for_experiment(await client.tune("complaints.jsonl"))

@@ -8,6 +8,7 @@ import os
 from types import TracebackType
 from typing import Self
 
+from foreword.client._sync.batch_jobs import BatchJobMethods
 from foreword.client._sync.catalog import CatalogMethods
 from foreword.client._sync.comparisons import TuneComparisonMethods
 from foreword.client._sync.connection import Connection
@@ -27,6 +28,7 @@ class Client(
     TuneComparisonMethods,
     DeploymentMethods,
     EvaluationMethods,
+    BatchJobMethods,
     TunedModelMethods,
     RolloutMethods,
     InferenceMethods,
@@ -36,11 +38,12 @@ class Client(
     """A client of a Foreword service. It is safe to share between threads. Call `close`, or use it in a `with` block.
 
     Every RPC of the API is a method of the same name in snake case, such as `create_tune_experiment`. `tune`, `sweep`,
-    `evaluate`, `wait_for_experiment`, `wait_for_sweep`, `wait_for_evaluation`, `wait_for_deployment`,
-    `plot_learning_curve`, `plot_sweep`, `plot_comparison` and `plot_evaluation` build on them. A resource can be passed
-    as the object that another method returned, as its name, as its id (the last part of its name), or as a display name
-    that no other resource of its kind has; an id takes precedence over a display name. Calls that are safe to repeat
-    are repeated while the service is unavailable or asks for it. All errors are those of `foreword.errors`.
+    `evaluate`, `batch`, `wait_for_experiment`, `wait_for_sweep`, `wait_for_evaluation`, `wait_for_batch_job`,
+    `wait_for_deployment`, `plot_learning_curve`, `plot_sweep`, `plot_comparison` and `plot_evaluation` build on them. A
+    resource can be passed as the object that another method returned, as its name, as its id (the last part of its
+    name), or as a display name that no other resource of its kind has; an id takes precedence over a display name.
+    Calls that are safe to repeat are repeated while the service is unavailable or asks for it. All errors are those of
+    `foreword.errors`.
 
         with foreword.Client() as client:
             experiment = client.wait_for_experiment(client.tune("complaints.jsonl"))

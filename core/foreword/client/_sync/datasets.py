@@ -47,9 +47,10 @@ class DatasetMethods(ServiceMethods):
         base_model: str = "",
         max_input_tokens: int = 0,
         reuse_identical: bool = False,
+        unlabelled: bool = False,
         timeout_seconds: float = UPLOAD_TIMEOUT_SECONDS,
     ) -> resources.Dataset:
-        """Check and store training data; rows have the columns `input` and `output`.
+        """Check and store training data, or unlabelled rows; rows have the columns `input` and `output`.
 
         Args:
             rows: Path of a JSONL, JSON or CSV file, its bytes, a pandas DataFrame with the columns `input` and
@@ -63,6 +64,8 @@ class DatasetMethods(ServiceMethods):
             max_input_tokens: Maximum length of an input, used with `base_model`; 0 means the model's context.
             reuse_identical: If a dataset with this display name and these rows is stored, return the newest one instead
                 of storing them again. Its attribute `reused` is then true.
+            unlabelled: The rows have no outputs and are to be answered by a batch job; only the column `input` is
+                read, and rows may be plain texts.
 
         Raises:
             InvalidRowsError: Rows are faulty. The error names all of them.
@@ -78,6 +81,7 @@ class DatasetMethods(ServiceMethods):
             task_options=encode.task_options(task_options or TaskOptions()),
             base_model=base_model,
             max_input_tokens=max_input_tokens,
+            unlabelled=unlabelled,
             request_id=new_request_id(),
             reuse_identical=reuse_identical,
         )
@@ -96,6 +100,7 @@ class DatasetMethods(ServiceMethods):
         task_options: TaskOptions | None = None,
         base_model: str = "",
         max_input_tokens: int = 0,
+        unlabelled: bool = False,
         timeout_seconds: float = UPLOAD_TIMEOUT_SECONDS,
     ) -> DataReport:
         """Check training data as `upload_dataset` does, without storing it; the report lists faulty rows.
@@ -111,6 +116,7 @@ class DatasetMethods(ServiceMethods):
             task_options=encode.task_options(task_options or TaskOptions()),
             base_model=base_model,
             max_input_tokens=max_input_tokens,
+            unlabelled=unlabelled,
         )
         requests = _requests(messages.CheckDatasetRequest, header, rows)
         answer = self._connection.unary(
@@ -223,7 +229,7 @@ class DatasetMethods(ServiceMethods):
 
 def _requests(kind: Callable[..., Any], header: messages.DatasetHeader, rows: Rows) -> Callable[[], Generator[Any]]:
     """Return a function that yields the messages of an upload from the start."""
-    read = chunks(rows)
+    read = chunks(rows, unlabelled=header.unlabelled)
 
     def start() -> Generator[Any]:
         yield kind(header=header)

@@ -29,6 +29,7 @@ References = Mapping[str, tuple[Reference, str]]
 
 _LISTS = {
     "apiKeys": ("list_api_keys", "foreword keys list"),
+    "batchJobs": ("list_batch_jobs", "foreword batches list"),
     "datasets": ("list_datasets", "foreword datasets list"),
     "evaluations": ("list_evaluations", "foreword evaluations list"),
     "models": ("list_tuned_models", "foreword models list"),
@@ -183,6 +184,8 @@ class ServiceMethods:
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+            if hasattr(request, "after_row"):
+                request.after_row = 0  # the token continues where the page ended
 
 
 def _remedy(collection: str) -> str:

@@ -19,6 +19,7 @@ class ValidationContext:
         count_tokens: Counts the tokens of a text; None if no base model was named.
         max_input_tokens: Maximum length of an input in tokens; None if no base model was named.
         multi_label: Whether outputs may contain several labels; None while undecided.
+        unlabelled: Whether the rows have no outputs: all of them are empty, and only inputs can be checked.
     """
 
     task: str
@@ -27,6 +28,7 @@ class ValidationContext:
     labels: tuple[str, ...] = ()
     multi_label: bool | None = None
     separator: str = ", "
+    unlabelled: bool = False
 
 
 class RowCheck(ABC):

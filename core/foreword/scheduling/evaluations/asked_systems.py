@@ -13,12 +13,10 @@ from foreword.errors import FailedPreconditionError
 from foreword.evaluation.asking import Asking
 from foreword.evaluation.prompting import Prompting, choose_examples, request_limit
 from foreword.inference.runner import ModelRunner
-from foreword.names import TunedModelName
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.encoding import encode_target
 from foreword.plugin.interfaces import PERPLEXITY, BaseModel, LoadedModel, Schema, Task
-from foreword.scheduling.installed import installed
-from foreword.scheduling.tuned_models import read_tuned
+from foreword.scheduling.tuned_models import tuned_contributions
 from foreword.scheduling.workshop import Workshop
 
 _SPARE_TOKENS: Final = 8
@@ -72,17 +70,7 @@ class AskedSystems:
         tuned = self._tuned_of(system)
         if tuned is None:
             return ()
-        if tuned.provenance.get("base_model", base.spec.revision) != base.spec.revision:
-            name = str(TunedModelName(tuned.tenant, tuned.id))
-            raise FailedPreconditionError(
-                f"{name} was tuned on other weights of {tuned.base_model} than are installed now, so its answers would "
-                "be random. Tune it again, or install the former weights.",
-                reason="BASE_MODEL_CHANGED",
-                metadata={"resource": name},
-            )
-        methods = self._workshop.plugins.tuning_methods
-        method = installed("tuning method", tuned.tuning_type, methods.get(tuned.tuning_type))
-        return read_tuned(self._workshop.artifacts, tuned, method, base)
+        return tuned_contributions(self._workshop, tuned, base)
 
     def asking(
         self, system: EvaluatedSystem, model: LoadedModel, contributions: Sequence[Contribution], rows: Sequence[Row]

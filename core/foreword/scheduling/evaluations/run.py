@@ -11,51 +11,32 @@ from foreword.data.rows import read_rows
 from foreword.domain.dataset import Row
 from foreword.domain.evaluation import EvaluatedSystem, EvaluationPhase, EvaluationProgress, SystemAnswer
 from foreword.domain.tuned_model import TunedModel
-from foreword.errors import FailedPreconditionError, ForewordError, NotFoundError
 from foreword.evaluation.results import AnsweredSystem, Measurement
 from foreword.evaluation.system_answers import system_answers
-from foreword.names import TunedModelName
-from foreword.plugin.interfaces import BaseModel, LoadedModel, Schema, Task
+from foreword.plugin.interfaces import Schema, Task
 from foreword.scheduling.evaluations.asked_systems import AskedSystems
 from foreword.scheduling.evaluations.storing import write_rows
 from foreword.scheduling.heartbeat import Heartbeat
 from foreword.scheduling.installed import installed
 from foreword.scheduling.price import price_on
-from foreword.scheduling.turn import Turn
+from foreword.scheduling.sliced_run import LoadModel, SlicedRun
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.jobs.leases import Lease
 from foreword.storage.repositories.dataset_rows import open_rows
 from foreword.storage.repositories.datasets import DatasetRepository
-from foreword.storage.repositories.tuned_models import TunedModelRepository
 from foreword.storage.workers.answer_batches import AnswerBatch, AnswerBatches
 from foreword.tuning.measuring import EXAMINED_SHARE, HELD_OUT_SHARE
-from foreword.turns.slices import outside, pause
+from foreword.turns.slices import outside
 
 BATCH_ROWS: Final = 128
 """Rows of a batch of answers, which is what a worker that dies loses at most."""
 
-_MOST_LOST_LEASES: Final = 20
 
-LoadModel = Callable[[ExitStack, BaseModel], LoadedModel]
-"""Returns a base model, which stays in memory until the stack closes."""
+class EvaluationRun(SlicedRun):
+    """The work of a leased evaluation; see `SlicedRun`."""
 
-
-class EvaluationRun:
-    """The work of a leased evaluation, which its worker does in slices (`SlicedWork`).
-
-    It can be dropped at any time: the batches that are stored stay, and whoever leases the evaluation next goes on
-    after them. `work` may raise the errors of `ExperimentRun`.
-
-    Args:
-        workshop: Resources shared by all jobs.
-        lease: The evaluation, and the right to write its results.
-        heartbeat: Renews the lease and raises an error when the work must stop.
-        begin_company_turn: Called when its model is loaded.
-
-    Attributes:
-        turn: Its turn at the worker.
-        can_leave: Whether it has stored answers in this turn, and loses little if it leaves now.
-    """
+    noun = "evaluation"
+    smaller = "fewer systems or shorter rows"
 
     def __init__(
         self,
@@ -64,13 +45,8 @@ class EvaluationRun:
         heartbeat: Heartbeat,
         begin_company_turn: Callable[[], None] = lambda: None,
     ) -> None:
-        self.turn = Turn(workshop.settings.turn_seconds)
-        self.can_leave = False
-        self._begin_company_turn = begin_company_turn
-        self._workshop = workshop
-        self._lease = lease
+        super().__init__(workshop, lease, heartbeat, begin_company_turn)
         self._evaluation = lease.evaluation
-        self._heartbeat = heartbeat
         self._batches = AnswerBatches(workshop.database, workshop.artifacts, lease, failpoint=workshop.failpoint)
         self._total = 0
         self._answered = 0
@@ -79,15 +55,14 @@ class EvaluationRun:
 
     def work(self, load: LoadModel) -> None:
         """Answer the rows that are left, score all answers, and store the end of the evaluation."""
-        with outside():
-            self._heartbeat.beat()
-        if self._lease.lost_before >= _MOST_LOST_LEASES:
-            raise _crashing(self._lease)
+        self._begin()
         config = self._evaluation.config
         self._task: Task = installed("task", config.task, self._workshop.plugins.tasks.get(config.task))
         with outside():
             rows = self._rows(config.dataset)
-            tuned = [self._tuned_model(system) for system in config.systems]
+            tuned = [
+                self._tuned_model(system.tuned_model, f"without the system {system.id}") for system in config.systems
+            ]
             examples = self._rows(config.examples_dataset) if config.examples_dataset is not None else ()
             stored = self._batches.stored()
         self._check()
@@ -176,11 +151,6 @@ class EvaluationRun:
                 self._enter(EvaluationPhase.ANSWERING)
                 self.can_leave = True
 
-    def _begin_turn(self) -> None:
-        """Begin the part of the turns that counts: that of the evaluation, and that of its company."""
-        self.turn.begin_tuning()
-        self._begin_company_turn()
-
     def _targets(self, rows: Sequence[Row], schema: Schema) -> list[str]:
         """Return the right answers in canonical form."""
         targets: list[str] = []
@@ -194,21 +164,6 @@ class EvaluationRun:
         options = self._evaluation.config.task_options
         schemas = [model.schema for model in tuned] or [self._task.fit(rows, options)]
         return self._task.evaluation_schema(rows, schemas)
-
-    def _tuned_model(self, system: EvaluatedSystem) -> TunedModel | None:
-        if system.tuned_model is None:
-            return None
-        tenant = self._evaluation.tenant
-        try:
-            return TunedModelRepository(self._workshop.database, tenant).get(system.tuned_model)
-        except NotFoundError as error:
-            name = str(TunedModelName(tenant, system.tuned_model))
-            raise FailedPreconditionError(
-                f"{name} has been deleted since the evaluation was created. Create the evaluation again without the "
-                f"system {system.id}.",
-                reason="MODEL_DELETED",
-                metadata={"resource": name},
-            ) from error
 
     def _rows(self, id: str) -> tuple[Row, ...]:
         """Return the rows of a dataset, all of them verified."""
@@ -232,21 +187,8 @@ class EvaluationRun:
         with outside():
             self._heartbeat.beat(progress)
 
-    def _check(self) -> None:
-        """Let others go on if they have their turn, and raise an error if the work must stop."""
-        pause()
-        self._heartbeat.check()
-
 
 def _charged_tokens(answer: SystemAnswer) -> float:
     """Return what an answer costs, in tokens of training."""
     measured = answer.tokens + answer.reference_tokens if answer.reference_nats is not None else 0
     return HELD_OUT_SHARE * answer.tokens + EXAMINED_SHARE * measured
-
-
-def _crashing(lease: Lease) -> ForewordError:
-    return ForewordError(
-        f"The evaluation was started {lease.lost_before} times, and each time its worker died before it made progress. "
-        "The usual cause is too little memory: create the evaluation again with fewer systems or shorter rows.",
-        reason="WORKER_KEEPS_DYING",
-    )

@@ -22,6 +22,15 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
         "ListRowValidators": None,
         "ListPlugins": None,
     },
+    "BatchJobService": {
+        "CreateBatchJob": _WRITE,
+        "GetBatchJob": _READ,
+        "ListBatchJobs": _READ,
+        "WatchBatchJob": _READ,
+        "CancelBatchJob": _WRITE,
+        "DeleteBatchJob": _WRITE,
+        "ListBatchAnswers": _READ,
+    },
     "DatasetService": {
         "UploadDataset": _WRITE,
         "CheckDataset": _READ,

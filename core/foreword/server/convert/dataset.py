@@ -30,6 +30,7 @@ def dataset(item: Dataset) -> dataset_pb2.Dataset:
         report=None if item.report is None else data_report(item.report),
         creator=item.creator,
         create_time=timestamp(item.create_time),
+        unlabelled=item.unlabelled,
     )
 
 
@@ -59,6 +60,7 @@ class Header:
     base_model: str
     max_input_tokens: int
     reuse_identical: bool
+    unlabelled: bool
 
 
 def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> Header:
@@ -88,4 +90,5 @@ def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> H
         base_model=header.base_model,
         max_input_tokens=limit,
         reuse_identical=header.reuse_identical,
+        unlabelled=header.unlabelled,
     )

@@ -20,11 +20,17 @@ _SEEDS = 2**32
 _Method = inference_pb2.GenerateParameters.DecodingMethod
 
 
-def parse_generate_parameters(violations: Violations, message: inference_pb2.GenerateParameters) -> GenerateParameters:
-    """Parse parameters, with the checks that need no model. If sampling has no seed, draw one."""
+def parse_generate_parameters(
+    violations: Violations, message: inference_pb2.GenerateParameters, field: str = _FIELD
+) -> GenerateParameters:
+    """Parse parameters, with the checks that need no model. If sampling has no seed, draw one.
+
+    Args:
+        field: Path of the parameters in the request, for faults.
+    """
     defaults = GenerateParameters()
     if message.decoding_method not in _Method.values():
-        violations.add(f"{_FIELD}.decoding_method", f"must be one of {', '.join(_Method.keys()[1:])}")
+        violations.add(f"{field}.decoding_method", f"must be one of {', '.join(_Method.keys()[1:])}")
     sample = message.decoding_method == _Method.Value("DECODING_METHOD_SAMPLE")
     temperature = message.temperature if message.HasField("temperature") else defaults.temperature
     top_p = message.top_p if message.HasField("top_p") else defaults.top_p
@@ -39,9 +45,9 @@ def parse_generate_parameters(violations: Violations, message: inference_pb2.Gen
         ("repetition_penalty", penalty),
         ("truncate_input_tokens", message.truncate_input_tokens),
     ):
-        _check(violations, name, value)
-    violations.number(f"{_FIELD}.min_new_tokens", message.min_new_tokens, minimum=0, maximum=max(max_new, 0))
-    _check_stop_sequences(violations, f"{_FIELD}.stop_sequences", message.stop_sequences)
+        _check(violations, field, name, value)
+    violations.number(f"{field}.min_new_tokens", message.min_new_tokens, minimum=0, maximum=max(max_new, 0))
+    _check_stop_sequences(violations, f"{field}.stop_sequences", message.stop_sequences)
     drawn = secrets.randbelow(_SEEDS) if sample else 0
     return GenerateParameters(
         sample=sample,
@@ -54,18 +60,21 @@ def parse_generate_parameters(violations: Violations, message: inference_pb2.Gen
         stop_sequences=tuple(message.stop_sequences),
         include_stop_sequence=message.include_stop_sequence,
         repetition_penalty=penalty,
-        length_penalty=_parse_length_penalty(violations, message),
-        time_limit=_parse_time_limit(violations, message),
+        length_penalty=_parse_length_penalty(violations, field, message),
+        time_limit=_parse_time_limit(violations, field, message),
         truncate_input_tokens=message.truncate_input_tokens,
-        return_options=_parse_return_options(violations, message.return_options),
+        return_options=_parse_return_options(violations, field, message.return_options),
     )
 
 
-def fitted(parameters: GenerateParameters, context_tokens: int, *, limit_is_default: bool) -> GenerateParameters:
+def fitted(
+    parameters: GenerateParameters, context_tokens: int, *, limit_is_default: bool, field: str = _FIELD
+) -> GenerateParameters:
     """Return the parameters for a model with this context, which limits the default of `max_new_tokens`.
 
     Args:
         limit_is_default: Whether `max_new_tokens` was left unset.
+        field: Path of the parameters in the request, for faults.
 
     Raises:
         InvalidArgumentError: A value that was set exceeds the context.
@@ -77,34 +86,36 @@ def fitted(parameters: GenerateParameters, context_tokens: int, *, limit_is_defa
         "length_penalty.start_index": (0, parameters.length_penalty.start_index if parameters.length_penalty else 0),
     }
     violations = Violations()
-    for field, (low, value) in limits.items():
+    for name, (low, value) in limits.items():
         if value > context_tokens:
-            violations.add(
-                f"{_FIELD}.{field}", f"must be in [{low}, {context_tokens}], the model's context, not {value}"
-            )
+            violations.add(f"{field}.{name}", f"must be in [{low}, {context_tokens}], the model's context, not {value}")
     violations.check()
     return replace(parameters, max_new_tokens=min(parameters.max_new_tokens, context_tokens))
 
 
-def _parse_length_penalty(violations: Violations, message: inference_pb2.GenerateParameters) -> LengthPenalty | None:
+def _parse_length_penalty(
+    violations: Violations, field: str, message: inference_pb2.GenerateParameters
+) -> LengthPenalty | None:
     if not message.HasField("length_penalty"):
         return None
     penalty = message.length_penalty
-    _check(violations, "length_penalty.decay_factor", penalty.decay_factor)
-    _check(violations, "length_penalty.start_index", penalty.start_index)
+    _check(violations, field, "length_penalty.decay_factor", penalty.decay_factor)
+    _check(violations, field, "length_penalty.start_index", penalty.start_index)
     return LengthPenalty(decay_factor=penalty.decay_factor, start_index=penalty.start_index)
 
 
-def _parse_time_limit(violations: Violations, message: inference_pb2.GenerateParameters) -> timedelta | None:
+def _parse_time_limit(
+    violations: Violations, field: str, message: inference_pb2.GenerateParameters
+) -> timedelta | None:
     if not message.HasField("time_limit"):
         return None
     limit = message.time_limit
     seconds = limit.seconds + limit.nanos / 1e9  # not ToTimedelta, which raises on values that clients can send
-    return timedelta(seconds=seconds) if _check(violations, "time_limit", seconds) else None
+    return timedelta(seconds=seconds) if _check(violations, field, "time_limit", seconds) else None
 
 
-def _parse_return_options(violations: Violations, message: inference_pb2.ReturnOptions) -> ReturnOptions:
-    _check(violations, "return_options.top_n_tokens", message.top_n_tokens)
+def _parse_return_options(violations: Violations, field: str, message: inference_pb2.ReturnOptions) -> ReturnOptions:
+    _check(violations, field, "return_options.top_n_tokens", message.top_n_tokens)
     options = ReturnOptions(
         input_text=message.input_text,
         input_tokens=message.input_tokens,
@@ -115,17 +126,17 @@ def _parse_return_options(violations: Violations, message: inference_pb2.ReturnO
     )
     if options.details and not (options.input_tokens or options.generated_tokens):
         violations.add(
-            f"{_FIELD}.return_options",
+            f"{field}.return_options",
             "requests details of tokens but no tokens; set input_tokens or generated_tokens",
         )
     return options
 
 
-def _check(violations: Violations, path: str, value: float) -> bool:
+def _check(violations: Violations, field: str, path: str, value: float) -> bool:
     """Return whether a value is valid according to its specification; otherwise, add the fault to `violations`."""
     fault = SPECS_BY_PATH[path].fault(value)
     if fault is not None:
-        violations.add(f"{_FIELD}.{path}", fault)
+        violations.add(f"{field}.{path}", fault)
     return fault is None
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from foreword.domain.answer_calibration import PRECISIONS, AnswerCalibration
+from foreword.domain.answer_calibration import PRECISIONS
 from foreword.domain.inference import Classification, GenerateParameters, Generation, StopReason, Token, TokenUsage
+from foreword.domain.label_options import LabelOptions
 from foreword.domain.messages import MAX_BATCH_REQUESTS, MAX_RESPONSE_BYTES, USUAL_RESPONSE_BYTES
 from foreword.domain.violations import Violations
 from foreword.errors import ForewordError, InvalidArgumentError
+from foreword.inference.labels.named_labels import SEPARATOR, named_labels
 from foreword.plugin.interfaces import LabelSpace
 from foreword.server.calls.status import status_of
 from foreword.server.convert.generate_parameters import fitted, parse_generate_parameters
@@ -17,10 +19,9 @@ from foreword.server.convert.parameters import parse_labels
 from foreword.server.convert.prompts import Prompt, parse_prompt
 from foreword.server.convert.text_limits import MAX_DISPLAY_NAME
 from foreword.turns.cancellation import check_cancelled
-from foreword.v1 import inference_pb2, inference_service_pb2
+from foreword.v1 import batch_job_pb2, inference_pb2, inference_service_pb2
 
 DEFAULT_TOP_N = 5
-_SEPARATOR = ", "
 _FIELD_BYTES = 6
 """Maximum number of bytes that the tag and the length of a result take."""
 
@@ -72,36 +73,17 @@ class LabelRequest:
 
     Attributes:
         label_space: None if the request has no labels.
-        min_precision: None if it was not set.
     """
 
     model: str
     prompt: Prompt
-    threshold: float
+    options: LabelOptions
     label_space: LabelSpace | None
     top_n: int
-    truncate_input_tokens: int
-    min_precision: float | None = None
-
-    def least_probability(self, labels: Sequence[str], calibration: AnswerCalibration | None) -> float | None:
-        """Return the probability that an answer must reach, or None if none is known to keep `min_precision`.
-
-        Args:
-            labels: The labels of the answer.
-            calibration: That of the model, which `min_precision` needs.
-        """
-        if self.min_precision is None:
-            return self.threshold
-        assert calibration is not None, "a precision was asked for"
-        needed = calibration.threshold(labels, self.min_precision)
-        return None if needed is None else max(needed, self.threshold)
 
     def fitted(self, context_tokens: int) -> GenerateParameters:
         """Return the generation parameters that apply to Classify, for a model with this context."""
-        violations = Violations()
-        violations.number("truncate_input_tokens", self.truncate_input_tokens, minimum=0, maximum=context_tokens)
-        violations.check()
-        return GenerateParameters(truncate_input_tokens=self.truncate_input_tokens)
+        return fitted_options(self.options, context_tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,28 +148,58 @@ def parse_label_request(request: inference_service_pb2.ClassifyRequest) -> Label
     violations = Violations()
     model = _parse_model(violations, request.model)
     prompt = parse_prompt(violations, request)
-    threshold = violations.number("threshold", request.threshold, minimum=0, maximum=1)
-    labels = parse_labels(violations, "labels", request.labels)
-    if request.multi_label:
-        for place, label in enumerate(labels):
-            if _SEPARATOR in label:
-                violations.add(f"labels[{place}]", f"must not hold {_SEPARATOR!r}, which separates labels")
+    options = parse_label_options(violations, request)
     top_n = violations.number("top_n", request.top_n, minimum=0, maximum=100)
-    violations.number("truncate_input_tokens", request.truncate_input_tokens, minimum=0)
-    min_precision = request.min_precision if request.HasField("min_precision") else None
-    if min_precision is not None and not 0 < min_precision <= PRECISIONS[-1]:
-        violations.add("min_precision", f"must be above 0 and at most {PRECISIONS[-1]}, not {min_precision:g}")
     violations.check()
-    space = LabelSpace(labels=labels, separator=_SEPARATOR, multi_label=request.multi_label, label_sets=())
     return LabelRequest(
-        model=model,
-        prompt=prompt,
-        threshold=threshold,
-        label_space=space if labels else None,
-        top_n=top_n or DEFAULT_TOP_N,
-        truncate_input_tokens=request.truncate_input_tokens,
-        min_precision=min_precision,
+        model=model, prompt=prompt, options=options, label_space=named_labels(options), top_n=top_n or DEFAULT_TOP_N
     )
+
+
+def parse_label_options(
+    violations: Violations,
+    message: inference_service_pb2.ClassifyRequest | batch_job_pb2.BatchClassify,
+    prefix: str = "",
+) -> LabelOptions:
+    """Parse the options of a request for labels.
+
+    Args:
+        prefix: Path before the names of the fields, for faults.
+    """
+    threshold = violations.number(f"{prefix}threshold", message.threshold, minimum=0, maximum=1)
+    labels = parse_labels(violations, f"{prefix}labels", message.labels)
+    if message.multi_label:
+        for place, label in enumerate(labels):
+            if SEPARATOR in label:
+                violations.add(f"{prefix}labels[{place}]", f"must not hold {SEPARATOR!r}, which separates labels")
+    violations.number(f"{prefix}truncate_input_tokens", message.truncate_input_tokens, minimum=0)
+    min_precision = message.min_precision if message.HasField("min_precision") else None
+    if min_precision is not None and not 0 < min_precision <= PRECISIONS[-1]:
+        violations.add(f"{prefix}min_precision", f"must be above 0 and at most {PRECISIONS[-1]}, not {min_precision:g}")
+    return LabelOptions(
+        threshold=threshold,
+        min_precision=min_precision,
+        labels=labels,
+        multi_label=message.multi_label,
+        truncate_input_tokens=message.truncate_input_tokens,
+    )
+
+
+def fitted_options(options: LabelOptions, context_tokens: int, prefix: str = "") -> GenerateParameters:
+    """Return the generation parameters that apply to labels, for a model with this context.
+
+    Args:
+        prefix: As in `parse_label_options`.
+
+    Raises:
+        InvalidArgumentError: A value exceeds the context.
+    """
+    violations = Violations()
+    violations.number(
+        f"{prefix}truncate_input_tokens", options.truncate_input_tokens, minimum=0, maximum=context_tokens
+    )
+    violations.check()
+    return GenerateParameters(truncate_input_tokens=options.truncate_input_tokens)
 
 
 def parse_count_request(request: inference_service_pb2.TokenizeRequest) -> CountRequest:

@@ -285,3 +285,22 @@ class ModelResolver:
             soft_prompt_tokens=0,
             context_tokens=spec.context_tokens,
         )
+
+
+def labels_missing(version: str) -> FailedPreconditionError:
+    """Return the error for a model that has no labels to choose from."""
+    return FailedPreconditionError(
+        f"{version} was not tuned for a closed task. Send the labels to choose from in `labels`.",
+        reason="LABELS_MISSING",
+        metadata={"resource": version},
+    )
+
+
+def calibration_missing(version: str) -> FailedPreconditionError:
+    """Return the error for a wanted precision of a model without a calibration."""
+    return FailedPreconditionError(
+        f"{version} has no calibration, so no threshold is known for `min_precision`. Tune a model for a "
+        "closed task with held-out rows (`validation_split` or a validation dataset), or set `threshold` instead.",
+        reason="CALIBRATION_MISSING",
+        metadata={"resource": version},
+    )

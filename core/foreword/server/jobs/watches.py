@@ -1,4 +1,4 @@
-"""Watches of experiments and evaluations, which share one database query in each interval."""
+"""Watches of experiments, evaluations and batch jobs, which share one database query in each interval."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import Any, Generic, TypeVar, overload
 
+from foreword.domain.batch_job import BatchJob
 from foreword.domain.evaluation import Evaluation
 from foreword.domain.experiment import Snapshot, TuneExperiment
 from foreword.errors import ExhaustedError, ForewordError, NotFoundError, UnavailableError
-from foreword.names import EvaluationName, TenantName, TuneExperimentName
+from foreword.names import BatchJobName, EvaluationName, TenantName, TuneExperimentName
 from foreword.observability.logging import get_logger
 from foreword.server.callers.auth import admit_again
 from foreword.server.calls.pools import READ_SECONDS
 from foreword.storage.database import Database
+from foreword.storage.repositories.batch_jobs import BatchJobRepository
 from foreword.storage.repositories.evaluations import EvaluationRepository
 from foreword.storage.repositories.experiments import ExperimentRepository
-from foreword.storage.versions import Version, Versions
+from foreword.storage.versions import Name, Version, Versions
 from foreword.turns.turn_pool import SERVICE, TurnPool
 
-Name = TuneExperimentName | EvaluationName
-"""Name of a resource that can be watched."""
-
-Item = TypeVar("Item", TuneExperiment, Evaluation)
+Item = TypeVar("Item", TuneExperiment, Evaluation, BatchJob)
 
 POLL_SECONDS = 0.25
 RECHECK_SECONDS = 1.0
@@ -38,10 +37,10 @@ _log = get_logger("watches")
 
 
 class Watch(Generic[Item]):
-    """One caller's view of an experiment or an evaluation, which returns only changes that the caller has not seen.
+    """One caller's view of a resource with a job, which returns only changes that the caller has not seen.
 
     Attributes:
-        sequence: Sequence number of the last snapshot that the caller has seen; 0 for an evaluation.
+        sequence: Sequence number of the last snapshot that the caller has seen; 0 for other resources.
         version: Version of the resource that was last handed in; None before the first one.
     """
 
@@ -142,9 +141,12 @@ class Watches:
     @overload
     def open(self, name: EvaluationName, after_sequence: int = 0) -> AbstractContextManager[Watch[Evaluation]]: ...
 
+    @overload
+    def open(self, name: BatchJobName, after_sequence: int = 0) -> AbstractContextManager[Watch[BatchJob]]: ...
+
     @contextmanager
     def open(self, name: Name, after_sequence: int = 0) -> Iterator[Watch[Any]]:
-        """Watch an experiment or an evaluation until the block ends.
+        """Watch a resource with a job until the block ends.
 
         Raises:
             ExhaustedError: The tenant has too many watches open.
@@ -232,15 +234,17 @@ class Watches:
             for watch in behind:
                 watch.give(seen, version)
 
-    def _read(self, name: Name, after_sequence: int) -> TuneExperiment | Evaluation:
+    def _read(self, name: Name, after_sequence: int) -> TuneExperiment | Evaluation | BatchJob:
         if isinstance(name, EvaluationName):
             return EvaluationRepository(self._database, name.tenant).get(name.evaluation)
+        if isinstance(name, BatchJobName):
+            return BatchJobRepository(self._database, name.tenant).get(name.batch_job)
         repository = ExperimentRepository(self._database, name.tenant)
         return repository.get(name.tune_experiment, after_sequence=after_sequence)
 
 
 def _with_snapshots(item: Item, snapshots: tuple[Snapshot, ...]) -> Item:
-    """Return an experiment with other snapshots; an evaluation has none."""
+    """Return an experiment with other snapshots; other resources have none."""
     return dataclasses.replace(item, snapshots=snapshots) if isinstance(item, TuneExperiment) else item
 
 

@@ -24,6 +24,7 @@ from foreword.plugin.interfaces import Task
 from foreword.plugin.manager import PluginManager
 from foreword.server.convert.evaluation_request import AskedSystem, NewEvaluation
 from foreword.server.plans.evaluation_warnings import EvaluationWarnings
+from foreword.server.plans.references import check_labelled
 from foreword.server.plans.row_reading import open_row_sequence
 from foreword.server.plans.task_choice import choose_installed_task
 from foreword.storage.artifacts.store import ArtifactStore
@@ -91,6 +92,7 @@ class EvaluationPlanner:
         dataset = datasets.get(requested.dataset.dataset)
         violations = Violations()
         _check_size(violations, dataset, systems)
+        check_labelled(violations, "evaluation.dataset", dataset)
         tuned = [system.tuned for system in systems if system.tuned is not None]
         for place, system in enumerate(systems):
             _check_system(violations, f"evaluation.systems[{place}]", system)
@@ -173,7 +175,9 @@ class EvaluationPlanner:
         if not any(system.asked.shots for system in systems):
             return None
         if requested.examples_dataset is not None:
-            return datasets.get(requested.examples_dataset.dataset)
+            examples = datasets.get(requested.examples_dataset.dataset)
+            check_labelled(violations, "evaluation.examples_dataset", examples)
+            return examples
         if not tuned:
             violations.add(
                 "evaluation.examples_dataset",

@@ -22,6 +22,7 @@ from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
 from foreword.plugin.manager import PluginManager
 from foreword.plugin.register import Register
 from foreword.server.convert.experiment import NewExperiment
+from foreword.server.plans.references import check_labelled
 from foreword.server.plans.row_reading import open_row_sequence
 from foreword.server.plans.task_choice import choose_installed_task
 from foreword.server.plans.token_counts import TokenCounters
@@ -122,6 +123,10 @@ class Planner:
         plans: list[tuple[ExperimentConfig, TunePlan]] = []
         with ExitStack() as files:
             found = [datasets.get(name.dataset) for name in first.datasets]
+            violations = Violations()
+            for field, dataset in zip(("dataset", "validation_dataset"), found, strict=False):
+                check_labelled(violations, f"tune_experiment.{field}", dataset)
+            violations.check()
             size = _Size(text_bytes=sum(item.byte_size for item in found), rows=sum(item.row_count for item in found))
             remarks = self._evaluated_rows(tenant, found[0], reader)
             rows, *validation = (files.enter_context(open_row_sequence(self._artifacts, dataset)) for dataset in found)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from foreword.domain.dataset import Dataset
 from foreword.domain.tuned_model import TunedModel
+from foreword.domain.violations import Violations
 from foreword.server.callers.auth import current_caller, require_own, require_readable
 from foreword.server.calls.pools import READ_SECONDS
 from foreword.server.convert.experiment import NewExperiment
@@ -10,6 +12,12 @@ from foreword.storage.database import Database
 from foreword.storage.repositories.datasets import DatasetRepository
 from foreword.storage.repositories.tuned_models import TunedModelRepository
 from foreword.turns.turn_pool import TurnPool
+
+
+def check_labelled(violations: Violations, field: str, dataset: Dataset) -> None:
+    """Add a fault if a dataset whose outputs are needed has none."""
+    if dataset.unlabelled:
+        violations.add(field, "is an unlabelled dataset, whose rows have no outputs; choose one with outputs")
 
 
 def require_own_references(run: NewExperiment) -> None:

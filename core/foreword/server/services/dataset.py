@@ -162,6 +162,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
                 request=request_key("UploadDataset", message, checked.content_sha256),
                 reuses_identical=header.reuse_identical,
                 reader=caller.reads_only_of,
+                unlabelled=header.unlabelled,
             )
             is_new = stored.artifact == artifact
             if not is_new:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.inference import Classification, Generation, TokenUsage
 from foreword.domain.templates import input_offset
-from foreword.errors import FailedPreconditionError, InternalError
+from foreword.errors import InternalError
 from foreword.inference.interfaces import EngineClient, EngineRequest, Piece
 from foreword.plugin.interfaces import LabelSpace
 from foreword.server.callers.auth import current_caller
@@ -22,7 +22,7 @@ from foreword.server.calls.pools import BEGIN_SECONDS
 from foreword.server.convert import inference as convert
 from foreword.server.convert.prompts import Prompt
 from foreword.server.inference.batches import settled, with_patience
-from foreword.server.inference.model_resolver import ModelResolver, ResolvedModel
+from foreword.server.inference.model_resolver import ModelResolver, ResolvedModel, calibration_missing, labels_missing
 from foreword.server.inference.traffic import Answer, Traffic
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
@@ -200,7 +200,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
                 shadow=shadow,
             )
         )
-        threshold = parsed.least_probability(result.label_sets[0].labels, calibration)
+        threshold = parsed.options.least_probability(result.label_sets[0].labels, calibration)
         response = convert.classify_response(result, space, parsed, threshold, model.version)
         return Answer(
             model=model,
@@ -267,23 +267,14 @@ def _label_space(resolved: ResolvedModel, parsed: convert.LabelRequest) -> Label
     """Return the labels to choose from: those of the tuned model, or else those of the request."""
     space = resolved.label_space or parsed.label_space
     if space is None:
-        raise FailedPreconditionError(
-            f"{resolved.version} was not tuned for a closed task. Send the labels to choose from in `labels`.",
-            reason="LABELS_MISSING",
-            metadata={"resource": resolved.version},
-        )
+        raise labels_missing(resolved.version)
     return space
 
 
 def _calibration(resolved: ResolvedModel, parsed: convert.LabelRequest) -> AnswerCalibration | None:
     """Return the calibration of the model, which a request with a precision needs."""
-    if parsed.min_precision is not None and resolved.calibration is None:
-        raise FailedPreconditionError(
-            f"{resolved.version} has no calibration, so no threshold is known for `min_precision`. Tune a model for a "
-            "closed task with held-out rows (`validation_split` or a validation dataset), or set `threshold` instead.",
-            reason="CALIBRATION_MISSING",
-            metadata={"resource": resolved.version},
-        )
+    if parsed.options.min_precision is not None and resolved.calibration is None:
+        raise calibration_missing(resolved.version)
     return resolved.calibration
 
 

@@ -7,9 +7,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from google.protobuf import empty_pb2
 
+from foreword.domain.batch_job import BatchJob
 from foreword.domain.evaluation import Evaluation
 from foreword.domain.experiment import TuneExperiment
-from foreword.names import EvaluationName, TenantName, TuneExperimentName
+from foreword.names import BatchJobName, EvaluationName, TenantName, TuneExperimentName
 from foreword.server.callers.auth import current_caller, require_own, require_readable
 from foreword.server.calls.pools import READ_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.convert.paging import parse_list_request
@@ -20,8 +21,8 @@ from foreword.storage.lists.pages import Page, Take
 from foreword.storage.lists.request import ListRequest
 from foreword.storage.repositories.requests import RequestKey
 
-Item = TypeVar("Item", bound=TuneExperiment | Evaluation)
-Name = TypeVar("Name", bound=TuneExperimentName | EvaluationName)
+Item = TypeVar("Item", bound=TuneExperiment | Evaluation | BatchJob)
+Name = TypeVar("Name", bound=TuneExperimentName | EvaluationName | BatchJobName)
 Message = TypeVar("Message")
 Response = TypeVar("Response")
 

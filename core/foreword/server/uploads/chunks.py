@@ -126,4 +126,5 @@ class UploadChecker:
                 max_bytes=self._max_bytes,
                 counter=self._tokens.counter,
                 folder=self._folder,
+                unlabelled=header.unlabelled,
             )

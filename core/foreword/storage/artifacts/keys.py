@@ -62,6 +62,14 @@ def answer_batches_key(tenant: str, evaluation: str, create_time: datetime) -> s
     return f"answers/{tenant}/{evaluation}.{create_time.astimezone(UTC):%Y%m%dT%H%M%S%f}"
 
 
+def batch_answers_key(tenant: str, batch_job: str, create_time: datetime) -> str:
+    """Return the prefix of the answers of a batch job.
+
+    The time distinguishes it from an earlier batch job with the same id.
+    """
+    return f"tenants/{tenant}/batchJobs/{batch_job}.{create_time.astimezone(UTC):%Y%m%dT%H%M%S%f}"
+
+
 def checkpoints_key(tenant: str, experiment: str, create_time: datetime) -> str:
     """Return the key of the checkpoints of an experiment.
 

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from foreword.domain.job import JobKind, JobState
 from foreword.errors import ExhaustedError
 from foreword.names import TenantName
-from foreword.storage.tables import EvaluationRow, ExperimentRow, JobRow, SweepRow
+from foreword.storage.tables import BatchJobRow, EvaluationRow, ExperimentRow, JobRow, SweepRow
 
 _MIN_RETRY, _USUAL_RETRY, _MAX_RETRY = timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=10)
-_NOUNS: Final = {JobKind.TUNE: "experiments", JobKind.EVALUATE: "evaluations"}
+_NOUNS: Final = {JobKind.TUNE: "experiments", JobKind.EVALUATE: "evaluations", JobKind.BATCH: "batch jobs"}
 
 
 def check_room(
@@ -45,7 +45,9 @@ def check_room(
         )
 
 
-def free_name(session: Session, table: type[ExperimentRow | SweepRow | EvaluationRow], tenant: str, wanted: str) -> str:
+def free_name(
+    session: Session, table: type[ExperimentRow | SweepRow | EvaluationRow | BatchJobRow], tenant: str, wanted: str
+) -> str:
     """Return a display name with the first free suffix of ` (1)`, ` (2)`, ..."""
     taken = set(
         session.scalars(

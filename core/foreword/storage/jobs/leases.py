@@ -15,13 +15,16 @@ from enum import Enum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from foreword.domain.batch_job import BatchJob
 from foreword.domain.evaluation import Evaluation
 from foreword.domain.experiment import TuneExperiment
 from foreword.domain.job import JobKind, JobState
 from foreword.errors import LeaseLostError
-from foreword.names import EvaluationName, TuneExperimentName
-from foreword.storage.jobs.transitions import HELD_STATES, end_wait, transition
+from foreword.storage.jobs.transitions import HELD_STATES, end_wait, resource_name, transition
 from foreword.storage.tables import JobRow
+
+Subject = TuneExperiment | Evaluation | BatchJob
+"""The resource that a job works on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +32,14 @@ class Lease:
     """The right to do a job, until its epoch changes.
 
     Attributes:
-        subject: The experiment, with its learning curve, or the evaluation, both at the time of the lease.
+        subject: The experiment, with its learning curve, the evaluation or the batch job, at the time of the lease.
         epoch: Number of the lease, starting at 1 for each job.
         worker: Id of the worker that holds the lease.
         job: Key of the job.
         lost_before: Number of leases that expired since the job last made progress; released leases do not count.
     """
 
-    subject: TuneExperiment | Evaluation
+    subject: Subject
     epoch: int
     worker: str
     job: int
@@ -55,9 +58,21 @@ class Lease:
         return self.subject
 
     @property
+    def batch_job(self) -> BatchJob:
+        """The batch job of a job that is one."""
+        assert isinstance(self.subject, BatchJob)
+        return self.subject
+
+    @property
     def kind(self) -> JobKind:
         """Kind of the job."""
-        return JobKind.TUNE if isinstance(self.subject, TuneExperiment) else JobKind.EVALUATE
+        match self.subject:
+            case TuneExperiment():
+                return JobKind.TUNE
+            case Evaluation():
+                return JobKind.EVALUATE
+            case BatchJob():
+                return JobKind.BATCH
 
     @property
     def tenant(self) -> str:
@@ -67,18 +82,20 @@ class Lease:
     @property
     def name(self) -> str:
         """Resource name of the subject."""
-        if isinstance(self.subject, TuneExperiment):
-            return str(TuneExperimentName(self.subject.tenant, self.subject.id))
-        return str(EvaluationName(self.subject.tenant, self.subject.id))
+        return resource_name(self.kind, self.subject.tenant, self.subject.id)
 
     @property
     def company(self) -> str:
         """Id of the company in which the job may be done: that of its base model, or one of its own."""
-        if isinstance(self.subject, TuneExperiment):
-            base_model, is_alone = self.subject.config.base_model, self.subject.plan.runs_alone
-        else:
-            base_model, *others = self.subject.config.base_models
-            is_alone = bool(others)
+        is_alone = False
+        match self.subject:
+            case TuneExperiment(config=run, plan=plan):
+                base_model, is_alone = run.base_model, plan.runs_alone
+            case Evaluation(config=config):
+                base_model, *others = config.base_models
+                is_alone = bool(others)
+            case BatchJob(config=batch):
+                base_model = batch.base_model
         return f"{base_model}/{self.job}" if is_alone else base_model
 
     def lost(self) -> LeaseLostError:

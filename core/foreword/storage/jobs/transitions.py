@@ -9,7 +9,7 @@ from datetime import datetime
 
 from foreword.domain.job import TRANSITIONS, JobKind, JobState
 from foreword.errors import InternalError
-from foreword.names import EvaluationName, TuneExperimentName
+from foreword.names import BatchJobName, EvaluationName, TuneExperimentName
 from foreword.storage.tables import JobRow
 
 HELD_STATES = tuple(state.value for state, following in TRANSITIONS.items() if JobState.SUCCEEDED in following)
@@ -32,7 +32,7 @@ def transition(job: JobRow, state: JobState, now: datetime) -> None:
     """
     current = JobState(job.state)
     if state not in TRANSITIONS[current]:
-        name = resource_name(job)
+        name = resource_name(JobKind(job.kind), job.tenant, job.resource)
         raise InternalError(
             f"{name} is {current.value} and cannot become {state.value}.",
             metadata={"resource": name, "state": current.value},
@@ -72,10 +72,12 @@ def end_wait(job: JobRow, now: datetime) -> None:
         job.yield_time = None
 
 
-def resource_name(job: JobRow) -> str:
-    """Return the name of the resource that a job works on."""
-    match JobKind(job.kind):
+def resource_name(kind: JobKind, tenant: str, id: str) -> str:
+    """Return the name of the resource that a job of a kind works on."""
+    match kind:
         case JobKind.TUNE:
-            return str(TuneExperimentName(job.tenant, job.resource))
+            return str(TuneExperimentName(tenant, id))
         case JobKind.EVALUATE:
-            return str(EvaluationName(job.tenant, job.resource))
+            return str(EvaluationName(tenant, id))
+        case JobKind.BATCH:
+            return str(BatchJobName(tenant, id))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import String, and_, case, cast, func, or_, select
 from sqlalchemy.orm import Session
 
-from foreword.domain.job import JobState
+from foreword.domain.job import JobKind, JobState
 from foreword.domain.worker_turns import (
     Exchange,
     HeldRun,
@@ -24,6 +24,7 @@ from foreword.storage.jobs.leases import Company
 from foreword.storage.jobs.transitions import HELD_STATES
 from foreword.storage.tables import JobRow, TenantRow
 
+_BACKGROUND = [kind.value for kind in JobKind if kind.is_background]
 _QUEUED = JobRow.state == JobState.QUEUED.value
 _HELD = JobRow.state.in_(HELD_STATES)
 
@@ -51,7 +52,13 @@ def exchange_due(session: Session, company: Company, now: datetime) -> Exchange 
     if not waiting:
         return None
     held = [
-        HeldRun(key=lease.job, tenant=lease.tenant, had_turn=lease.job in company.had_turns) for lease in company.leases
+        HeldRun(
+            key=lease.job,
+            tenant=lease.tenant,
+            had_turn=lease.job in company.had_turns,
+            is_background=lease.kind.is_background,
+        )
+        for lease in company.leases
     ]
     tenants = {run.tenant for run in waiting} | {run.tenant for run in held}
     return choose_exchange(
@@ -117,14 +124,27 @@ def _waiting_runs(session: Session, now: datetime, *, for_at_least: timedelta = 
     own = JobRow.base_model + "/" + cast(JobRow.key, String)  # as `Lease.company`
     company = case((JobRow.runs_alone, own), else_=JobRow.base_model)
     runs = (
-        select(JobRow.key, JobRow.tenant, company.label("company"), standing.label("standing"))
+        select(
+            JobRow.key,
+            JobRow.tenant,
+            company.label("company"),
+            standing.label("standing"),
+            JobRow.kind.in_(_BACKGROUND).label("is_background"),
+        )
         .where(or_(queued, and_(_HELD, free)))
         .subquery()
     )
-    groups = (runs.c.tenant, runs.c.company, runs.c.standing)
+    groups = (runs.c.tenant, runs.c.company, runs.c.standing, runs.c.is_background)
+    found = session.execute(select(func.min(runs.c.key), *groups).group_by(*groups))
     return [
-        WaitingRun(key=key, tenant=tenant, company=company, standing=Standing(standing))
-        for key, tenant, company, standing in session.execute(select(func.min(runs.c.key), *groups).group_by(*groups))
+        WaitingRun(
+            key=key,
+            tenant=tenant,
+            company=company,
+            standing=Standing(standing),
+            is_background=bool(is_background),
+        )
+        for key, tenant, company, standing, is_background in found
     ]
 
 

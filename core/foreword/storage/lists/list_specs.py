@@ -25,6 +25,7 @@ from foreword.storage.lists.orders import OrderTerm
 from foreword.storage.lists.sweep_fields import sweep_end_time, sweep_state, sweep_update_time
 from foreword.storage.tables import (
     ApiKeyRow,
+    BatchJobRow,
     DatasetRow,
     DeploymentRow,
     EvaluationRow,
@@ -175,6 +176,26 @@ EVALUATIONS: Final = ListSpec(
     part=EvaluationRow.job,
 )
 
+BATCH_JOBS: Final = ListSpec(
+    name="batchJobs",
+    row=BatchJobRow,
+    fields={
+        "display_name": TextField(BatchJobRow.display_name, sortable=True),
+        "description": TextField(BatchJobRow.description),
+        "state": ChoiceField(JobRow.state, choices=JobState, prefix="STATE_"),
+        "dataset": ReferenceField(BatchJobRow.dataset, collection="datasets"),
+        "base_model": ReferenceField(JobRow.base_model, collection="baseModels"),
+        "creator": TextField(BatchJobRow.creator),
+        "create_time": TimeField(BatchJobRow.create_time, sortable=True),
+        "update_time": TimeField(JobRow.update_time, sortable=True),
+        "start_time": TimeField(JobRow.start_time, nullable=True),
+        "end_time": TimeField(JobRow.end_time, nullable=True),
+    },
+    key=_newest_first(BatchJobRow.key),
+    creator=BatchJobRow.creator,
+    part=BatchJobRow.job,
+)
+
 TUNED_MODELS: Final = ListSpec(
     name="tunedModels",
     row=TunedModelRow,
@@ -257,6 +278,7 @@ LISTS: Final = (
     TUNE_EXPERIMENTS,
     TUNE_SWEEPS,
     EVALUATIONS,
+    BATCH_JOBS,
     TUNED_MODELS,
     SPACES,
     DEPLOYMENTS,

@@ -9,7 +9,7 @@ from foreword.domain.dataset import Dataset
 from foreword.domain.report import DataReport
 from foreword.domain.resource_view import ResourceView
 from foreword.errors import FailedPreconditionError, NotFoundError
-from foreword.names import DatasetName, EvaluationName, SpaceName, TuneExperimentName
+from foreword.names import BatchJobName, DatasetName, EvaluationName, SpaceName, TuneExperimentName
 from foreword.storage.artifacts.deletions import drop_note, note_deletion
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
@@ -19,7 +19,15 @@ from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.repositories.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.repositories.tenants import require_tenant
-from foreword.storage.tables import DatasetRow, DatasetVersionRow, EvaluationRow, ExperimentRow, JobRow, SpaceRow
+from foreword.storage.tables import (
+    BatchJobRow,
+    DatasetRow,
+    DatasetVersionRow,
+    EvaluationRow,
+    ExperimentRow,
+    JobRow,
+    SpaceRow,
+)
 from foreword.storage.texts import check_texts
 
 
@@ -45,6 +53,7 @@ class DatasetRepository:
         request: RequestKey | None = None,
         reuses_identical: bool = False,
         reader: str | None = None,
+        unlabelled: bool = False,
     ) -> Dataset:
         """Store a dataset as the next version of its display name. Version numbers are never reused.
 
@@ -68,7 +77,7 @@ class DatasetRepository:
             require_tenant(session, self._tenant)
             now = self._database.clock(session)
             if reuses_identical:
-                identical = _identical(session, self._tenant, display_name, content_sha256, reader)
+                identical = _identical(session, self._tenant, display_name, content_sha256, reader, unlabelled)
                 if identical is not None:
                     remember(session, self._tenant, request, identical.id, now)
                     return to_dataset(identical)
@@ -86,6 +95,7 @@ class DatasetRepository:
                 report=document,
                 creator=creator,
                 create_time=now,
+                unlabelled=unlabelled,
             )
             session.add(row)
             drop_note(session, artifact)
@@ -136,7 +146,7 @@ class DatasetRepository:
 
         Raises:
             NotFoundError: It does not exist in the tenant.
-            FailedPreconditionError: A queued or running experiment or evaluation needs it, or the policy of a space.
+            FailedPreconditionError: A queued or running job needs it, or the policy of a space.
         """
         with self._database.write_tenant(self._tenant) as session:
             row = _require(session, self._tenant, id)
@@ -189,7 +199,15 @@ def _user(session: Session, tenant: str, id: str) -> str | None:
         )
         .limit(1)
     ).one_or_none()
-    return None if evaluation is None else str(EvaluationName(tenant, evaluation))
+    if evaluation is not None:
+        return str(EvaluationName(tenant, evaluation))
+    batch_job = session.scalars(
+        select(BatchJobRow.id)
+        .join(BatchJobRow.job)
+        .where(BatchJobRow.tenant == tenant, live, BatchJobRow.dataset == id)
+        .limit(1)
+    ).one_or_none()
+    return None if batch_job is None else str(BatchJobName(tenant, batch_job))
 
 
 def _space_with_policy(session: Session, tenant: str, id: str) -> str | None:
@@ -226,6 +244,7 @@ def to_dataset(row: DatasetRow, *, with_report: bool = True) -> Dataset:
         report=decode(DataReport, row.report) if with_report else None,
         creator=row.creator,
         create_time=row.create_time,
+        unlabelled=row.unlabelled,
     )
 
 
@@ -234,13 +253,14 @@ def _find(session: Session, tenant: str, id: str) -> DatasetRow | None:
 
 
 def _identical(
-    session: Session, tenant: str, display_name: str, content_sha256: str, reader: str | None
+    session: Session, tenant: str, display_name: str, content_sha256: str, reader: str | None, unlabelled: bool
 ) -> DatasetRow | None:
     """Return the newest dataset with a display name and the same rows; None if there is none."""
     query = select(DatasetRow).where(
         DatasetRow.tenant == tenant,
         DatasetRow.display_name == display_name,
         DatasetRow.content_sha256 == content_sha256,
+        DatasetRow.unlabelled.is_(unlabelled),
     )
     if reader is not None:
         query = query.where(DatasetRow.creator == reader)

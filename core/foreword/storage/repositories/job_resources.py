@@ -1,4 +1,4 @@
-"""What the repositories of all resources with a job have in common: experiments and evaluations."""
+"""What the repositories of all resources with a job have in common: experiments, evaluations and batch jobs."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from foreword.storage.lists.request import ListRequest
 from foreword.storage.repositories.datasets import require_dataset
 from foreword.storage.repositories.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.repositories.tenants import require_tenant
-from foreword.storage.tables import EvaluationRow, ExperimentRow
+from foreword.storage.tables import BatchJobRow, EvaluationRow, ExperimentRow
 from foreword.storage.texts import check_texts
 
-R = TypeVar("R", ExperimentRow, EvaluationRow)
+R = TypeVar("R", ExperimentRow, EvaluationRow, BatchJobRow)
 Item = TypeVar("Item")
 
 NewRow = Callable[[str, str, datetime], R]
@@ -209,11 +209,15 @@ class JobResources(Generic[R, Item]):
             convert=convert,
         ).read(request, take)
 
-    def _require(self, session: Session, id: str, *, for_update: bool = False) -> R:
-        """Return the row of a resource, with its job locked if it is to be changed."""
+    def _require(self, session: Session, id: str, *, for_update: bool = False, options: Sequence[Any] = ()) -> R:
+        """Return the row of a resource, with its job locked if it is to be changed.
+
+        Args:
+            options: As in `find_job_row`.
+        """
         if for_update:
             lock_job(session, self._resource.kind, self._tenant, id)
-        row = find_job_row(session, self._resource.row, self._tenant, id)
+        row = find_job_row(session, self._resource.row, self._tenant, id, options)
         if row is None:
             raise NotFoundError.of(self._name(id))
         return row
@@ -231,11 +235,14 @@ class JobResources(Generic[R, Item]):
         return str(self._resource.name(self._tenant, id))
 
 
-def find_job_row(session: Session, table: type[R], tenant: str, id: str) -> R | None:
+def find_job_row(session: Session, table: type[R], tenant: str, id: str, options: Sequence[Any] = ()) -> R | None:
     """Return the row of a resource with its job; None if it does not exist.
 
     Whoever wants to change it locks the job before, so that the row is read as its last writer left it.
+
+    Args:
+        options: Options of the query, such as columns that are not needed.
     """
-    return session.scalars(
-        select(table).join(table.job).options(contains_eager(table.job)).where(table.tenant == tenant, table.id == id)
-    ).one_or_none()
+    query = select(table).join(table.job).options(contains_eager(table.job), *options)
+    row: R | None = session.scalars(query.where(table.tenant == tenant, table.id == id)).one_or_none()
+    return row

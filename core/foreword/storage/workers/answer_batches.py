@@ -8,12 +8,10 @@ prefix, which is deleted when it has ended.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -21,9 +19,9 @@ from sqlalchemy.orm import Session
 from foreword.domain.evaluation import AnswerRowsFile, Evaluation, EvaluationResults, SystemAnswer
 from foreword.domain.job import JobState
 from foreword.domain.report_limits import limit_evaluations
-from foreword.errors import ArtifactError
 from foreword.storage.artifacts.deletions import drop_note, note_deletion
 from foreword.storage.artifacts.keys import answer_batches_key
+from foreword.storage.artifacts.line_files import read_lines, write_lines
 from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.codec import encode
 from foreword.storage.database import Database
@@ -32,9 +30,6 @@ from foreword.storage.jobs.leases import Lease, lock_held
 from foreword.storage.jobs.turns import charge_compute
 from foreword.storage.repositories.evaluations import find_evaluation
 from foreword.storage.tables import AnswerBatchRow
-
-ANSWERS_FILE: Final = "answers.jsonl"
-"""Name of the file of a batch, below its key."""
 
 FAILPOINTS = (
     "answers.add.before_commit",
@@ -123,18 +118,16 @@ class AnswerBatches:
             LeaseLostError: Another worker owns the evaluation, or it has ended.
             UnavailableError: The database or the artifact store is unavailable.
         """
-        content = "".join(json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in answers).encode(
-            "utf-8", "surrogatepass"
-        )
+        artifact = f"{self._prefix}/{system}-{number:06d}-{self._lease.epoch}"
+        lines = (json.dumps(asdict(answer), ensure_ascii=False) for answer in answers)
         batch = AnswerBatch(
             system=system,
             number=number,
-            artifact=f"{self._prefix}/{system}-{number:06d}-{self._lease.epoch}",
-            sha256=hashlib.sha256(content).hexdigest(),
+            artifact=artifact,
+            sha256=write_lines(self._artifacts, artifact, lines),
             row_count=len(answers),
             seconds=seconds,
         )
-        self._artifacts.write(batch.artifact, {ANSWERS_FILE: content})
         evaluation = self._lease.evaluation
         with self._database.write() as session:
             (job,) = lock_held(session, [self._lease])
@@ -164,16 +157,8 @@ class AnswerBatches:
         Raises:
             ArtifactError: The file is missing, or is not what was stored.
         """
-        content = self._artifacts.read(batch.artifact, ANSWERS_FILE)
-        if hashlib.sha256(content).hexdigest() != batch.sha256:
-            raise ArtifactError(
-                f"The stored answers {batch.artifact} are not those that the worker wrote. Create the evaluation "
-                "again, or restore the artifact store from a backup.",
-                metadata={"resource": self._lease.name, "artifact": batch.artifact},
-            )
-        for line in content.decode("utf-8", "surrogatepass").split("\n"):
-            if line:
-                yield SystemAnswer(**json.loads(line))
+        for line in read_lines(self._artifacts, batch.artifact, batch.sha256, resource=self._lease.name):
+            yield SystemAnswer(**json.loads(line))
 
     def succeed(self, results: EvaluationResults, rows: AnswerRowsFile, compute_seconds: float) -> None:
         """End the evaluation successfully, with its results and rows, in one transaction. Its batches are dropped.

@@ -1,0 +1,18 @@
+"""The labels that a request names, to choose from."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from foreword.domain.label_options import LabelOptions
+from foreword.plugin.interfaces import LabelSpace
+
+SEPARATOR: Final = ", "
+"""Text between the labels of an answer."""
+
+
+def named_labels(options: LabelOptions) -> LabelSpace | None:
+    """Return the labels that a request names; None if it names none."""
+    if not options.labels:
+        return None
+    return LabelSpace(labels=options.labels, separator=SEPARATOR, multi_label=options.multi_label, label_sets=())

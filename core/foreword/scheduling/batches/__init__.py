@@ -1,0 +1,1 @@
+"""Batch jobs at a worker: how rows are answered, and how their answers are stored."""

@@ -1,0 +1,217 @@
+"""BatchJobService: queues, watches and cancels batch jobs, and lists their answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from functools import partial
+from typing import Any, Final
+
+from google.protobuf import empty_pb2
+
+from foreword.domain.batch_job import BatchAnswer, BatchJob
+from foreword.domain.violations import Violations, fields_below
+from foreword.names import BatchJobName, TunedModelName
+from foreword.server.callers.auth import current_caller, require_own, require_readable
+from foreword.server.calls.pools import BEGIN_SECONDS, READ_SECONDS, ROW_SECONDS, WRITE_SECONDS, Pools
+from foreword.server.convert import batch_job as convert
+from foreword.server.convert.paging import page_size
+from foreword.server.inference.model_resolver import ModelResolver, ResolvedModel
+from foreword.server.jobs.watches import Watches
+from foreword.server.plans.batch_jobs import BatchPlanner
+from foreword.server.services.idempotency import request_key
+from foreword.server.services.job_calls import JobCalls
+from foreword.server.services.responses import fill_page
+from foreword.storage.artifacts.deletions import ArtifactDeletions
+from foreword.storage.artifacts.store import ArtifactStore
+from foreword.storage.database import Database
+from foreword.storage.lists.page_tokens import page_tokens
+from foreword.storage.lists.pages import Page, Take
+from foreword.storage.repositories.batch_answers import MOST_PARTS_READ, read_answers_page
+from foreword.storage.repositories.batch_jobs import BatchJobRepository
+from foreword.storage.repositories.datasets import DatasetRepository
+from foreword.storage.repositories.tuned_models import TunedModelRepository
+from foreword.v1 import batch_job_pb2, batch_job_service_pb2, batch_job_service_pb2_grpc
+
+_DEFAULT_ROWS: Final = 100
+
+_Request = batch_job_service_pb2.ListBatchAnswersRequest
+_Selection = tuple[str, Callable[[BatchAnswer], bool]]
+_SELECTIONS: Final[dict[int, _Selection]] = {
+    _Request.SELECTION_UNSPECIFIED: ("all", lambda _: True),
+    _Request.SELECTION_ALL: ("all", lambda _: True),
+    _Request.SELECTION_FAILED: ("failed", lambda answer: answer.failure is not None),
+    _Request.SELECTION_ABSTAINED: ("abstained", lambda answer: answer.abstained),
+}
+
+
+class BatchJobService(batch_job_service_pb2_grpc.BatchJobServiceServicer):
+    """The implementation of `foreword.v1.BatchJobService`.
+
+    Args:
+        max_queued: Maximum number of queued batch jobs of a tenant.
+        heartbeat_seconds: Maximum time during which a watch sends nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        artifacts: ArtifactStore,
+        deletions: ArtifactDeletions,
+        planner: BatchPlanner,
+        models: ModelResolver,
+        pools: Pools,
+        watches: Watches,
+        max_queued: int,
+        heartbeat_seconds: float,
+    ) -> None:
+        self._database = database
+        self._artifacts = artifacts
+        self._planner = planner
+        self._models = models
+        self._pools = pools
+        self._max_queued = max_queued
+        self._jobs = JobCalls(
+            name=BatchJobName.parse,
+            repository=lambda tenant: BatchJobRepository(database, tenant),
+            get=lambda name: BatchJobRepository(database, name.tenant).get(name.batch_job),
+            convert=convert.batch_job,
+            deletions=deletions,
+            pools=pools,
+            watches=watches,
+            heartbeat_seconds=heartbeat_seconds,
+        )
+
+    async def CreateBatchJob(
+        self, request: batch_job_service_pb2.CreateBatchJobRequest, context: Any
+    ) -> batch_job_pb2.BatchJob:
+        """Look up the model of a batch job and queue it."""
+        new = convert.parse_new_batch_job(request)
+        key = request_key("CreateBatchJob", request)
+        caller = current_caller()
+        require_own(new.tenant or caller.tenant, request.parent)
+        require_own(new.dataset.tenant, str(new.dataset))
+        if not new.validate_only:
+            made = await self._jobs.replayed(key)
+            if made is not None:
+                return made
+        datasets = DatasetRepository(self._database, caller.tenant)
+        dataset = await self._pools.storage.run(caller.tenant, READ_SECONDS, datasets.get, new.dataset.dataset)
+        require_readable(dataset.creator, str(new.dataset))
+        model = await self._find(caller.tenant, new.model)
+        config, plan = await self._pools.work.run(caller.tenant, BEGIN_SECONDS, self._planner.plan, new, model, dataset)
+        if new.validate_only:
+            return convert.planned_batch_job(caller.tenant, new.display_name, new.description, config, plan)
+        created = await self._pools.storage.run(
+            caller.tenant,
+            WRITE_SECONDS,
+            BatchJobRepository(self._database, caller.tenant).create,
+            display_name=new.display_name,
+            description=new.description,
+            id=new.id,
+            config=config,
+            plan=plan,
+            creator=caller.api_key,
+            request=key,
+            max_queued=self._max_queued,
+        )
+        return convert.batch_job(created)
+
+    async def GetBatchJob(
+        self, request: batch_job_service_pb2.GetBatchJobRequest, context: Any
+    ) -> batch_job_pb2.BatchJob:
+        """Return a batch job."""
+        return await self._jobs.get(request.name)
+
+    async def ListBatchJobs(
+        self, request: batch_job_service_pb2.ListBatchJobsRequest, context: Any
+    ) -> batch_job_service_pb2.ListBatchJobsResponse:
+        """List batch jobs, newest first."""
+        return await self._jobs.list(request, batch_job_service_pb2.ListBatchJobsResponse(), "batch_jobs")
+
+    async def WatchBatchJob(
+        self, request: batch_job_service_pb2.WatchBatchJobRequest, context: Any
+    ) -> AsyncIterator[batch_job_service_pb2.WatchBatchJobResponse]:
+        """Stream a batch job each time it changes, until it has ended."""
+        async with aclosing(self._jobs.watch(request.name)) as messages:
+            async for message in messages:
+                yield batch_job_service_pb2.WatchBatchJobResponse(batch_job=message)
+
+    async def CancelBatchJob(
+        self, request: batch_job_service_pb2.CancelBatchJobRequest, context: Any
+    ) -> batch_job_pb2.BatchJob:
+        """Request the cancellation of a batch job."""
+        return await self._jobs.cancel(request.name)
+
+    async def DeleteBatchJob(
+        self, request: batch_job_service_pb2.DeleteBatchJobRequest, context: Any
+    ) -> empty_pb2.Empty:
+        """Delete a batch job that has ended, with its answers."""
+        return await self._jobs.delete(request.name)
+
+    async def ListBatchAnswers(
+        self, request: batch_job_service_pb2.ListBatchAnswersRequest, context: Any
+    ) -> batch_job_service_pb2.ListBatchAnswersResponse:
+        """List the answers that a batch job has so far, in the order of the rows."""
+        size = page_size(request) or _DEFAULT_ROWS
+        selection = _SELECTIONS.get(request.selection)
+        violations = Violations()
+        if selection is None:
+            names = ", ".join(_Request.Selection.keys())
+            violations.add("selection", f"must be one of {names}, not {request.selection}")
+        violations.number("after_row", request.after_row, minimum=0)
+        if request.after_row and request.page_token:
+            violations.add("after_row", "must be unset with page_token, which continues where the page ended")
+        violations.check()
+        assert selection is not None
+        job = await self._jobs.find(request.name)
+        return await fill_page(
+            self._pools.files,
+            batch_job_service_pb2.ListBatchAnswersResponse(),
+            "answers",
+            partial(self._read_answers, job, selection, size, request.page_token, request.after_row),
+            convert.batch_answer,
+            cost=READ_SECONDS + size * ROW_SECONDS,
+        )
+
+    def _read_answers(
+        self,
+        job: BatchJob,
+        selection: _Selection,
+        size: int,
+        page_token: str,
+        after_row: int,
+        take: Take[BatchAnswer],
+    ) -> Page[BatchAnswer]:
+        repository = BatchJobRepository(self._database, job.tenant)
+        chosen, keeps = selection
+        return read_answers_page(
+            self._artifacts,
+            job,
+            lambda after: repository.parts(job.id, after_row=after, limit=MOST_PARTS_READ),
+            selection=chosen,
+            page_size=size,
+            page_token=page_token,
+            after_row=after_row,
+            tokens=page_tokens(self._database),
+            keeps=keeps,
+            take=take,
+        )
+
+    async def _find(self, tenant: str, model: str) -> ResolvedModel:
+        """Look up the model of a job.
+
+        Raises:
+            NotFoundError: It does not exist, or the caller's key cannot read it.
+            InvalidArgumentError: The text is not a valid name (field `batch_job.model`).
+            FailedPreconditionError: It is a deployment that is not ready, or something that it needs is missing.
+        """
+        with fields_below("batch_job"):
+            found = await self._models.find(tenant, model)
+        if found.adapter is not None:
+            name = TunedModelName.parse(found.version)
+            repository = TunedModelRepository(self._database, tenant)
+            tuned = await self._pools.storage.run(tenant, READ_SECONDS, repository.get, name.tuned_model)
+            require_readable(tuned.creator, model)
+        return found

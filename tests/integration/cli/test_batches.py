@@ -1,0 +1,149 @@
+"""`foreword batch` and `foreword batches` against a real service without workers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from factories.waiting import wait_until
+from foreword.cli.application import run
+from foreword.client import Client
+from foreword.domain.tenant import Scope
+
+Command = Callable[..., tuple[int, str, str]]
+BASE = "baseModels/foreword--starter"
+LABELS = ("--labels", "Warehouse, Service")
+
+
+@pytest.fixture
+def key(server) -> str:
+    return server.new_key(f"cli-{time.time_ns()}", tuple(Scope))
+
+
+@pytest.fixture
+def command(server, key: str, monkeypatch, capsys) -> Command:
+    """Runs a command as a new tenant and returns status, standard output and standard error with single spaces."""
+    monkeypatch.setenv("FOREWORD_ENDPOINT", server.endpoint)
+    monkeypatch.setenv("FOREWORD_API_KEY", key)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        status = run(arguments)
+        captured = capsys.readouterr()
+        return status, captured.out, " ".join(captured.err.split())
+
+    return call
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> str:
+    path = tmp_path / "march.jsonl"
+    texts = ["Two screws are missing.", "word " * 900, "Nobody answers."]
+    path.write_text("".join(json.dumps({"input": text, "ticket": place}) + "\n" for place, text in enumerate(texts)))
+    return str(path)
+
+
+def answer_when_queued(server, key: str) -> threading.Thread:
+    """Act as the worker as soon as a batch job is queued."""
+
+    def answer() -> None:
+        with Client(server.endpoint, key) as client:
+            queued = wait_until(lambda: client.list_batch_jobs(filter="state = QUEUED"))
+            server.evaluate(queued[0].name)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    return thread
+
+
+def test_a_file_in_gives_a_file_of_answers(server, key: str, command: Command, rows: str, tmp_path: Path) -> None:
+    output = tmp_path / "answers.jsonl"
+    worker = answer_when_queued(server, key)
+
+    status, out, err = command("batch", rows, "--model", BASE, *LABELS, "--output", str(output))
+    worker.join()
+
+    assert status == 0, err
+    assert "Wrote 3 answers" in out
+    found = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [record["row"] for record in found] == [1, 2, 3]
+    assert found[0]["answer"] in ("Warehouse", "Service")
+    assert found[0]["probability"] == pytest.approx(found[0]["label_probabilities"][found[0]["answer"]], abs=1e-6)
+    assert (found[1]["error"]["reason"], "answer" in found[1]) == ("TEXT_TOO_LONG", False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "march.jsonl"]
+    table = tmp_path / "answers.csv"
+    assert command("batches", "download", "march", "--output", str(table))[0] == 0
+    with table.open(newline="") as file:
+        assert [row["answer"] for row in csv.DictReader(file)] == [record.get("answer", "") for record in found]
+    assert json.loads(command("batches", "download", "march", "--failed")[1])["row"] == 2
+
+
+def test_an_interrupted_command_goes_on_with_the_same_job(
+    server, key: str, command: Command, rows: str, tmp_path: Path, monkeypatch
+) -> None:
+    output = tmp_path / "answers.jsonl"
+    asked = ("batch", rows, "--model", BASE, *LABELS, "--output", str(output))
+    with monkeypatch.context() as patched:
+        patched.setattr("foreword.cli.batch.follow", interrupt)
+        assert command(*asked)[0] != 0
+    name = json.loads(command("batches", "list", "--json")[1])[0]["name"]
+    job = name.rsplit("/", 1)[-1]
+    # The job is answered, and the download was interrupted in the middle of the second line.
+    server.evaluate(name)
+    command("whoami")  # reads what the worker has logged
+    whole = command("batches", "download", job)[1]
+    (tmp_path / f"answers.jsonl.{job}.part").write_text(whole.splitlines(keepends=True)[0] + '{"row": 2, "inp')
+
+    other = command(*asked, "--threshold", "0.5")
+    status, out, _ = command(*asked)
+
+    assert (other[0], "was begun with other rows or options" in other[2]) == (1, True)
+    assert (status, "was begun earlier" in out) == (0, True)
+    assert output.read_text() == whole
+    assert len(json.loads(command("batches", "list", "--json")[1])) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "march.jsonl"]
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_job_is_planned_queued_listed_shown_cancelled_and_deleted(command: Command, rows: str) -> None:
+    assert "rows 3" in " ".join(command("batch", rows, "--model", BASE, *LABELS, "--dry-run")[1].split())
+    assert command("datasets", "list", "--json")[1] == "[]\n"
+    made = json.loads(command("batch", rows, "--model", BASE, *LABELS, "--no-wait", "--json")[1])
+
+    assert made["display_name"] == "march (1)"
+    assert "0 of 3" in command("batches", "list", "--filter", "state = QUEUED")[1]
+    assert json.loads(command("batches", "show", "march", "--json")[1])["name"] == made["name"]
+    assert command("batches", "cancel", "march (1)")[1] == "march (1) is cancelled.\n"
+    status, out, _ = command("batches", "watch", "march")
+    assert (status, "cancelled" in out) == (1, True)
+    assert command("batches", "delete", "march")[0] == 0
+    assert command("batches", "list", "--json")[1] == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ((), 2, "Name the file of answers with --output"),
+        (("--no-wait", "--threshold", "2", *LABELS), 1, "--threshold: must be in [0, 1]"),
+        (("--no-wait", "--threshold", "0.5"), 1, "Send the labels to choose from in --labels"),
+        (("--no-wait", "--max-new-tokens", "0"), 1, "--max-new-tokens: "),
+        (("--no-wait", "--multi-label"), 2, "--multi-label needs --labels"),
+        (("--no-wait", "--max-new-tokens", "3", *LABELS), 2, "--max-new-tokens is about generated text"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_by_the_name_of_the_option_and_leaves_nothing(
+    command: Command, rows: str, arguments: tuple[str, ...], status: int, message: str
+) -> None:
+    found = command("batch", rows, "--model", BASE, *arguments)
+
+    assert (found[0], message in found[2]) == (status, True), found[2]
+    assert command("datasets", "list", "--json")[1] == "[]\n"
