@@ -159,7 +159,7 @@ class ThresholdsConfig(_Section):
     probability: Probability = 0.5
     margin: Probability = 0.1
     abstain_below: Probability = 0.0
-    min_precision: float = Field(default=0.9, ge=0, le=_HIGHEST_PRECISION)
+    min_precision: float = Field(default=0.7, ge=0, le=_HIGHEST_PRECISION)
 
 
 class LearningConfig(_Section):

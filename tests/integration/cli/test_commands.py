@@ -183,8 +183,8 @@ def test_a_stored_dataset_stays_when_a_run_on_it_is_only_planned(command, rows):
 
 
 def test_a_deployment_in_another_space_is_found_by_its_serving_name(command):
-    assert command("spaces", "create", "live", "--name", "Live", "--stage", "production")[0] == 0
-    assert "production" in command("spaces", "list")[1]
+    assert command("spaces", "create", "live", "--name", "Live", "--stage", "development")[0] == 0
+    assert "development" in command("spaces", "list")[1]
     status, out, _ = command("deploy", "baseModels/foreword--starter", "--name", "asked", "--space", "live")
     assert status == 0
     assert "Next: foreword generate asked" in out

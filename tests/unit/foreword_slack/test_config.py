@@ -68,7 +68,7 @@ def test_missing_keys_have_defaults():
 
     assert config.slack.mode == "socket"
     assert config.teams[0].thresholds.probability == 0.5
-    assert config.teams[0].thresholds.min_precision == 0.9
+    assert config.teams[0].thresholds.min_precision == 0.7
     assert config.team("T01") is config.teams[0]
     assert config.team("T02") is None
 
