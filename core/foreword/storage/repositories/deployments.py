@@ -9,32 +9,31 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from foreword.domain.deploy_policy import NO_POLICY, Admission, DeployPolicy
-from foreword.domain.deployment import Deployment, RevisionState
+from foreword.domain.deployment import Deployment
 from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import CanaryPlan, Rollout, RolloutState, ShadowPlan
-from foreword.errors import AbortedError, AlreadyExistsError, FailedPreconditionError, NotFoundError
-from foreword.names import DeploymentName, SpaceName, TunedModelName, check_serving_name
+from foreword.errors import AbortedError, AlreadyExistsError, NotFoundError
+from foreword.names import DeploymentName, SpaceName, check_serving_name
 from foreword.storage.codec import decode
 from foreword.storage.database import Database
 from foreword.storage.lists.list_specs import DEPLOYMENTS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.repositories.requests import Replay, RequestKey, deleted_since, find_replay, remember
+from foreword.storage.repositories.revision_rules import check_comparable, check_promotable, rollback_target
 from foreword.storage.repositories.revisions import (
     add_revision,
     drop_oldest,
     etag_of,
     intended_model,
-    is_coming,
-    model_of,
     read_revisions,
     served_model,
     to_deployment,
     to_deployments,
 )
-from foreword.storage.repositories.rollouts import end_rollout, rollout_of
+from foreword.storage.repositories.rollouts import end_rollout
 from foreword.storage.repositories.spaces import require_space
-from foreword.storage.repositories.tuned_models import has_tuned_model, require_tuned_model
+from foreword.storage.repositories.tuned_models import require_tuned_model
 from foreword.storage.tables import DeploymentRow, RevisionRow
 from foreword.storage.texts import check_texts
 
@@ -216,7 +215,7 @@ class DeploymentRepository:
             revisions = read_revisions(session, row.key)
             if model is not None:
                 if plan is not None:
-                    self._check_comparable(row, revisions, model)
+                    check_comparable(row, revisions, model)
                 number = max(item.number for item in revisions) + 1
                 new = plan is not None or model != intended_model(row, revisions)
                 replaced = f"revision {number}" if new else "an update to the model that is served"
@@ -257,7 +256,7 @@ class DeploymentRepository:
                 return self._replayed(session, replay)
             row = self._require(session, space, id)
             revisions = read_revisions(session, row.key)
-            target = self._rollback_target(session, row, revisions, revision)
+            target = rollback_target(session, row, revisions, revision)
             now = self._database.clock(session)
             _end_candidate(row, revisions, RolloutState.ROLLED_BACK, "Rolled back on request.", now)
             row.serving_revision = target.number
@@ -284,7 +283,7 @@ class DeploymentRepository:
                 return self._replayed(session, replay)
             row = self._require(session, space, id)
             revisions = read_revisions(session, row.key)
-            self._check_promotable(row, revisions, revision)
+            check_promotable(row, revisions, revision)
             now = self._database.clock(session)
             _end_candidate(row, revisions, RolloutState.PROMOTED, "Promoted on request.", now)
             row.change_count += 1
@@ -381,101 +380,6 @@ class DeploymentRepository:
             f"The {what} is taken by {name}. Update that deployment, or choose another name.",
             metadata={"resource": str(name)},
         )
-
-    def _rollback_target(
-        self, session: Session, row: DeploymentRow, revisions: Sequence[RevisionRow], number: int
-    ) -> RevisionRow:
-        name = DeploymentName(self._tenant, row.space, row.id)
-        if number and number == row.candidate_revision:
-            raise FailedPreconditionError(
-                f"Revision {number} of {name} is being rolled out. Promote the deployment to serve it at once.",
-                reason="REVISION_BEING_ROLLED_OUT",
-            )
-        if not number and row.candidate_revision:
-            return next(item for item in revisions if item.number == row.serving_revision)
-        if number:
-            target = next((item for item in revisions if item.number == number), None)
-            if target is None:
-                numbers = ", ".join(str(item.number) for item in sorted(revisions, key=lambda item: item.number))
-                raise NotFoundError.of(f"revision {number} of {name}", f"Choose one of its revisions: {numbers}.")
-            if target.state != RevisionState.READY.value:
-                raise FailedPreconditionError(
-                    f"Revision {number} of {name} never passed its probe. Choose a revision that is ready.",
-                    reason="REVISION_NOT_READY",
-                )
-        else:
-            ready = [
-                item
-                for item in revisions
-                if item.state == RevisionState.READY.value
-                and item.number < row.serving_revision
-                and (item.rollout is None or rollout_of(item).state is RolloutState.PROMOTED)
-            ]
-            if not ready:
-                raise FailedPreconditionError(
-                    f"{name} has no ready revision before the one that is served. Update the deployment to the model "
-                    "that it should serve.",
-                    reason="NO_EARLIER_REVISION",
-                )
-            target = max(ready, key=lambda item: item.number)
-        if target.tuned_model is not None and not has_tuned_model(session, self._tenant, target.tuned_model):
-            raise FailedPreconditionError(
-                f"Revision {target.number} of {name} needs {TunedModelName(self._tenant, target.tuned_model)}, "
-                "which was deleted. Choose another revision.",
-                reason="MODEL_DELETED",
-            )
-        return target
-
-    def _check_comparable(self, row: DeploymentRow, revisions: Sequence[RevisionRow], model: ModelReference) -> None:
-        """Check that a new revision can be rolled out beside the one that is served."""
-        name = DeploymentName(self._tenant, row.space, row.id)
-        metadata = {"resource": str(name)}
-        served = next((item for item in revisions if item.number == row.serving_revision), None)
-        if served is None:
-            raise FailedPreconditionError(
-                f"{name} serves no revision yet, so there is nothing to compare a canary or a shadow with. Update it "
-                "without one.",
-                reason="DEPLOYMENT_NOT_READY",
-                metadata=metadata,
-            )
-        newest = max(revisions, key=lambda item: item.number)
-        if is_coming(row, newest) and newest.number != row.candidate_revision:
-            raise FailedPreconditionError(
-                f"Revision {newest.number} of {name} is being probed and will be served if it passes. Wait until the "
-                "deployment is READY, or roll it back first.",
-                reason="REVISION_BEING_PROBED",
-                metadata=metadata,
-            )
-        if model_of(served) == model:
-            raise FailedPreconditionError(
-                f"{name} serves this model already. Name another model to roll out.",
-                reason="MODEL_ALREADY_SERVED",
-                metadata=metadata,
-            )
-
-    def _check_promotable(self, row: DeploymentRow, revisions: Sequence[RevisionRow], number: int) -> None:
-        name = DeploymentName(self._tenant, row.space, row.id)
-        metadata = {"resource": str(name)}
-        candidate = next((item for item in revisions if item.number == row.candidate_revision), None)
-        if candidate is None:
-            raise FailedPreconditionError(
-                f"{name} has no canary or shadow to promote. It may have ended; look at the revisions.",
-                reason="NO_ROLLOUT",
-                metadata=metadata,
-            )
-        if number and number != candidate.number:
-            raise FailedPreconditionError(
-                f"{name} is rolling out revision {candidate.number}, not {number}. Promote that one, or update the "
-                "deployment to another model.",
-                reason="OTHER_ROLLOUT",
-                metadata=metadata,
-            )
-        if candidate.state != RevisionState.READY.value:
-            raise FailedPreconditionError(
-                f"Revision {candidate.number} of {name} is still being probed. Promote it once it is READY.",
-                reason="REVISION_NOT_READY",
-                metadata=metadata,
-            )
 
 
 def _end_candidate(
