@@ -83,13 +83,17 @@ def _is_too_slow(plan: CanaryPlan, candidate: RevisionFigures, stable: RevisionF
 
 
 def _above_limits(plan: CanaryPlan, figures: RolloutFigures) -> bool:
-    """Return whether a figure is above its limit, though perhaps by chance."""
+    """Return whether a figure is above its limit, though perhaps by chance.
+
+    Latencies are compared by their buckets, as in `_is_too_slow`. Otherwise a median between the limit and the next
+    bucket would keep a canary from being promoted, and no number of requests could prove that it is too slow.
+    """
     candidate, stable = figures.candidate, figures.stable
-    ours, theirs = candidate.median_seconds, stable.median_seconds
+    ours, theirs = candidate.median_bucket, stable.median_bucket
     return (
         candidate.error_ratio > plan.max_error_ratio
         or candidate.abstention_ratio - stable.abstention_ratio > plan.max_abstention_increase
-        or (ours is not None and theirs is not None and ours > plan.max_latency_ratio * theirs)
+        or (ours is not None and theirs is not None and ours - theirs > buckets_between(plan.max_latency_ratio))
     )
 
 

@@ -132,12 +132,18 @@ class RevisionFigures:
     @property
     def median_seconds(self) -> float | None:
         """Median latency, which is at most 5 % off; None without answers."""
+        bucket = self.median_bucket
+        return None if bucket is None else _FIRST_SECONDS * 2 ** ((bucket + 0.5) / _BUCKETS_PER_OCTAVE)
+
+    @property
+    def median_bucket(self) -> int | None:
+        """Number of the bucket with the median latency; None without answers."""
         half = sum(self.latencies.values()) / 2
         below = 0
         for bucket in sorted(self.latencies, key=int):
             below += self.latencies[bucket]
             if below >= half:
-                return _FIRST_SECONDS * 2 ** ((int(bucket) + 0.5) / _BUCKETS_PER_OCTAVE)
+                return int(bucket)
         return None
 
     def latency_counts(self) -> list[int]:

@@ -84,6 +84,13 @@ def test_a_figure_above_its_limit_by_chance_neither_promotes_nor_rolls_back(cand
     assert decide(plan, RolloutFigures(candidate=candidate, stable=stable)).state is RolloutState.RUNNING
 
 
+@pytest.mark.parametrize("slower", [1.45, 1.5, 1.53, 1.55, 1.6, 1.7])
+def test_a_median_close_to_the_limit_of_latency_does_not_keep_a_canary_running_forever(slower):
+    ours, theirs = figures(10_000, seconds=0.1 * slower), figures(90_000)
+
+    assert decide(CanaryPlan(share=0.1), RolloutFigures(candidate=ours, stable=theirs)).state.ended
+
+
 def test_the_explanation_names_every_limit_that_is_violated():
     ours, theirs = figures(100, errors=50, abstentions=90, seconds=1.0), figures(900)
 
