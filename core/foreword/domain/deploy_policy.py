@@ -96,11 +96,14 @@ class Admission:
         policy: The policy of the space when it was decided; None if it had none.
         serving: The model that the deployment served then; None if it served none, or if there is no policy.
         verdict: The verdict of the policy; None if it was not checked.
+        is_known: Whether it was not checked because the deployment served the model already or was about to. Such an
+            admission covers no new revision.
     """
 
     policy: DeployPolicy | None = None
     serving: ModelReference | None = None
     verdict: DeployVerdict | None = None
+    is_known: bool = False
 
 
 NO_POLICY = Admission()

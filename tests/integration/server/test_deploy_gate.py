@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -21,6 +22,7 @@ from factories.servers import RunningServer
 from foreword.domain.deployment import Stage
 from foreword.domain.tenant import Scope
 from foreword.errors import AbortedError
+from foreword.server.plans.deploy_gate import DeployGate
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.storage.repositories.spaces import SpaceRepository
 from foreword.storage.tables import EvaluationRow
@@ -304,3 +306,32 @@ def test_a_model_that_another_policy_admitted_is_not_deployed(server: RunningSer
 
     with pytest.raises(AbortedError, match="changed at the same time"):
         deployments.create(space="raced", id="raced", serving_name="raced", model=model)
+
+
+def test_a_model_that_passed_the_gate_as_the_one_that_is_coming_is_checked_once_it_is_not(
+    server: RunningServer, stubs, dataset: str, models
+) -> None:
+    first, second = models
+    space = make_space(stubs, "overtaken", dataset, ALWAYS)
+    name = deploy(stubs, space, first, "overtaken").name
+    gate = DeployGate(database=server.database, plugins=server.plugins)
+    deployments = DeploymentRepository(server.database, "dev")
+    id = name.rsplit("/", 1)[-1]
+    known = deployments.get("overtaken", id).revisions[0].model
+    admission = gate.admit("dev", "overtaken", known, deployment=id)
+    wait_for_deployment(stubs, name)
+    served = replace(admission, serving=known)
+
+    assert deployments.update("overtaken", id, model=known, admission=served).serving_revision == 1
+    update(stubs, name, second)
+    with pytest.raises(AbortedError, match="changed at the same time"):
+        deployments.update("overtaken", id, model=known, admission=served)
+
+
+def test_a_taken_serving_name_is_told_before_an_evaluation_is_asked_for(server: RunningServer, stubs, dataset) -> None:
+    space = make_space(stubs, "twice", dataset, NEVER)
+    deploy(stubs, space, BASE, "twice")
+
+    failure = refused(lambda _: deploy(stubs, space, tuned_model(server, stubs), "twice"), None)
+
+    assert failure.code is grpc.StatusCode.ALREADY_EXISTS

@@ -157,6 +157,20 @@ def test_a_rollback_ends_a_rollout_and_keeps_what_is_served(store: Store):
     assert store.deployments.rollback("default", "triage").serving_revision == 2, "3 was rolled back as a canary"
 
 
+def test_a_rollback_returns_to_the_revision_beside_which_the_served_one_was_rolled_out(store: Store):
+    store.update(SECOND)
+    store.passes(2)
+    store.deployments.rollback("default", "triage")
+    store.rolls_out(SECOND)
+    store.deployments.promote("default", "triage")
+
+    assert store.deployments.rollback("default", "triage").serving_revision == 1, "2 has the model of 3"
+
+    store.rolls_out(THIRD)
+    store.deployments.promote("default", "triage")
+    assert store.deployments.rollback("default", "triage").serving_revision == 1, "2 was not served before 4"
+
+
 def test_an_update_that_names_a_model_replaces_a_rollout(store: Store):
     store.rolls_out(SECOND)
     store.update(SECOND, ShadowPlan(share=0.5))

@@ -200,7 +200,7 @@ class DeploymentMethods(SpaceMethods, PolicyEvaluationMethods):
 
         Args:
             revision: Number of the revision. Default 0: the one that is served if a rollout waits or runs, or else the
-                newest ready revision before it.
+                one that it was rolled out beside, or the newest ready revision before it that has another model.
 
         Raises:
             NotFoundError: The deployment or the revision does not exist.

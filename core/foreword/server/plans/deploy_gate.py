@@ -108,7 +108,7 @@ class DeployGate:
             found = DeploymentRepository(self._database, tenant).get(space, deployment)
             serving = None if found.serving is None else found.serving.model
             if model == found.intended_model:
-                return Admission(policy=policy, serving=serving)
+                return Admission(policy=policy, serving=serving, is_known=True)
         pair = self._pair(tenant, model, serving)
         if pair is None:
             return Admission(policy=policy, serving=serving)

@@ -73,13 +73,16 @@ class DeploymentService(SpaceRpcs, deployment_service_pb2_grpc.DeploymentService
                 return convert.deployment(made)
         space = convert.DEFAULT_SPACE if new.parent is None else new.parent.space
         id = new.id or f"deployment-{secrets.token_hex(4)}"
+        serving_name = new.serving_name or id
+        # Before the policy, which may ask for an evaluation that would be in vain. The transaction checks it again.
+        await self._storage.run(caller.tenant, READ_SECONDS, deployments.check_free, space, id, serving_name)
         created = await self._storage.run(
             caller.tenant,
             WRITE_SECONDS,
             deployments.create,
             space=space,
             id=id,
-            serving_name=new.serving_name or id,
+            serving_name=serving_name,
             display_name=new.display_name,
             description=new.description,
             tags=new.tags,

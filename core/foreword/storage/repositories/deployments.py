@@ -135,6 +135,15 @@ class DeploymentRepository:
                 raise NotFoundError.of(f"serving name {serving_name}", "Check the name, or deploy a model under it.")
             return to_deployment(row, read_revisions(session, row.key))
 
+    def check_free(self, space: str, id: str, serving_name: str) -> None:
+        """Check that a deployment could be created under an id and a serving name.
+
+        Raises:
+            AlreadyExistsError: Id or serving name is taken.
+        """
+        with self._database.read() as session:
+            self._check_free(session, space, id, serving_name)
+
     def list(
         self, space: str | None = None, request: ListRequest = FIRST_PAGE, *, take: Take[Deployment] = take_any
     ) -> Page[Deployment]:
@@ -241,8 +250,9 @@ class DeploymentRepository:
         Revisions that are still being probed are not served when they pass.
 
         Args:
-            revision: Number of the revision; 0 for the newest ready one before the one that is served, or for the one
-                that is served if a rollout waits or runs.
+            revision: Number of the revision; 0 for the one that is served if a rollout waits or runs, otherwise for
+                the one that the served revision was rolled out beside, or for the newest ready one before it with
+                another model.
 
         Raises:
             NotFoundError: The deployment or the revision does not exist.
@@ -334,10 +344,10 @@ class DeploymentRepository:
             return None if replay is None else self._replayed(session, replay)
 
     def _check_policy(self, session: Session, space: str, serving: ModelReference | None, admission: Admission) -> None:
-        """Raise AbortedError if the model was admitted by another policy, or compared with another model."""
+        """Raise AbortedError if the admission is of another policy, another served model, or not for a new model."""
         stored = require_space(session, self._tenant, space).policy
         policy = None if stored is None else decode(DeployPolicy, stored)
-        if policy == admission.policy and (policy is None or serving == admission.serving):
+        if policy == admission.policy and (policy is None or (serving == admission.serving and not admission.is_known)):
             return
         name = str(SpaceName(self._tenant, space))
         raise AbortedError(

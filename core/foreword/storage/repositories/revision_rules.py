@@ -46,17 +46,22 @@ def rollback_target(session: Session, row: DeploymentRow, revisions: Sequence[Re
                 reason="REVISION_NOT_READY",
             )
     else:
+        served = next((item for item in revisions if item.number == row.serving_revision), None)
         ready = [
             item
             for item in revisions
             if item.state == RevisionState.READY.value
             and item.number < row.serving_revision
             and (item.rollout is None or rollout_of(item).state is RolloutState.PROMOTED)
+            and (served is None or model_of(item) != model_of(served))
         ]
+        if served is not None and served.rollout is not None:
+            stable = rollout_of(served).stable_revision
+            ready = [item for item in ready if item.number == stable] or ready
         if not ready:
             raise FailedPreconditionError(
-                f"{name} has no ready revision before the one that is served. Update the deployment to the model "
-                "that it should serve.",
+                f"{name} has no ready revision before the one that is served, or none of another model. Update the "
+                "deployment to the model that it should serve.",
                 reason="NO_EARLIER_REVISION",
             )
         target = max(ready, key=lambda item: item.number)
