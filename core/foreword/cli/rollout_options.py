@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,12 @@ class _Share(click.ParamType[float]):
             return value
         text = str(value).strip()
         try:
-            return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
         except ValueError:
+            share = math.nan
+        if not 0 <= share <= 1:
             self.fail(f"{value!r} is not a share; write 10% or 0.1", param, ctx)
+        return share
 
 
 _SHARE = _Share()

@@ -330,7 +330,8 @@ def check_rollouts(command, model: str) -> None:
     assert "has had no canary or shadow" in command("deployments", "watch", "complaints")[2]
     update = ("deployments", "update", "complaints", "--model", base)
     assert "--canary: must be in (0, 0.9], not 0.95" in command(*update, "--canary", "95%")[2]
-    assert "is not a share; write 10% or 0.1" in command(*update, "--canary", "much")[2]
+    for share in ("much", "10", "nan"):
+        assert f"'{share}' is not a share; write 10% or 0.1" in command(*update, "--canary", share)[2]
     assert "--max-latency-ratio needs --canary" in command(*update, "--shadow", "50%", "--max-latency-ratio", "2")[2]
 
     assert "Revision 3 is on trial." in command("deploy", base, "--name", "complaints", "--canary", "10%")[1]
