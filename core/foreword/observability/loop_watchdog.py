@@ -119,7 +119,11 @@ class LoopWatchdog:
         began = self._began
         held = min(now - began, _cpu_time() - self._cpu_began)
         self._cpu_read = 0.0
-        samples = [sample for sample in self._samples if sample.moment > began]
+        samples: list[_Sample] = []
+        while self._samples:  # the watchdog's thread may add one at any time, which iteration would not survive
+            sample = self._samples.popleft()
+            if sample.moment > began:
+                samples.append(sample)
         if held <= self._threshold or not samples:
             return
         # Each sample stands for the time since the previous one, the last one also for the rest of the iteration.

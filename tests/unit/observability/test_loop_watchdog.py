@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from foreword.observability.loop_watchdog import Hold, LoopWatchdog
+from foreword.observability.loop_watchdog import Hold, LoopWatchdog, _Sample
 
 THRESHOLD = 0.05
 
@@ -152,3 +152,20 @@ def test_watching_costs_little_and_keeps_nothing():
     # It is below 1 % on a calm machine. More is accepted here, because the processors are shared.
     plain, watched_seconds = (min(asyncio.run(run(watch)) for _ in range(5)) for watch in (False, True))
     assert watched_seconds < 1.25 * plain
+
+
+def test_the_watchdog_can_look_at_the_moment_when_a_long_iteration_ends():
+    watchdog = LoopWatchdog(THRESHOLD, lambda _: None)
+    late = _Sample(0.0, None, "", "")
+
+    class Moment(float):
+        def __gt__(self, other: float) -> bool:
+            watchdog._samples.append(late)
+            return False
+
+    watchdog._samples.extend(_Sample(Moment(0), None, "", "") for _ in range(2))
+    watchdog._began = 0.0
+
+    watchdog._end_long_iteration(1.0)
+
+    assert not watchdog._samples
