@@ -132,6 +132,12 @@ def test_a_plan_has_rows_tokens_time_and_cost_and_creates_nothing(stubs, dataset
     assert not stubs.batch_jobs.ListBatchJobs(request).batch_jobs
 
 
+def test_a_row_of_any_length_counts_as_a_full_context_in_the_plan(stubs) -> None:
+    huge = upload(stubs, to_jsonl([{"input": "x" * 1_040_000}]), unlabelled=True).name
+
+    assert create_batch_job(stubs, huge, validate_only=True).plan.input_tokens == 512
+
+
 @pytest.mark.parametrize(
     ("fields", "reason", "field"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -12,6 +13,7 @@ from foreword.domain.dataset import Dataset
 from foreword.domain.inference import GenerateParameters
 from foreword.domain.label_options import LabelOptions
 from foreword.domain.machine_speed import Machine
+from foreword.domain.prompt import MOST_CHARACTERS_PER_TOKEN
 from foreword.errors import InvalidArgumentError
 from foreword.names import TunedModelName
 from foreword.plugin.manager import PluginManager
@@ -88,11 +90,15 @@ class BatchPlanner:
         """Return the estimate, from the tokens of the first rows. Answers may end before their maximum length."""
         base = self._plugins.base_model(config.base_model)
         count = self._tokens.counter(base)
+        longest = base.spec.context_tokens * MOST_CHARACTERS_PER_TOKEN
         counted: list[int] = []
         with open_rows(self._artifacts, dataset) as file:
             for row in islice(read_rows(file), _COUNTED_ROWS):
                 give_way()
-                counted.append(min(count(model.text(row.input)), base.spec.context_tokens))
+                # No row is charged for more than the context, so the rest of a long one is not counted. One that is
+                # too long for the template of the model has an error as its answer.
+                with suppress(InvalidArgumentError):
+                    counted.append(min(count(model.text(row.input[:longest])), base.spec.context_tokens))
         input_tokens = round(sum(counted) / max(1, len(counted)) * dataset.row_count)
         answer_tokens = 0 if config.generate is None or model.label_space else config.generate.max_new_tokens
         machine = Machine(base_model=base.spec.id, device=self._speed.device, dtype=self._speed.dtype)
