@@ -88,6 +88,8 @@ def batch(
     state = None if output is None else _RunState(output, request)
     made = None if state is None or dry_run else state.find(client)
     if made is None:
+        if state is not None and wait and not dry_run:
+            state.check_writable()
         options: dict[str, Any] = {"classify": classify, "generate": generate}
         with unlabelled_rows(client, file_or_dataset, display_name=display_name, is_dry_run=dry_run) as dataset:
             options["display_name"] = display_name or dataset.display_name
@@ -196,8 +198,23 @@ class _RunState:
     """
 
     def __init__(self, output: Path, request: dict[str, str]) -> None:
+        self._output = output
         self._path = output.with_name(f"{output.name}.job")
         self._request = request
+
+    def check_writable(self) -> None:
+        """Check that there can be files beside the output, before a job is queued for it.
+
+        Raises:
+            UsageError: There cannot.
+        """
+        try:
+            open_private(self._path, "a").close()
+        except OSError as error:
+            raise click.UsageError(
+                f"--output {self._output} cannot be written: {error.strerror}. Nothing was queued. Choose another file."
+            ) from error
+        self.drop()
 
     def find(self, client: Client) -> BatchJob | None:
         """Return the job that an interrupted command has begun; None if there is none.

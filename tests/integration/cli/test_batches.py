@@ -133,6 +133,7 @@ def test_a_job_is_planned_queued_listed_shown_cancelled_and_deleted(command: Com
     ("arguments", "status", "message"),
     [
         ((), 2, "Name the file of answers with --output"),
+        (("--output", "no/such/folder/answers.jsonl"), 2, "cannot be written: No such file or directory"),
         (("--no-wait", "--threshold", "2", *LABELS), 1, "--threshold: must be in [0, 1]"),
         (("--no-wait", "--threshold", "0.5"), 1, "Send the labels to choose from in --labels"),
         (("--no-wait", "--max-new-tokens", "0"), 1, "--max-new-tokens: "),
