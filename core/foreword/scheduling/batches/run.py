@@ -35,6 +35,9 @@ from foreword.turns.slices import outside
 PART_ROWS: Final = 128
 """Rows of a part of the answers, which is what a worker that dies loses at most."""
 
+PART_CHARACTERS: Final = 4 * 2**20
+"""Characters of inputs after which a part ends, because a part is in memory as a whole, when it is read too."""
+
 
 class BatchRun(SlicedRun):
     """The work of a leased batch job; see `SlicedRun`. Memory does not depend on the number of rows."""
@@ -97,7 +100,7 @@ class BatchRun(SlicedRun):
 
         while True:
             with outside():
-                part = list(islice(rows, PART_ROWS))
+                part = _next_part(rows)
             if not part:
                 return
             began = time.monotonic()
@@ -178,3 +181,15 @@ class BatchRun(SlicedRun):
         """Store how far the work is, at the next heartbeat."""
         with outside():
             self._heartbeat.beat(self._progress())
+
+
+def _next_part(rows: Iterator[Row]) -> list[Row]:
+    """Return the next rows that are answered together; none at the end."""
+    part: list[Row] = []
+    characters = 0
+    for row in islice(rows, PART_ROWS):
+        part.append(row)
+        characters += len(row.input)
+        if characters >= PART_CHARACTERS:
+            break
+    return part
