@@ -222,6 +222,11 @@ class Settings(BaseSettings):
         description="Port of a worker's metrics. Further workers of the machine take the next free ports, without "
         "9466, which is the Slack bot's; 0 chooses a free one.",
     )
+    traces: bool = Field(
+        default=False,
+        description="Export OpenTelemetry traces of server and workers with OTLP over gRPC; never texts or keys. Needs "
+        "the extra tracing. The standard variables OTEL_* set endpoint, sampling and resource.",
+    )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Minimum log level.")
     access_log: bool = Field(
         default=False, description="Log one line at the end of each request, at level info; never texts or keys."

@@ -18,6 +18,7 @@ from typing import Any
 import grpc
 import torch
 
+from factories.spans import RecordedSpans
 from foreword.client.proxy import DIRECT
 from foreword.config import Settings
 from foreword.domain.answer_calibration import AnswerCalibration
@@ -144,6 +145,7 @@ class RunningServer:
     Attributes:
         database: The server's database, for checks behind the API or to act as a worker.
         artifacts: The server's artifact store, likewise.
+        spans: The finished spans of a server with `traces=True`; None otherwise.
     """
 
     def __init__(self, loop: EventLoopThread, settings: Settings) -> None:
@@ -161,6 +163,7 @@ class RunningServer:
         self._stopped = False
         self._ahead_seconds = 0.0
         self.metrics = ServerMetrics(settings) if settings.metrics else None
+        self.spans = RecordedSpans() if settings.traces else None
         self.engine = InferenceEngine(
             base_models=shared_base_models(),
             methods=self.plugins.tuning_methods.items,
@@ -190,6 +193,7 @@ class RunningServer:
             engine=self.engine,
             dev_key=self.settings.dev,
             metrics=self.metrics,
+            traces=self.spans.server_traces() if self.spans else None,
             clock=lambda: time.monotonic() + self._ahead_seconds,
             now=lambda: datetime.now(UTC) + timedelta(seconds=self._ahead_seconds),
         )

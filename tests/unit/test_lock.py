@@ -36,7 +36,7 @@ def test_every_package_that_a_service_and_a_bot_require_is_locked_with_hashes():
     needed = {
         normalized(re.match(r"[\w.-]+", requirement)[0])
         for requirement in requires("foreword")
-        if re.search(r"extra == ['\"](server|slack|pandas|plot)['\"]", requirement) or ";" not in requirement
+        if re.search(r"extra == ['\"](server|slack|tracing|pandas|plot)['\"]", requirement) or ";" not in requirement
     }
 
     assert len(lines) == len(locked())

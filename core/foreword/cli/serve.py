@@ -17,8 +17,10 @@ from foreword.errors import FailedPreconditionError, InternalError
 if TYPE_CHECKING:
     from foreword.config import Settings
     from foreword.inference.engine.engine import InferenceEngine
+    from foreword.observability.tracing import Tracing
     from foreword.plugin.manager import PluginManager
     from foreword.server.metrics.server_metrics import ServerMetrics
+    from foreword.server.traces.server_traces import ServerTraces
     from foreword.storage.artifacts.store import ArtifactStore
     from foreword.storage.database import Database
 
@@ -58,6 +60,8 @@ def serve(*, until_stdin_closes: bool, **flags: Any) -> None:
 
 
 async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
+    from foreword import __version__
+    from foreword.observability.tracing import Tracing
     from foreword.plugin.manager import PluginManager
     from foreword.plugin.memory import spare_collections
     from foreword.scheduling.executor import LocalExecutor
@@ -67,6 +71,7 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
     from foreword.storage.artifacts.store import ArtifactStore
     from foreword.storage.database import Database
 
+    tracing = Tracing(service="foreword-server", version=__version__) if settings.traces else None
     make_home(settings)
     database = Database(settings.resolved_database_url)
     try:
@@ -92,6 +97,7 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
             engine=_engine(settings, plugins, artifacts, metrics),
             dev_key=settings.dev,
             metrics=metrics,
+            traces=_traces(tracing) if tracing is not None else None,
             on_engine_lost=end,
         )
         executor = LocalExecutor(settings, settings.workers)
@@ -113,6 +119,14 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
             )
     finally:
         database.close()
+        if tracing is not None:
+            tracing.stop()
+
+
+def _traces(tracing: Tracing) -> ServerTraces:
+    from foreword.server.traces.server_traces import ServerTraces
+
+    return ServerTraces(tracing.tracer)
 
 
 def _engine(

@@ -139,6 +139,7 @@ class Generation:
         input_text: The input after templates and before truncation; None unless requested.
         input_tokens: Tokens of the input after truncation; empty unless requested.
         generated_tokens: Tokens of the answer; empty unless requested.
+        queue_seconds: Time from the arrival at the engine until the request was in a batch; 0 if it never was.
     """
 
     text: str
@@ -148,6 +149,7 @@ class Generation:
     input_text: str | None = None
     input_tokens: tuple[Token, ...] = ()
     generated_tokens: tuple[Token, ...] = ()
+    queue_seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,8 +167,10 @@ class Classification:
     Attributes:
         label_sets: All label sets that were scored, the most likely first.
         label_probabilities: For each label, the total probability of the label sets that contain it.
+        queue_seconds: Time from the arrival at the engine until the request was in a batch.
     """
 
     label_sets: tuple[LabelSet, ...]
     label_probabilities: Mapping[str, float]
     usage: TokenUsage
+    queue_seconds: float = field(default=0.0, compare=False)

@@ -69,6 +69,7 @@ class EngineRequest:
         tenant: The tenant whose share of the engine the request uses.
         base_model: Id of the base model, aliases already followed.
         deployment: Serving name or id of the deployment that the caller asked, for metrics; empty if it was none.
+        model: Resource name of the model that answers, for traces; empty if no caller asked for it.
         adapter: None for the base model as it is.
         text: Input, after composing and templates.
         deadline: Time of `time.monotonic()` after which the caller no longer waits for the answer; None for never.
@@ -84,6 +85,7 @@ class EngineRequest:
     base_model: str
     text: str
     deployment: str = ""
+    model: str = ""
     adapter: AdapterReference | None = None
     parameters: GenerateParameters = field(default_factory=GenerateParameters)
     deadline: float | None = None

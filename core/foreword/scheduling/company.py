@@ -112,8 +112,9 @@ class WorkerCompany:
 
     def _begin(self, lease: Lease) -> None:
         """Let a leased job join."""
-        JobLog(lease).info("leased", resumed=lease.epoch > 1, beside=len(self._members))
         held = ExitStack()
+        held.enter_context(self._workshop.traces.running(lease))
+        self._log_of(lease).info("leased", resumed=lease.epoch > 1, beside=len(self._members))
         held.enter_context(self._metrics.running(lease.kind.value, lease.job))
         self._note_begin(lease)
         heartbeat = held.enter_context(self._heartbeats.of(lease))
@@ -142,6 +143,9 @@ class WorkerCompany:
         elif lease.subject.start_time is not None:
             waited = lease.subject.start_time - lease.subject.create_time
             self._metrics.begun(lease.kind.value, waited.total_seconds())
+
+    def _log_of(self, lease: Lease) -> JobLog:
+        return JobLog(lease, **self._workshop.traces.ids(lease))
 
     def _note_charge(self, lease: Lease, seconds: float) -> None:
         self._metrics.charged(lease.tenant, lease.kind.value, seconds)
@@ -285,11 +289,12 @@ class WorkerCompany:
             return None
         for member in leaving:
             self._asides.drop(member)
-            self._leave(member)
             self._metrics.ended(member.lease.kind.value, "yielded")
-            JobLog(member.lease).info(
+            self._workshop.traces.ended(member.lease, "yielded")
+            self._log_of(member.lease).info(
                 "yielded", to=following.subject.id, compute_seconds=member.heartbeat.compute_seconds
             )
+            self._leave(member)
         if not self._members:
             return following
         self._begin(following)

@@ -29,8 +29,9 @@ def end_run(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Excep
     Args:
         error: The reason; None if the run has succeeded, which it has stored itself.
     """
-    log = _log.bind(**JobLog(lease).context)
+    log = _log.bind(**JobLog(lease, **workshop.traces.ids(lease)).context)
     workshop.metrics.ended(lease.kind.value, _outcome(error))
+    workshop.traces.ended(lease, _outcome(error))
     try:
         if _store_end(workshop, lease, heartbeat, error):
             _tidy_up(workshop, lease)
@@ -66,7 +67,7 @@ def _store_end(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Ex
         LeaseLostError: Another worker owns the run.
         UnavailableError: The database cannot be reached.
     """
-    queue, log = workshop.queue, JobLog(lease)
+    queue, log = workshop.queue, JobLog(lease, **workshop.traces.ids(lease))
     try:
         if error is not None:
             raise error
@@ -87,6 +88,7 @@ def _store_end(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Ex
         queue.cancelled(lease, compute_seconds=heartbeat.compute_seconds)
         log.info("cancelled")
     except ForewordError as failure:
+        workshop.traces.failed(lease, failure)
         queue.fail(lease, Failure.of(failure), compute_seconds=heartbeat.compute_seconds)
         log.warning("failed", reason=failure.reason)
     except Exception as crash:  # the root of a run: its error must not end the others
@@ -97,6 +99,7 @@ def _store_end(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Ex
             component="worker",
             **log.context,
         )
+        workshop.traces.failed(lease, fault)
         queue.fail(lease, Failure.of(fault), compute_seconds=heartbeat.compute_seconds)
     return True
 

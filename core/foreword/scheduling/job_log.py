@@ -13,11 +13,20 @@ _NOUNS: Final = {JobKind.TUNE: "experiment", JobKind.EVALUATE: "evaluation", Job
 
 
 class JobLog:
-    """A log whose events name the kind of the job, such as `experiment_leased`, and its id, tenant and epoch."""
+    """A log whose events name the kind of the job, such as `experiment_leased`, and its id, tenant and epoch.
 
-    def __init__(self, lease: Lease) -> None:
+    Args:
+        ids: Additional fields of every event.
+    """
+
+    def __init__(self, lease: Lease, **ids: str) -> None:
         self.noun = _NOUNS[lease.kind]
-        self.context: dict[str, Any] = {self.noun: lease.subject.id, "tenant": lease.tenant, "epoch": lease.epoch}
+        self.context: dict[str, Any] = {
+            self.noun: lease.subject.id,
+            "tenant": lease.tenant,
+            "epoch": lease.epoch,
+            **ids,
+        }
         self._log = _log.bind(**self.context)
 
     def info(self, what: str, **details: Any) -> None:

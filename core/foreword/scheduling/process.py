@@ -12,7 +12,9 @@ from foreword.observability.metrics.database import DatabaseMetrics
 from foreword.observability.metrics.endpoint import MetricsEndpoint
 from foreword.observability.metrics.process import new_registry
 from foreword.observability.metrics.worker import WorkerMetrics
+from foreword.observability.tracing import Tracing
 from foreword.plugin.manager import PluginManager
+from foreword.scheduling.job_traces import JobTraces
 from foreword.scheduling.parent import when_stdin_closes
 from foreword.scheduling.worker import Worker
 from foreword.scheduling.workshop import Workshop
@@ -43,6 +45,7 @@ def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:
         import torch
 
         torch.set_num_threads(settings.torch_threads)
+    tracing = Tracing(service="foreword-worker", version=__version__) if settings.traces else None
     database = Database(settings.resolved_database_url)
     registry = new_registry(__version__)
     database.on_transaction = DatabaseMetrics(registry).ended
@@ -64,10 +67,13 @@ def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:
             checkpoints=CheckpointStore(settings.resolved_artifacts_url, key=database.shared_key("checkpoints")),
             queue=JobQueue(database),
             metrics=WorkerMetrics(registry),
+            traces=JobTraces(tracing.tracer if tracing is not None else None),
         )
         Worker(workshop).run(stop)
     finally:
         endpoint.stop()
+        if tracing is not None:
+            tracing.stop()
         database.close()
 
 

@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -24,7 +24,7 @@ from foreword.server.callers.failed_keys import FailedKeys
 from foreword.server.callers.refusals import SlowRefusals
 from foreword.server.calls.access_log import log_access
 from foreword.server.calls.hold_log import HoldLog
-from foreword.server.calls.interceptors import CallInterceptor, answer_errors
+from foreword.server.calls.interceptors import CallInterceptor, Layer, answer_errors
 from foreword.server.calls.message_coding import MessageCoder
 from foreword.server.calls.outcomes import OutcomeListener, Outcomes
 from foreword.server.calls.peers import parse_networks
@@ -81,6 +81,9 @@ from foreword.v1 import (
     tuned_model_service_pb2_grpc,
 )
 
+if TYPE_CHECKING:  # it needs OpenTelemetry
+    from foreword.server.traces.server_traces import ServerTraces
+
 SERVICES = tuple(
     f"foreword.v1.{service}"
     for service in (
@@ -123,6 +126,7 @@ class ForewordServer:
         engine: The engine, which is started and stopped with the server.
         dev_key: Whether the key `dev` of tenant `dev` is valid; loopback only. The key is not stored.
         metrics: Counts what happens, and is served with the server; None for no metrics.
+        traces: Records spans; None for no traces.
         on_engine_lost: Called on the event loop if the engine has failed. Health reports NOT_SERVING. The caller should
             stop the server and end the process, because only a new process can use a lost device again.
         clock: Clock of monotonic time in seconds, for the age of cached keys and models.
@@ -145,6 +149,7 @@ class ForewordServer:
         engine: LocalEngine,
         dev_key: bool = False,
         metrics: ServerMetrics | None = None,
+        traces: ServerTraces | None = None,
         on_engine_lost: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -167,7 +172,9 @@ class ForewordServer:
         self._health = Health()
         self.holds = HoldLog(self._clock)
         self._watchdog = LoopWatchdog(settings.loop_hold_milliseconds / 1000, self.holds.add)
-        self._hooked_engine = hooked(engine, plugins, before=self._pools.hooks, after=self._pools.notices)
+        self._traces = traces
+        traced = engine if traces is None else traces.traced(engine)
+        self._hooked_engine = hooked(traced, plugins, before=self._pools.hooks, after=self._pools.notices)
         self._metrics = metrics
         if metrics is not None:
             metrics.watch(engine=engine, database=database, holds=self.holds, base_models=plugins.base_models.items)
@@ -199,10 +206,12 @@ class ForewordServer:
             listeners.append(log_access)
         if self._metrics is not None:
             listeners.append(self._metrics.count_call)
-        interceptor = CallInterceptor(
-            (Outcomes(listeners, self._clock).layer, answer_errors, SlowRefusals().layer, authenticator.layer),
-            MessageCoder(self._pools.parsing),
-        )
+        outer: list[Layer] = []
+        if self._traces is not None:
+            listeners.append(self._traces.ended)
+            outer.append(self._traces.layer)
+        layers = (Outcomes(listeners, self._clock).layer, answer_errors, SlowRefusals().layer, authenticator.layer)
+        interceptor = CallInterceptor((*outer, *layers), MessageCoder(self._pools.parsing))
         server = create_server([interceptor], server_options(self._settings))
         port = listen(server, self._settings)
         if self._dev_key:

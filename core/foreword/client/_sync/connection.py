@@ -22,6 +22,7 @@ from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALI
 from foreword.client.message import check_size
 from foreword.client.proxy import Proxy, find_proxy
 from foreword.client.status import AttemptError, call_failure
+from foreword.client.trace_context import trace_metadata
 from foreword.errors import NotFoundError, UnauthenticatedError
 
 Answer = TypeVar("Answer")
@@ -208,7 +209,7 @@ class Connection:
         return failure
 
     def _call_metadata(self) -> list[tuple[str, str]]:
-        return [*self._metadata, ("x-request-id", uuid.uuid4().hex)]
+        return [*self._metadata, ("x-request-id", uuid.uuid4().hex), *trace_metadata()]
 
 
 def _pause_seconds(state: RetryCallState) -> float:

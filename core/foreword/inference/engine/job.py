@@ -87,6 +87,11 @@ class Job:
             return self.scoring.left_passes(self.place)
         return len(self.candidates.parts) if self.candidates is not None else 0
 
+    @property
+    def queue_seconds(self) -> float:
+        """Time from the arrival until the job was first taken into a batch; 0 if it never was."""
+        return 0.0 if self.begin is None else self.begin - self.arrival
+
     def usage(self, generated_tokens: int) -> TokenUsage:
         """Count the tokens of the request."""
         return TokenUsage(

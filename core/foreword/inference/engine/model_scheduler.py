@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from foreword.domain.inference import Generation, StopReason
@@ -261,9 +261,10 @@ class ModelScheduler:
         sets.check()
         usage = job.usage(sets.token_counts[0])
         if job.labels:
-            return sets.divided(job.request.label_temperature).classification(
+            labels = sets.divided(job.request.label_temperature).classification(
                 input_tokens=usage.input_tokens, soft_prompt_tokens=usage.soft_prompt_tokens
             )
+            return replace(labels, queue_seconds=job.queue_seconds)
         parameters = job.request.parameters
         place = sets.choose(parameters)
         final = DecodedText(
@@ -307,6 +308,7 @@ class ModelScheduler:
                 stop_reason=final.stop_reason,
                 usage=job.usage(final.token_count),
                 seed=job.request.parameters.seed,
+                queue_seconds=job.queue_seconds,
             ),
         )
 

@@ -23,6 +23,7 @@ class _Ended(NamedTuple):
     tenant: str
     reason: str
     seconds: float
+    trace_id: str
 
 
 class CallMetrics(Collector):
@@ -50,7 +51,7 @@ class CallMetrics(Collector):
         self._durations: dict[tuple[str, str], Histogram] = {}
         self._tenant_counts: dict[tuple[str, str], Counter] = {}
 
-    def ended(self, *, rpc: str, code: str, tenant: str, reason: str, seconds: float) -> None:
+    def ended(self, *, rpc: str, code: str, tenant: str, reason: str, seconds: float, trace_id: str = "") -> None:
         """Count an RPC.
 
         Args:
@@ -58,8 +59,9 @@ class CallMetrics(Collector):
             code: Name of the status code.
             tenant: Id of the tenant; empty for a caller without a valid key.
             reason: Reason of the error; empty if the RPC did not fail.
+            trace_id: Id of its trace, which becomes an exemplar of the duration; empty for none.
         """
-        self._waiting.append(_Ended(rpc, code, tenant, reason, seconds))
+        self._waiting.append(_Ended(rpc, code, tenant, reason, seconds, trace_id))
         if len(self._waiting) >= _BATCH:
             self._count_waiting()
 
@@ -81,12 +83,12 @@ class CallMetrics(Collector):
             self._count(ended)
 
     def _count(self, ended: _Ended) -> None:
-        rpc, code, tenant, reason, seconds = ended
+        rpc, code, tenant, reason, seconds, trace_id = ended
         series = (rpc, code)
         duration = self._durations.get(series)
         if duration is None:
             duration = self._durations[series] = self._duration.labels(*series)
-        duration.observe(seconds)
+        duration.observe(seconds, {"trace_id": trace_id} if trace_id else None)
         if tenant:
             owner = (self._tenant(tenant), code)
             count = self._tenant_counts.get(owner)

@@ -18,6 +18,7 @@ class CallRecord:
     Attributes:
         method: `/foreword.v1.Service/Method`.
         request_id: Id of the request.
+        trace_id: Id of its trace, if it is exported.
         tenant: Id of the caller's tenant.
         key_id: Id of the caller's API key, which is not secret; empty for the development key.
         code: Status code of the RPC if it failed.
@@ -32,6 +33,7 @@ class CallRecord:
 
     method: str = ""
     request_id: str = ""
+    trace_id: str = ""
     tenant: str = ""
     key_id: str = ""
     code: grpc.StatusCode = grpc.StatusCode.UNKNOWN

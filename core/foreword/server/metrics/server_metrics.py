@@ -67,6 +67,7 @@ class ServerMetrics:
             tenant=record.tenant,
             reason=record.reason,
             seconds=seconds,
+            trace_id=record.trace_id,
         )
 
     @property
