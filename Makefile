@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint proto client settings dashboards lock clean
+.PHONY: demo test lint proto client settings dashboards pictures lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/foreword demo
@@ -35,6 +35,10 @@ settings: $(INSTALLED)
 # Generate deploy/grafana and deploy/prometheus/alerts.yaml; tests/integration/test_dashboards.py fails if they are out of date.
 dashboards: $(INSTALLED)
 	$(BIN)/python deploy/monitoring/generate.py
+
+# Draw the pictures of the dashboards from a service under load; needs Prometheus and takes about ten minutes.
+pictures: $(INSTALLED)
+	$(BIN)/python deploy/monitoring/pictures.py
 
 # Generate constraints.lock, the hashes of what a service and a bot need; tests/unit/test_lock.py compares the versions.
 lock: $(INSTALLED)

@@ -13,6 +13,8 @@ HEIGHT: Final = 8
 DATASOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 
 Kind = Literal["timeseries", "stat", "table", "bargauge"]
+INSTANT_KINDS: Final = frozenset({"table", "bargauge"})
+"""Kinds of panels that show the end of the range only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,7 @@ def _variable(variable: Variable) -> dict[str, Any]:
 def _panel(panel: Panel, number: int) -> dict[str, Any]:
     width = WIDTH // PANELS_PER_ROW
     row, column = divmod(number, PANELS_PER_ROW)
-    is_instant = panel.kind in ("table", "bargauge")
+    is_instant = panel.kind in INSTANT_KINDS
     return {
         "id": number + 1,
         "title": panel.title,

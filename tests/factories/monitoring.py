@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
-from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
@@ -26,7 +22,6 @@ needs_prometheus = pytest.mark.skipif(
 )
 
 _NAME = re.compile(r"\b(?:foreword_\w+|up|process_\w+)\b")
-_OPENER = build_opener(ProxyHandler({}))
 
 
 def monitoring(module: str) -> Any:
@@ -60,51 +55,21 @@ def metrics_in(expr: str) -> set[str]:
     return set(_NAME.findall(re.sub(r'"[^"]*"', '""', expr)))
 
 
-class Prometheus:
-    """A running Prometheus that scrapes every second.
+def start_prometheus(folder: Path, targets: Mapping[str, int]) -> Any:
+    """Return a running Prometheus that scrapes every second.
 
     Args:
         targets: Port on loopback by job.
     """
+    return monitoring("prometheus").LocalPrometheus(folder, free_port(), targets, scrape_seconds=1)
 
-    def __init__(self, folder: Path, targets: Mapping[str, int]) -> None:
-        self._port = free_port()
-        jobs = [
-            {"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]} for job, port in targets.items()
-        ]
-        config = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "scrape_configs": jobs}
-        (folder / "prometheus.yaml").write_text(json.dumps(config))  # JSON is YAML
-        self._log = (folder / "prometheus.log").open("wb")
-        self._process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={folder / 'prometheus.yaml'}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address=127.0.0.1:{self._port}",
-            ],
-            stdout=self._log,
-            stderr=self._log,
-        )
 
-    def query(self, expr: str) -> list[tuple[Mapping[str, str], float]]:
-        """Return the labels and the value of each series of an instant query."""
-        url = f"http://127.0.0.1:{self._port}/api/v1/query?{urlencode({'query': expr})}"
-        with _OPENER.open(url, timeout=30) as answer:
-            result = json.load(answer)["data"]["result"]
-        return [(series["metric"], float(series["value"][1])) for series in result]
+def wait_for_series(prometheus: Any, expr: str) -> None:
+    """Wait until a query returns a series."""
 
-    def wait_for(self, expr: str) -> None:
-        """Wait until a query returns a series."""
+    def found() -> bool:
+        with contextlib.suppress(OSError):
+            return bool(prometheus.instant(expr))
+        return False
 
-        def found() -> bool:
-            with contextlib.suppress(OSError):
-                return bool(self.query(expr))
-            return False
-
-        wait_until(found)
-
-    def stop(self) -> None:
-        """Stop it."""
-        self._process.terminate()
-        self._process.wait(30)
-        self._log.close()
+    wait_until(found)

@@ -19,7 +19,15 @@ import pytest
 from prometheus_client import start_http_server
 
 from factories.api import create_experiment, deployed, refused, upload
-from factories.monitoring import FOLDER, Prometheus, every_query, metrics_in, monitoring, needs_prometheus
+from factories.monitoring import (
+    FOLDER,
+    every_query,
+    metrics_in,
+    monitoring,
+    needs_prometheus,
+    start_prometheus,
+    wait_for_series,
+)
 from factories.scrapes import scrape
 from factories.servers import RunningServer, ServerFactory
 from factories.shops import plugins, shop  # noqa: F401 - fixtures
@@ -196,12 +204,12 @@ def is_documented(sample: str) -> bool:
 @needs_prometheus
 def test_every_query_returns_series_from_prometheus(exporters: Exporters, tmp_path: Path) -> None:
     exporters.work()
-    prometheus = Prometheus(tmp_path, exporters.ports)
+    prometheus = start_prometheus(tmp_path, exporters.ports)
     try:
         for job in exporters.ports:
-            prometheus.wait_for(f'up{{job="{job}"}} == 1')
+            wait_for_series(prometheus, f'up{{job="{job}"}} == 1')
         exporters.work()
-        prometheus.wait_for("increase(foreword_slack_ack_seconds_count[30s]) > 0")
+        wait_for_series(prometheus, "increase(foreword_slack_ack_seconds_count[30s]) > 0")
         end = time.monotonic() + PATIENCE_SECONDS
         while (empty := silent(prometheus)) and time.monotonic() < end:
             time.sleep(1)  # until the next scrape
@@ -211,12 +219,36 @@ def test_every_query_returns_series_from_prometheus(exporters: Exporters, tmp_pa
     assert empty == set()
 
 
-def silent(prometheus: Prometheus) -> set[str]:
+@needs_prometheus
+def test_a_tenant_whose_requests_all_fail_has_a_share_of_one_and_an_idle_one_has_none(tmp_path: Path) -> None:
+    (panel,) = (
+        panel
+        for dashboard in monitoring("dashboards").DASHBOARDS
+        for panel in dashboard.panels
+        if panel.title == "Requests that failed"
+    )
+    expr = panel.queries[0].expr.replace("$__rate_interval", "5m").replace("$tenant", ".*")
+    counters = {'tenant="failing", code="NOT_FOUND"': "0+5x60", 'tenant="idle", code="OK"': "5x60"}
+    counters |= {'tenant="well", code="OK"': "0+5x60"}
+    series = [
+        {"series": f"foreword_tenant_requests_total{{{labels}}}", "values": of} for labels, of in counters.items()
+    ]
+    expected = [{"labels": f'{{tenant="{tenant}"}}', "value": share} for tenant, share in (("failing", 1), ("well", 0))]
+    check = {"expr": expr, "eval_time": "30m", "exp_samples": expected}
+    tests = [{"interval": "1m", "input_series": series, "promql_expr_test": [check]}]
+    (tmp_path / "tests.json").write_text(json.dumps({"tests": tests}))
+
+    done = subprocess.run(["promtool", "test", "rules", tmp_path / "tests.json"], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def silent(prometheus: Any) -> set[str]:
     """Return the queries without a number."""
     found = set()
     for name, expr in every_query():
         for variable, value in WINDOWS.items():
             expr = expr.replace(variable, value)
-        if not any(math.isfinite(value) for _, value in prometheus.query(expr)):
+        if not any(math.isfinite(float(series["value"][1])) for series in prometheus.instant(expr)):
             found.add(f"{name}: {expr}")
     return found

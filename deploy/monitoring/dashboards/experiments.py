@@ -6,7 +6,7 @@ from typing import Final
 
 from panels import Dashboard, Panel, Query
 
-from dashboards.queries import increase, mean, quantiles, rate
+from dashboards.queries import events, mean, quantiles, rate
 
 EXPERIMENTS: Final = Dashboard(
     uid="foreword-experiments",
@@ -76,7 +76,7 @@ EXPERIMENTS: Final = Dashboard(
             title="How jobs left their workers",
             description="In the range of the dashboard.",
             kind="bargauge",
-            queries=(increase("foreword_job_ends_total", "kind, outcome"),),
+            queries=(events("foreword_job_ends_total", "kind, outcome"),),
         ),
         Panel(
             title="Checkpoints not written",

@@ -32,7 +32,12 @@ def mean(metric: str, by: str, name: str = "") -> Query:
         name: Added to the legend.
     """
     total, count = (f"sum by ({by}) (rate({metric}_{part}[{WINDOW}]))" for part in ("sum", "count"))
-    return Query(expr=f"{total} / {count}", legend=_legend(by) + name)
+    return Query(expr=f"{total} / ({count} > 0)", legend=_legend(by) + name)
+
+
+def share(part: str, whole: str) -> str:
+    """Return a share as PromQL: 0 if there is no series of the part, and nothing if the whole is 0."""
+    return f"({part} or 0 * {whole}) / ({whole} > 0)"
 
 
 def rate(metric: str, by: str, selector: str = "") -> Query:
@@ -43,6 +48,12 @@ def rate(metric: str, by: str, selector: str = "") -> Query:
 def increase(metric: str, by: str, selector: str = "") -> Query:
     """Return what was added to a counter in the range of the dashboard."""
     return Query(expr=f"sum by ({by}) (increase({metric}{{{selector}}}[$__range]))", legend=_legend(by))
+
+
+def events(metric: str, by: str, selector: str = "") -> Query:
+    """Return how many events were counted in the range of the dashboard. Prometheus extrapolates to fractions."""
+    query = increase(metric, by, selector)
+    return Query(expr=f"round({query.expr})", legend=query.legend)
 
 
 def _legend(by: str) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 from panels import Dashboard, Panel, Query, Variable
 
-from dashboards.queries import increase, quantiles
+from dashboards.queries import events, quantiles, share
 
 TEAM: Final = Variable(name="team", metric="foreword_slack_installed")
 _TEAM: Final = 'team=~"$team"'
@@ -27,14 +27,14 @@ ROUTING: Final = Dashboard(
         Panel(
             title="Decisions",
             description="Complaints by outcome: auto, review, fallback without an answer of the model, and person.",
-            queries=(increase("foreword_slack_complaints_total", "team, outcome", _TEAM),),
+            queries=(events("foreword_slack_complaints_total", "team, outcome", _TEAM),),
             kind="bargauge",
         ),
         Panel(
             title="Coverage",
             description="Share of complaints that the model routed by itself.",
             unit="percentunit",
-            queries=(Query(expr=f"{_AUTO} / {_increase('complaints_total', _BY_MODEL)}", legend="{{team}}"),),
+            queries=(Query(expr=share(_AUTO, _increase("complaints_total", _BY_MODEL)), legend="{{team}}"),),
         ),
         Panel(
             title="Agreement",
@@ -42,8 +42,8 @@ ROUTING: Final = Dashboard(
             unit="percentunit",
             queries=(
                 Query(
-                    # Without a correction there is no series of corrections.
-                    expr=f"1 - ({_increase('corrected_complaints_total', _TEAM)} or 0 * {_AUTO}) / {_AUTO}",
+                    # Corrections of complaints from before the range can outnumber those routed in it.
+                    expr=f"clamp_min(1 - {share(_increase('corrected_complaints_total', _TEAM), _AUTO)}, 0)",
                     legend="{{team}}",
                 ),
             ),
@@ -52,7 +52,7 @@ ROUTING: Final = Dashboard(
             title="Confusion",
             description="Labels of the model that people replaced, and by which.",
             kind="table",
-            queries=(increase("foreword_slack_corrections_total", "from, to", _TEAM),),
+            queries=(events("foreword_slack_corrections_total", "from, to", _TEAM),),
         ),
         Panel(
             title="Confidence",
@@ -64,7 +64,7 @@ ROUTING: Final = Dashboard(
             title="Notified departments",
             description="In the range of the dashboard.",
             kind="bargauge",
-            queries=(increase("foreword_slack_routes_total", "department", _TEAM),),
+            queries=(events("foreword_slack_routes_total", "department", _TEAM),),
         ),
         Panel(
             title="From complaint to post",

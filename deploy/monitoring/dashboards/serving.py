@@ -6,7 +6,9 @@ from typing import Final
 
 from panels import Dashboard, Panel, Query
 
-from dashboards.queries import ANSWERS, FAULTS, REQUESTS, mean, quantiles, rate
+from dashboards.queries import ANSWERS, FAULTS, REQUESTS, mean, quantiles, rate, share
+
+_FOUND: Final = "sum(rate(foreword_prompt_cache_hits_total[$__rate_interval]))"
 
 SERVING: Final = Dashboard(
     uid="foreword-serving",
@@ -19,8 +21,11 @@ SERVING: Final = Dashboard(
             kind="stat",
             queries=(
                 Query(
-                    expr=f"1 - (sum(rate({REQUESTS}{{{FAULTS}}}[$__rate_interval])) or vector(0)) "
-                    f"/ sum(rate({REQUESTS}[$__rate_interval]))"
+                    expr="1 - "
+                    + share(
+                        f"sum(rate({REQUESTS}{{{FAULTS}}}[$__rate_interval]))",
+                        f"sum(rate({REQUESTS}[$__rate_interval]))",
+                    )
                 ),
             ),
         ),
@@ -89,9 +94,7 @@ SERVING: Final = Dashboard(
             unit="percentunit",
             queries=(
                 Query(
-                    expr="sum(rate(foreword_prompt_cache_hits_total[$__rate_interval])) / "
-                    "(sum(rate(foreword_prompt_cache_hits_total[$__rate_interval])) "
-                    "+ sum(rate(foreword_prompt_cache_misses_total[$__rate_interval])))",
+                    expr=share(_FOUND, f"({_FOUND} + sum(rate(foreword_prompt_cache_misses_total[$__rate_interval])))"),
                     legend="share",
                 ),
             ),

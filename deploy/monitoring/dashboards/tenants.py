@@ -6,7 +6,7 @@ from typing import Final
 
 from panels import Dashboard, Panel, Query, Variable
 
-from dashboards.queries import increase, rate
+from dashboards.queries import events, increase, rate, share
 
 TENANT: Final = Variable(name="tenant", metric="foreword_tenant_requests_total")
 _MINE: Final = 'tenant=~"$tenant"'
@@ -34,9 +34,10 @@ TENANTS: Final = Dashboard(
             unit="percentunit",
             queries=(
                 Query(
-                    expr='1 - sum by (tenant) (rate(foreword_tenant_requests_total{tenant=~"$tenant", code="OK"}'
-                    '[$__rate_interval])) / sum by (tenant) (rate(foreword_tenant_requests_total{tenant=~"$tenant"}'
-                    "[$__rate_interval]))",
+                    expr=share(
+                        rate("foreword_tenant_requests_total", "tenant", f'{_MINE}, code!="OK"').expr,
+                        rate("foreword_tenant_requests_total", "tenant", _MINE).expr,
+                    ),
                     legend="{{tenant}}",
                 ),
             ),
@@ -45,16 +46,16 @@ TENANTS: Final = Dashboard(
             title="Tokens in the range",
             description="Tokens of answers, by direction.",
             kind="bargauge",
-            queries=(increase("foreword_tokens_total", "tenant, direction", _MINE),),
+            queries=(events("foreword_tokens_total", "tenant, direction", _MINE),),
         ),
         Panel(
             title="Tokens of deployments",
-            description="Tokens of answers per second.",
+            description="Tokens of answers per second. Series without a deployment are those of base models.",
             queries=(rate("foreword_tokens_total", "tenant, deployment", _MINE),),
         ),
         Panel(
             title="Requests for text and labels",
-            description="Requests of each deployment per second, those of batches one by one.",
+            description="Requests of each deployment or base model per second, those of batches one by one.",
             unit="reqps",
             queries=(rate("foreword_inference_requests_total", "tenant, deployment, outcome", _MINE),),
         ),
