@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.dates import AutoDateLocator, DateFormatter
+from matplotlib.dates import DateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from panels import PANELS_PER_ROW, Dashboard, Panel
@@ -36,6 +36,7 @@ _SMALL, _BOLD, _LARGE = 7.5, 9.5, 22.0
 # Inches.
 _WIDTH, _HEAD, _MARGIN = 10.5, 0.5, 0.15
 _TITLE, _PLOT, _TICKS, _LINE, _GAP, _LEFT = 0.3, 1.3, 0.26, 0.145, 0.14, 0.62
+_TIME_STEPS: Final = (60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 7 * 86_400)
 _CHARACTERS: Final = 50
 _CHARACTERS_OF_HALF: Final = 23
 
@@ -196,7 +197,7 @@ def _draw_lines(axes: Axes, series: Sequence[Series], units: Scale, span: tuple[
     ticks = ticks if greatest > 0 else [0.0, 1.0]
     axes.set_ylim(0, top)
     axes.set_yticks(ticks, [f"{tick:g}{units.suffix}" for tick in ticks])
-    axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=5))
+    axes.set_xticks(_times(*span))
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=UTC))
     tidy(axes)
     axes.tick_params(labelsize=_SMALL, length=2)
@@ -213,6 +214,12 @@ def _line(one: Series, units: Scale) -> tuple[list[np.datetime64], list[float]]:
         times.append(_date(time))
         values.append(value / units.factor)
     return times, values
+
+
+def _times(start: float, end: float) -> list[np.datetime64]:
+    """Return at most five round times of a span."""
+    step = next((step for step in _TIME_STEPS if (end - start) / step <= 5), _TIME_STEPS[-1])
+    return [_date(time) for time in range(math.ceil(start / step) * step, math.floor(end) + 1, step)]
 
 
 def _date(time: float) -> np.datetime64:
