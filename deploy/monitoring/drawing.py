@@ -116,7 +116,7 @@ def write_png(figure: Figure, path: Path) -> None:
 
 def _palette() -> Image.Image:
     """Return the colours of lines and texts, each in shades up to white for the edges of what is drawn."""
-    colors = [to_rgb(color) for color in (INK, _GREY, _PALE, *map(run_color, range(MOST_SERIES)))]
+    colors = [to_rgb(color) for color in (INK, _GREY, *map(run_color, range(MOST_SERIES)))]
     shades = [
         round(255 * (1 - (1 - part) * (shade + 1) / _SHADES))
         for color in colors
@@ -124,7 +124,7 @@ def _palette() -> Image.Image:
         for part in color
     ]
     palette = Image.new("P", (1, 1))
-    palette.putpalette([*shades, 255, 255, 255])
+    palette.putpalette([*shades, *(round(255 * part) for part in to_rgb(_PALE)), 255, 255, 255])
     return palette
 
 

@@ -11,7 +11,7 @@ from random import Random
 from typing import Final
 
 from foreword.client import Client, Dataset
-from foreword.errors import ForewordError
+from foreword.errors import FailedPreconditionError, ForewordError
 from foreword.samples import load_rows
 
 BASE: Final = "baseModels/foreword--starter"
@@ -92,7 +92,8 @@ class _Tenant:
         experiment = client.tune(dataset, task=self._work.task, num_epochs=self._work.num_epochs, evaluate_base=False)
         while not experiment.state.ended:
             if self._stop.wait(1.0):
-                client.cancel_tune_experiment(experiment)
+                with suppress(FailedPreconditionError):  # it has just ended
+                    client.cancel_tune_experiment(experiment)
                 return
             experiment = client.get_tune_experiment(experiment)
         self._report(f"{self._work.tenant}: a run has {experiment.state.value}.")
