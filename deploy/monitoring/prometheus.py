@@ -15,6 +15,7 @@ Answer = list[dict[str, Any]]
 """The series of an answer as Prometheus sends them, with `metric` and with `value` or `values`."""
 
 _TIMEOUT_SECONDS = 30
+_REFUSALS = (400, 422)
 _OPENER = build_opener(ProxyHandler({}))
 
 
@@ -59,6 +60,8 @@ class PrometheusApi:
             ) as sent:
                 result: Answer = json.load(sent)["data"]["result"]
         except HTTPError as error:
+            if error.code not in _REFUSALS:  # such as 503 while it starts
+                raise
             with error:
                 reason = error.read().decode(errors="replace")
             raise ValueError(f"{self.url} refuses the query {parameters['query']}: {reason}") from error
