@@ -34,6 +34,7 @@ from foreword.plugin.manager import PluginManager
 from foreword.scheduling.batches.run import BatchRun
 from foreword.scheduling.evaluations.run import EvaluationRun
 from foreword.scheduling.heartbeat import Heartbeats
+from foreword.scheduling.runs.storing import dataset_hashes
 from foreword.scheduling.sliced_run import SlicedMember
 from foreword.scheduling.workshop import Workshop
 from foreword.server.app import ForewordServer
@@ -317,7 +318,10 @@ class RunningServer:
             num_virtual_tokens=artifact.context_tokens,
             max_input_tokens=plan.parameters.max_input_tokens,
             max_output_tokens=plan.parameters.max_output_tokens,
-            provenance={"adapter_config": hashlib.sha256(files[CONFIG_FILE]).hexdigest()},
+            provenance={
+                **dataset_hashes(self.database, experiment),
+                "adapter_config": hashlib.sha256(files[CONFIG_FILE]).hexdigest(),
+            },
             evaluations=(),
             creator=experiment.creator,
             create_time=self.database.now(),

@@ -237,15 +237,21 @@ def test_an_evaluation_of_other_weights_or_of_a_base_model_asked_otherwise_does_
     assert deploy(stubs, space, models[0], "old").revisions[0].HasField("verdict")
 
 
-def test_a_model_that_was_tuned_on_the_rows_of_the_policy_is_refused(server: RunningServer, stubs) -> None:
-    dataset = upload(stubs).name
-    space = make_space(stubs, "leaking", dataset, ALWAYS)
-    model = server.tune_by_hand(create_experiment(stubs, dataset).name)
+@pytest.mark.parametrize("use", ["tuning", "validation"])
+def test_a_model_that_has_seen_the_rows_of_the_policy_is_refused(server: RunningServer, stubs, use: str) -> None:
+    dataset, other = upload(stubs).name, upload(stubs, make_file(30)).name
+    space = make_space(stubs, f"leaking-{use}", dataset, ALWAYS)
+    experiment = (
+        create_experiment(stubs, dataset)
+        if use == "tuning"
+        else create_experiment(stubs, other, validation_dataset=dataset)
+    )
+    model = server.tune_by_hand(experiment.name)
 
-    failure = refused(lambda _: deploy(stubs, space, model, "leaking"), None)
+    failure = refused(lambda _: deploy(stubs, space, model, f"leaking-{use}"), None)
 
     assert failure.reason == "POLICY_NOT_MET"
-    assert "tuned on the rows of the policy" in failure.message
+    assert "tuned on the rows of the policy, or they chose its best epoch" in failure.message
 
 
 def test_a_space_is_updated_by_its_mask_unless_its_etag_is_outdated(stubs) -> None:

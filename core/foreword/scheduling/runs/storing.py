@@ -16,6 +16,7 @@ from foreword.plugin.interfaces import BaseModel, Schema, TuningMethod
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.artifacts.keys import tuned_model_key
 from foreword.storage.artifacts.publication import ArtifactPublisher
+from foreword.storage.database import Database
 from foreword.storage.jobs.leases import Lease
 from foreword.storage.repositories.datasets import DatasetRepository
 from foreword.storage.repositories.experiments import ExperimentRepository
@@ -103,15 +104,20 @@ def _provenance(
 ) -> dict[str, str]:
     """Return the hashes of the dependencies of the tuned model and of its configuration file."""
     config = repr(experiment.config) + repr(experiment.plan.parameters)
-    datasets = {
-        "dataset": experiment.config.dataset,
-        "validation_dataset": experiment.config.validation_dataset,
-    }
-    stored = DatasetRepository(workshop.database, experiment.tenant)
     return {
         "base_model": base.spec.revision,
-        **{kind: stored.get(id).content_sha256 for kind, id in datasets.items() if id is not None},
+        **dataset_hashes(workshop.database, experiment),
         **({"init_tuned_model": start.content_sha256} if start is not None else {}),
         "config": hashlib.sha256(config.encode()).hexdigest(),
         "adapter_config": hashlib.sha256(files[CONFIG_FILE]).hexdigest(),
     }
+
+
+def dataset_hashes(database: Database, experiment: TuneExperiment) -> dict[str, str]:
+    """Return the hashes of the rows that an experiment was tuned on, and of those that chose its best epoch."""
+    datasets = {
+        "dataset": experiment.config.dataset,
+        "validation_dataset": experiment.config.validation_dataset,
+    }
+    stored = DatasetRepository(database, experiment.tenant)
+    return {kind: stored.get(id).content_sha256 for kind, id in datasets.items() if id is not None}

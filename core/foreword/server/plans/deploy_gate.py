@@ -148,8 +148,9 @@ class DeployGate:
     def _finding(self, tenant: str, policy: DeployPolicy, pair: _Pair) -> _Finding:
         if pair.model.tuned_model is not None and self._has_seen(pair.tuned, policy.dataset):
             explanation = (
-                "It was tuned on the rows of the policy, so its figures say nothing about other texts. Tune it on "
-                "other rows, or ask an administrator for a policy with another dataset."
+                "It was tuned on the rows of the policy, or they chose its best epoch, so its figures say nothing "
+                "about other texts. Use other rows for tuning and validation, or ask an administrator for a policy "
+                "with another dataset."
             )
             return _Finding(is_met=False, explanation=explanation)
         evaluation = EvaluationRepository(self._database, tenant).find_newest(
@@ -172,9 +173,10 @@ class DeployGate:
         return _Finding(is_met=not missing, evaluation=evaluation.id, figures=figures, explanation=explanation)
 
     def _has_seen(self, model: TunedModel, dataset: str) -> bool:
-        """Return whether a model was tuned on a dataset or on another one of the same content."""
+        """Return whether a model was tuned or validated on a dataset or on another one of the same content."""
         content = DatasetRepository(self._database, model.tenant).get(dataset).content_sha256
-        return model.dataset == dataset or model.provenance.get("dataset") == content
+        seen = (model.provenance.get(kind) for kind in ("dataset", "validation_dataset"))
+        return model.dataset == dataset or content in seen
 
     def _systems(self, config: EvaluationConfig, pair: _Pair) -> tuple[EvaluatedSystem, EvaluatedSystem] | None:
         """Return the systems of a model and its baseline; None if an evaluation does not compare them."""
