@@ -157,7 +157,8 @@ class DeploymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSpace(self, request, context):
-        """Delete an empty space.
+        """Delete an empty space. One that has a policy can be deleted only by a key that also has the scope `admin`
+        (PERMISSION_DENIED).
 
         NOT_FOUND: the space does not exist. FAILED_PRECONDITION: the space contains deployments, or it is `default`.
         """

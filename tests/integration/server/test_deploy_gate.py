@@ -276,9 +276,10 @@ def test_only_an_administrator_changes_a_policy_that_is_set(server: RunningServe
     again = update_space(writer, name, "policy", policy=first.policy)
     looser = refused(lambda _: update_space(writer, name, "policy", policy={**policy, "margin": ALWAYS}), None)
     removed = refused(lambda _: update_space(writer, name, "stage,policy"), None)
+    deleted = refused(lambda _: writer.deployments.DeleteSpace(pb2.DeleteSpaceRequest(name=name)), None)
 
     assert again.policy == first.policy
-    assert looser.code is removed.code is grpc.StatusCode.PERMISSION_DENIED
+    assert looser.code is removed.code is deleted.code is grpc.StatusCode.PERMISSION_DENIED
     assert update_space(stubs, name, "policy", policy={**policy, "margin": ALWAYS}).policy.margin == ALWAYS
     bare = refused(lambda _: update_space(stubs, name, "policy"), None)
     assert (bare.code, bare.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "POLICY_REQUIRED")

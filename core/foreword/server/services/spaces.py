@@ -109,7 +109,13 @@ class SpaceRpcs:
         """Delete an empty space."""
         name = SpaceName.parse(request.name)
         require_own(name.tenant, request.name)
-        await self._storage.run(name.tenant, WRITE_SECONDS, self._spaces(name.tenant).delete, name.space)
+        await self._storage.run(
+            name.tenant,
+            WRITE_SECONDS,
+            self._spaces(name.tenant).delete,
+            name.space,
+            by_administrator=Scope.ADMIN in current_caller().scopes,
+        )
         return empty_pb2.Empty()
 
     async def _policy(self, tenant: str, requested: RequestedPolicy | None) -> DeployPolicy | None:

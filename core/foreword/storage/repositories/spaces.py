@@ -156,10 +156,7 @@ class SpaceRepository:
             before = _to_space(row)
             after = None if removes_policy else policy or before.policy
             if before.policy not in (None, after) and not by_administrator:
-                raise PermissionDeniedError(
-                    f"{name} has a policy, which only a key with the scope admin may change. Ask an administrator.",
-                    metadata={"scope": "admin", "resource": name},
-                )
+                raise _only_for_administrators(name, "change")
             unchanged = before.policy is None and before.stage is Stage.PRODUCTION
             if after is None and (stage or before.stage) is Stage.PRODUCTION and not unchanged:
                 raise FailedPreconditionError(
@@ -179,11 +176,16 @@ class SpaceRepository:
             remember(session, self._tenant, request, id, now)
             return _to_space(row)
 
-    def delete(self, id: str) -> None:
+    def delete(self, id: str, *, by_administrator: bool = False) -> None:
         """Delete an empty space.
+
+        Args:
+            by_administrator: Whether the caller may delete a space with a policy; otherwise it could replace it by one
+                with a weaker policy.
 
         Raises:
             NotFoundError: It does not exist in the tenant.
+            PermissionDeniedError: Only an administrator may delete a space with a policy.
             FailedPreconditionError: The space contains deployments, or it is `default`.
         """
         name = str(SpaceName(self._tenant, id))
@@ -195,6 +197,8 @@ class SpaceRepository:
                     reason="SPACE_REQUIRED",
                     metadata={"resource": name},
                 )
+            if row.policy is not None and not by_administrator:
+                raise _only_for_administrators(name, "delete")
             held = session.scalars(
                 select(DeploymentRow.id).where(DeploymentRow.tenant == self._tenant, DeploymentRow.space == id).limit(1)
             ).first()
@@ -242,4 +246,11 @@ def _to_space(row: SpaceRow) -> Space:
         creator=row.creator,
         create_time=row.create_time,
         update_time=row.update_time,
+    )
+
+
+def _only_for_administrators(name: str, verb: str) -> PermissionDeniedError:
+    return PermissionDeniedError(
+        f"{name} has a policy, which only a key with the scope admin may {verb}. Ask an administrator.",
+        metadata={"scope": "admin", "resource": name},
     )
