@@ -74,6 +74,19 @@ def at(heartbeat: int, call: Callable[[], object]) -> Callable[[str], None]:
     return failpoint
 
 
+def once_updated(shop, runs: Sequence[TuneExperiment], call: Callable[[], object]) -> Callable[[str], None]:
+    """Return a failpoint that runs `call` once, after the heartbeat that records the first update of the last run."""
+    called: list[str] = []
+
+    def failpoint(name: str) -> None:
+        of_a_run = name == "queue.heartbeat.after_commit" and threading.current_thread().name != "heartbeat"
+        if of_a_run and not called and all(get(shop, run).snapshots for run in runs):
+            called.append(name)
+            call()
+
+    return failpoint
+
+
 def get(shop, run: TuneExperiment) -> TuneExperiment:
     return ExperimentRepository(shop.workshop.database, run.tenant).get(run.id, after_sequence=0)
 
@@ -125,7 +138,8 @@ def test_a_run_joins_a_company_that_has_begun(shop):
     (first,) = queue_runs(shop, "acme", num_epochs=6)
     joining: list[TuneExperiment] = []
 
-    log = work(shop, at(4, lambda: joining.extend(queue_runs(shop, "other"))), turn_seconds=1e-9)
+    join = once_updated(shop, [first], lambda: joining.extend(queue_runs(shop, "other")))
+    log = work(shop, join, turn_seconds=1e-9)
 
     assert log == [
         ("experiment_leased", first.id),
@@ -147,7 +161,7 @@ def test_a_run_that_diverges_or_is_cancelled_or_lost_does_not_touch_the_others(s
                 update(JobRow).where(JobRow.resource == lost.id).values(lease_worker="thief", lease_epoch=9)
             )
 
-    log = work(shop, at(6, disturb))
+    log = work(shop, once_updated(shop, [*sound, cancelled, lost], disturb))
 
     assert states(shop, sound) == [JobState.SUCCEEDED] * 2
     assert [steps(shop, run) for run in sound] == [[*range(1, 13)]] * 2
@@ -170,7 +184,8 @@ def test_a_run_joins_and_leaves_a_full_company_by_turns(shop):
     long = queue_runs(shop, "acme", "acme", num_epochs=6)
     joining: list[TuneExperiment] = []
 
-    log = work(shop, at(4, lambda: joining.extend(queue_runs(shop, "other"))), turn_seconds=1e-9, max_runs_per_worker=2)
+    join = once_updated(shop, long, lambda: joining.extend(queue_runs(shop, "other")))
+    log = work(shop, join, turn_seconds=1e-9, max_runs_per_worker=2)
 
     yielded = [id for event, id in log if event == "experiment_yielded"]
     assert yielded[0] == long[1].id
@@ -187,7 +202,8 @@ def test_a_company_yields_as_a_whole_to_a_run_on_another_base_model_and_comes_ba
     company = queue_runs(shop, "acme", "other", num_epochs=4)
     rivals: list[TuneExperiment] = []
 
-    log = work(shop, at(6, lambda: rivals.extend(queue_runs(shop, "third", base_model="tiny--t5"))), turn_seconds=1e-9)
+    rival = once_updated(shop, company, lambda: rivals.extend(queue_runs(shop, "third", base_model="tiny--t5")))
+    log = work(shop, rival, turn_seconds=1e-9)
 
     together = [id for event, id in log if event == "experiment_yielded"][:2]
     assert set(together) == {run.id for run in company}
@@ -302,7 +318,7 @@ def test_updates_of_a_run_without_company_refine_the_speed_of_the_machine(shop):
 
 def test_a_worker_that_stops_releases_all_runs_with_their_checkpoints(shop):
     runs, stop = queue_runs(shop, "acme", "other", num_epochs=4), StopWhenIdle()
-    queue = JobQueue(shop.workshop.database, failpoint=at(8, stop.set))
+    queue = JobQueue(shop.workshop.database, failpoint=once_updated(shop, runs, stop.set))
 
     Worker(dataclasses.replace(shop.workshop, queue=queue)).run(stop)
     before = [get(shop, run) for run in runs]
@@ -338,7 +354,7 @@ def test_runs_whose_database_was_away_for_a_moment_are_put_off_and_end(shop):
         raise UnavailableError("The database cannot be reached.")
 
     runs = queue_runs(shop, "acme", "other")
-    work(shop, at(5, away))
+    work(shop, once_updated(shop, runs, away))
     left = states(shop, runs)
     with shop.workshop.database.write() as session:
         session.execute(update(JobRow).values(lease_expire_time=MOMENT))
