@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Deploy a model under a serving name.")
 @click.argument("model")
 @click.option("--name", "serving_name", required=True, help="Serving name, which requests use.")
-@click.option("--space", default="default", show_default=True, help="Id or display name of the space.")
+@click.option("--space", help="Id or display name of the space.  [default: default, or with a trial its own]")
 @rollout_options
 @gate_options
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the deployment serves.")
@@ -35,7 +35,7 @@ def deploy(
     client: Client,
     model: str,
     serving_name: str,
-    space: str,
+    space: str | None,
     rollout: Canary | Shadow | None,
     evaluate: bool,
     force_reason: str,
@@ -49,11 +49,14 @@ def deploy(
     its probe. In a space with a policy, an evaluation must have shown that it is good enough. With --canary or
     --shadow, the serving name must exist, and MODEL gets traffic beside the model that serves.
     """
+    if rollout is not None and space is not None:
+        _check_space(client, serving_name, space)
 
     def send(**options: Any) -> Deployment:
         if rollout is not None:
             return client.update_deployment(serving_name, model=model, rollout=rollout, wait=wait, **options)
-        return client.create_deployment(model, serving_name=serving_name, space=space, wait=wait, **options)
+        placed = space or "default"
+        return client.create_deployment(model, serving_name=serving_name, space=placed, wait=wait, **options)
 
     found = through_gate(client, send, evaluate=evaluate, force_reason=force_reason, dry_run=dry_run)
     _print(client, found, as_json, dry_run=dry_run)
@@ -86,7 +89,7 @@ def list_(client: Client, filter: str, order_by: str, view: str, as_json: bool) 
             "space": lambda item: item.name.split("/")[3],
             "state": _state,
             "model": lambda item: short_name(item.model),
-            "revision": lambda item: str(item.serving_revision or ""),
+            "revision": _revisions,
             "changed": lambda item: age(item.update_time),
         },
         right=["revision"],
@@ -225,6 +228,24 @@ def rollback(client: Client, deployment: str, revision: int | None, as_json: boo
 def delete(client: Client, deployment: str) -> None:
     """Delete a deployment. Running requests are completed."""
     client.delete_deployment(deployment)
+
+
+def _check_space(client: Client, serving_name: str, space: str) -> None:
+    """Raise an error if a deployment is in another space than the given one."""
+    from foreword.cli.render import short_name
+
+    own = client.get_deployment(serving_name).name.split("/deployments/")[0]
+    if client.get_space(space).name != own:
+        raise click.UsageError(
+            f"{serving_name} is in the space {short_name(own)}, and --canary and --shadow try a model where it is. "
+            "Leave --space out."
+        )
+
+
+def _revisions(deployment: Deployment) -> str:
+    """Return the revision that serves, and the one that is tried beside it."""
+    served = str(deployment.serving_revision or "")
+    return f"{served} (trying {deployment.candidate_revision})" if deployment.candidate_revision else served
 
 
 def _state(deployment: Deployment) -> Text:

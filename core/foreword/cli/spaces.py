@@ -108,6 +108,8 @@ def create(
     """
     from foreword.cli.render import print_json
 
+    if stage == Stage.PRODUCTION.value and not (policy_metric and policy_dataset):
+        raise click.UsageError("--stage production needs --policy-metric and --policy-dataset.")
     with policy_rows(client, policy_dataset) as rows:
         made = client.create_space(
             space,

@@ -61,8 +61,12 @@ def test_stored_rows_are_tuned_and_evaluated_and_models_asked_by_their_display_n
 
     assert run.display_name == model
     assert run.dataset == run.validation_dataset == dataset.name
-    assert client.tune(dataset).display_name == "Autumn complaints (2)"
-    assert client.evaluate("Autumn complaints", [model], examples_dataset=dataset, wait=False).dataset == dataset.name
+    second = client.tune(dataset)
+    evaluation = client.evaluate("Autumn complaints", [model], examples_dataset=dataset, wait=False)
+    client.cancel_tune_experiment(second)  # the server of these tests is shared
+    client.cancel_evaluation(evaluation)
+    assert second.display_name == "Autumn complaints (2)"
+    assert evaluation.dataset == dataset.name
     assert [item.name for item in client.list_datasets()] == [dataset.name]
     tuned = client.get_tuned_model(model).name
     assert client.classify(model, "text").model_version == tuned

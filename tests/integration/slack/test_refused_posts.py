@@ -26,7 +26,7 @@ def direct_messages(office, person) -> list:
 async def readiness(office) -> dict:
     """Return the answer to the operator's probe."""
     bot = office.bot
-    server = HealthServer(bot.store, ready=lambda: bot.readiness, counts=bot.counts, port=0)
+    server = HealthServer(bot.store, ready=lambda: bot.readiness, metrics=lambda _: "", port=0)
     await server.start()
     try:
         async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{server.port}/readyz") as answer:
