@@ -46,7 +46,9 @@ def test_every_hook_is_fired_somewhere():
     folder = Path(foreword.__file__).parent
     fired = {
         node.attr
-        for path in (*folder.rglob("scheduling/*.py"), *folder.rglob("server/*.py"), folder / "plugin" / "loader.py")
+        for room in ("scheduling", "server", "plugin")
+        for path in (folder / room).rglob("*.py")
+        if path.name != "manager.py"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute)
     }
