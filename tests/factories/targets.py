@@ -105,6 +105,15 @@ class Target:
         self.name: str = method.name
         self.request = well_formed(method, names)
 
+    @property
+    def expected_code(self) -> grpc.StatusCode:
+        """The status of the well-formed request, for which nobody has prepared a resource to delete or to change."""
+        if self.name.startswith(("Delete", "Cancel")):
+            return grpc.StatusCode.NOT_FOUND
+        if self.name == "PromoteDeployment":  # there is no rollout to promote
+            return grpc.StatusCode.FAILED_PRECONDITION
+        return grpc.StatusCode.OK
+
     def send(self, request: Any) -> Outcome:
         """Send a request and return how it ends; of a stream, the first answer counts."""
         try:

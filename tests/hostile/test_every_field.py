@@ -53,7 +53,7 @@ def test_every_request_is_well_formed_and_charged_fairly(
 
     outcome = charges.fairly(lambda: target.send(target.request))
 
-    assert outcome.code is _expected_code(method.name), outcome
+    assert outcome.code is target.expected_code, outcome
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -124,12 +124,3 @@ def checked(growable: Growable | str, size: int, outcome: Outcome) -> None:
     """Check that a call did not end as a fault of the service, nor with an error that repeats what was sent."""
     assert outcome.code not in FAULTS, f"{growable} of {size:,}: {outcome}"
     assert outcome.byte_size <= MOST_ERROR_BYTES, f"{growable} of {size:,}: {outcome.message[:300]}"
-
-
-def _expected_code(rpc: str) -> grpc.StatusCode:
-    """The status of a well-formed request for resources that nobody has prepared for it."""
-    if rpc.startswith(("Delete", "Cancel")):
-        return grpc.StatusCode.NOT_FOUND
-    if rpc == "PromoteDeployment":  # there is no rollout to promote
-        return grpc.StatusCode.FAILED_PRECONDITION
-    return grpc.StatusCode.OK
