@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 
+from factories.hang_watch import HangWatch, show_main_thread_on_request
 from factories.logs import log_briefly
 from foreword.cli.threads import let_idle_threads_sleep
 
@@ -20,13 +21,18 @@ settings.load_profile("suite")
 
 log_briefly()
 
+# More than the limits of `pyproject.toml`, which end a hang that allows it with more detail.
+_HANG_SECONDS = 720.0
 _LONGEST_FIRST = ("tests/scenario/", "tests/integration/")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the profile of the long runs before any test module is imported."""
+    """Load the profile of the long runs before any test module is imported, and end a run that hangs."""
     if _is_long(config):
         settings.load_profile("soak")
+    show_main_thread_on_request()
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(HangWatch(float("inf") if _is_long(config) else _HANG_SECONDS))
 
 
 @pytest.hookimpl(tryfirst=True)
