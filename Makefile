@@ -10,9 +10,11 @@ demo: $(INSTALLED)
 	$(BIN)/foreword demo
 
 # Run tests in two processes. All tests of a file run in one process, in order; tests/conftest.py orders the files.
-# A process that a hanging test has ended is not replaced: its test would run and hang again.
+# A process that a hanging test has ended is not replaced: its test would run and hang again. A machine on which the run
+# takes more than an hour is told the slowest tests instead of the rest.
 test: lint
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 \
+		--session-timeout 3600 --durations 20 --durations-min 5
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
