@@ -20,7 +20,7 @@ TRIES: Final = 4
 MOST_RATIO: Final = 2.0
 _UNIT: Final = json.dumps([{"input": f"Complaint {number}", "output": "Service"} for number in range(500)])
 _UNITS_OF_SLACK: Final = 150
-"""Units of work by which a charge may be wrong in addition: 20 to 30 ms, as much as two writes of the server and its probe."""
+"""Units of work by which a charge may be wrong in addition: 20 to 30 ms, two writes of the server and its probe."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from foreword.client import Deployment
 from foreword.errors import FailedPreconditionError, ForewordError
 from foreword_slack.hooks import ModelChanged
 from foreword_slack.learning.policy import is_policy, meet_policy
@@ -41,20 +42,35 @@ async def _promote(event: Event, team: Team, decision: LearningPayload) -> None:
         return
     if current != retraining.tuned_model:
         assert deployment is not None
-        try:
-            await await_service(team.service.promote(deployment, retraining.tuned_model))
-        except FailedPreconditionError as refusal:
-            if not is_policy(refusal):
-                message = refusal.message
-                await team.store.write(team.id, lambda uow: fail(uow, team, event, retraining, message))
-            else:
-                await meet_policy(event, team, decision, retraining, refusal)
-            return
-        except ForewordError as error:
-            message = error.message
-            await team.store.write(team.id, lambda uow: fail(uow, team, event, retraining, message))
+        if not await _deploy(event, team, decision, retraining, deployment):
             return
     await _end_with(event, team, decision, retraining, RetrainingState.PROMOTED)
+
+
+async def _deploy(
+    event: Event,
+    team: Team,
+    decision: LearningPayload,
+    retraining: Retraining,
+    deployment: Deployment,
+    *,
+    is_evaluated: bool = False,
+) -> bool:
+    """Let a deployment serve the new model, or end the retraining with the reason, and return whether it serves."""
+    try:
+        await await_service(team.service.promote(deployment, str(retraining.tuned_model)))
+        return True
+    except FailedPreconditionError as refusal:
+        if is_policy(refusal):
+            # The evaluation may have ended after the refusal: then the policy is asked once more.
+            if await meet_policy(event, team, decision, retraining, refusal, is_evaluated=is_evaluated):
+                return await _deploy(event, team, decision, retraining, deployment, is_evaluated=True)
+            return False
+        message = refusal.message
+    except ForewordError as error:
+        message = error.message
+    await team.store.write(team.id, lambda uow: fail(uow, team, event, retraining, message))
+    return False
 
 
 async def _roll_back(event: Event, team: Team, decision: LearningPayload) -> None:

@@ -26,16 +26,28 @@ def is_policy(refusal: FailedPreconditionError) -> bool:
 
 
 async def meet_policy(
-    event: Event, team: Team, decision: LearningPayload, retraining: Retraining, refusal: FailedPreconditionError
-) -> None:
+    event: Event,
+    team: Team,
+    decision: LearningPayload,
+    retraining: Retraining,
+    refusal: FailedPreconditionError,
+    *,
+    is_evaluated: bool,
+) -> bool:
     """Run the evaluation that the policy needs, or end the retraining if the policy refuses its model.
+
+    Args:
+        is_evaluated: Whether the evaluation had succeeded when the policy was asked.
+
+    Returns:
+        Whether the evaluation has succeeded since then, so that the policy is to be asked again.
 
     Raises:
         PostponedError: The evaluation is in progress. The promotion is to be tried again.
     """
     if refusal.reason == _NOT_MET:
         await team.store.write(team.id, lambda uow: _refuse(uow, team, event, decision, retraining, refusal))
-        return
+        return False
     # The id names the baseline, so that a model which was deployed meanwhile gets an evaluation of its own.
     names = f"slack-{retraining.key}-{short(refusal.metadata['model'])}-{short(refusal.metadata['baseline'])}"
     id = re.sub(r"[^a-z0-9-]", "-", names.lower())[:63]
@@ -44,16 +56,19 @@ async def meet_policy(
     except ForewordError as error:
         message = error.message
         await team.store.write(team.id, lambda uow: fail(uow, team, event, retraining, message))
-        return
+        return False
     if not evaluation.state.ended:
         percent = evaluation.progress.percent
         await team.store.write(team.id, lambda uow: _show_progress(uow, team, retraining, percent))
         raise PostponedError(_LOOK_AGAIN_SECONDS, "the evaluation is in progress")
     if evaluation.state is JobState.SUCCEEDED:
+        if not is_evaluated:
+            return True
         reason = "The evaluation that the policy needs is outdated. Retrain the model."
     else:
         reason = evaluation.failure.message if evaluation.failure else f"The evaluation is {evaluation.state.value}."
     await team.store.write(team.id, lambda uow: fail(uow, team, event, retraining, reason))
+    return False
 
 
 def _show_progress(uow: UnitOfWork, team: Team, retraining: Retraining, percent: float) -> None:

@@ -16,11 +16,14 @@ from factories.api import create_experiment, deployment_request, make_file, uplo
 from factories.bots import Access, Office, running_office
 from factories.servers import RunningServer
 from factories.stored import beat, make_snapshot
-from foreword.client import Client, DeployPolicy
+from factories.waiting import eventually
+from foreword.client import Client, DeployPolicy, Evaluation
 from foreword.domain.experiment import Progress
+from foreword.errors import FailedPreconditionError
 from foreword.samples import load_rows
 from foreword_slack.hooks import Hooks, ModelChanged, hookimpl
 from foreword_slack.learning.progress import show
+from foreword_slack.service import TenantService
 from foreword_slack.store import RetrainingState, UnitOfWork
 from foreword_slack.triage.payloads import DECLINE, PROMOTE, RETRAIN, ROLL_BACK
 from foreword_slack.views import complaint as view
@@ -95,7 +98,11 @@ async def taught(school: School, folder: Path, *, hooks: Hooks | None = None, **
 
 async def proposal(office: Office, words: str = "Retrain the model"):
     """Wait until the message about a retraining contains some words."""
-    await office.slack.wait_for(lambda: about_learning(office, words), f"{words!r} in review")
+    try:
+        await office.slack.wait_for(lambda: about_learning(office, words), f"{words!r} in review")
+    except TimeoutError as error:
+        error.add_note("\n".join(post.shown_text for post in office.review_posts()[-3:]))
+        raise
     return about_learning(office, words)[0]
 
 
@@ -109,11 +116,15 @@ def about_learning(office: Office, words: str) -> list[Any]:
 
 async def play_run(school: School, office: Office, text: str, *, curve: bool = False) -> None:
     """Wait for the run that the bot queued, and add its model; `curve` controls whether it has a learning curve."""
-    experiment = None
-    while experiment is None:
+
+    async def queued() -> bool:
         found = await office.bot.store.read(office.workspace.id, lambda uow: uow.retrainings.latest(limit=1))
-        experiment = found[0].experiment if found else None
         await office.slack.clock.sleep(0.5)
+        return bool(found and found[0].experiment)
+
+    await eventually(queued)
+    (retraining,) = await office.bot.store.read(office.workspace.id, lambda uow: uow.retrainings.latest(limit=1))
+    experiment = retraining.experiment
     if curve:
         queue, second = school.server.queue, timedelta(seconds=60)
         lease = queue.lease("by hand", second)
@@ -216,6 +227,29 @@ async def test_a_promotion_into_a_space_with_a_policy_runs_its_evaluation_and_ke
     assert (school.served() == school.model) is is_refused
     assert ("On 10 test rows, the new model reaches a micro f1 of" in post.shown_text) is is_refused
     assert ("asks for +1.00 or more" in post.shown_text) is is_refused
+
+
+async def test_an_evaluation_that_ends_right_after_the_refusal_counts(school, tmp_path, monkeypatch):
+    ensure = TenantService.ensure_policy_evaluation
+
+    async def end_at_once(service: TenantService, id: str, refusal: FailedPreconditionError) -> Evaluation:
+        evaluation = await ensure(service, id, refusal)
+        await asyncio.to_thread(school.server.evaluate, evaluation.name)
+        return await ensure(service, id, refusal)
+
+    monkeypatch.setattr(TenantService, "ensure_policy_evaluation", end_at_once)
+    with Client(school.access.endpoint, school.access.key) as client:
+        dataset = client.upload_dataset(make_file(10), display_name="held out")
+        client.update_space("default", policy=DeployPolicy(metric="micro_f1", dataset=dataset, margin=-1.0))
+        async with taught(school, tmp_path) as office:
+            post = await proposal(office)
+            await office.boss.click(post, RETRAIN)
+            await play_run(school, office, ALWAYS_PLANNING)
+            await proposal(office, "The new model is better. Promote it?")
+
+            await office.boss.click(post, PROMOTE)
+
+            await proposal(office, "boss promoted the new model")
 
 
 async def test_only_administrators_decide(school, tmp_path):
