@@ -55,6 +55,8 @@ def _revision_figures(message: rollout_pb2.RevisionFigures) -> RevisionFigures:
         classifications=message.classifications,
         abstentions=message.abstentions,
         median_seconds=message.median_seconds if message.HasField("median_seconds") else None,
+        missed=message.missed,
+        error_reasons=dict(message.error_reasons),
     )
 
 

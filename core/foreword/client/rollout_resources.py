@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +18,8 @@ class Canary:
     Attributes:
         share: Share of the requests. Range (0, 0.9].
         max_error_ratio: Limit of the share of its requests that it fails on although the stable revision can answer
-            them. Range [0, 1]; default 0.02.
+            them, and of the share of its callers who wait in vain beyond that of the stable revision. Range [0, 1];
+            default 0.02.
         max_latency_ratio: Limit of its median latency as a multiple of that of the stable revision. Range [1, 1000];
             default 1.5.
         max_abstention_increase: Limit of the share of its answers to `classify` that abstain, minus that of the stable
@@ -50,6 +52,10 @@ class RevisionFigures:
         classifications: Number of answers to `classify`.
         abstentions: Number of those that abstained.
         median_seconds: Median time until the complete answer, at most 5 % off; None without answers.
+        missed: Number of requests whose callers left, or met their deadlines, while they waited for an answer of either
+            revision.
+        error_reasons: Number of errors by their reason, at most eight and `OTHER`; `DEADLINE_EXCEEDED` if the stable
+            revision, which began later, was first to answer.
     """
 
     requests: int
@@ -57,6 +63,8 @@ class RevisionFigures:
     classifications: int
     abstentions: int
     median_seconds: float | None
+    missed: int
+    error_reasons: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,12 @@
 
 A canary is rolled back once its figures prove that it violates a limit. The proof holds at every moment: a revision
 that keeps its limits is rolled back with a probability of at most `FALSE_ROLLBACK_PROBABILITY` in the whole rollout,
-however often the figures are looked at, if requests are independent. Each of the three limits gets a third of that
+however often the figures are looked at, if requests are independent. Each of the four proofs gets a quarter of that
 probability:
 
 - Errors: the lower bound of the canary's error ratio is above the limit.
+- Callers who waited in vain: the lower bound of their share among the canary's requests minus the upper bound of that
+  of the stable revision is above the limit of errors. An overload lets the callers of both wait.
 - Abstentions: the lower bound of the canary's ratio minus the upper bound of the stable revision's is above the limit.
 - Latency: for some latency t, more than half of the canary's requests take longer than t times the limit, and more than
   half of the stable revision's take less than t. The median of the canary is then above the limit.
@@ -21,7 +23,7 @@ from foreword.domain.rollout import CanaryPlan, RevisionFigures, RolloutFigures,
 
 FALSE_ROLLBACK_PROBABILITY = 0.01
 
-_EACH = FALSE_ROLLBACK_PROBABILITY / 3
+_EACH = FALSE_ROLLBACK_PROBABILITY / 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,9 @@ def _violations(plan: CanaryPlan, figures: RolloutFigures) -> list[str]:
     candidate, stable = figures.candidate, figures.stable
     found = []
     if exceeds(candidate.errors, candidate.requests, plan.max_error_ratio, _EACH):
-        found.append(f"{candidate.errors} failed, above the limit of {plan.max_error_ratio:.1%}")
+        found.append(f"{_errors(candidate)}, above the limit of {plan.max_error_ratio:.1%}")
+    if _misses_too_often(plan, candidate, stable):
+        found.append(f"{_missed(candidate, stable)}, above the limit of {plan.max_error_ratio:.1%} more")
     if _abstains_too_often(plan, candidate, stable):
         found.append(f"{_abstentions(candidate, stable)}, above the limit of {plan.max_abstention_increase:.1%} more")
     if _is_too_slow(plan, candidate, stable):
@@ -59,12 +63,21 @@ def _violations(plan: CanaryPlan, figures: RolloutFigures) -> list[str]:
     return found
 
 
+def _misses_too_often(plan: CanaryPlan, candidate: RevisionFigures, stable: RevisionFigures) -> bool:
+    ours, theirs = (candidate.missed, candidate.requests), (stable.missed, stable.requests)
+    return _proven_difference(ours, theirs, plan.max_error_ratio)
+
+
 def _abstains_too_often(plan: CanaryPlan, candidate: RevisionFigures, stable: RevisionFigures) -> bool:
-    if candidate.abstention_ratio - stable.abstention_ratio <= plan.max_abstention_increase:
+    ours = (candidate.abstentions, candidate.classifications)
+    return _proven_difference(ours, (stable.abstentions, stable.classifications), plan.max_abstention_increase)
+
+
+def _proven_difference(ours: tuple[int, int], theirs: tuple[int, int], limit: float) -> bool:
+    """Return whether our true rate is above theirs by more than the limit, of successes and trials each."""
+    if not ours[1] or ours[0] <= limit * ours[1]:
         return False
-    least = lower_bound(candidate.abstentions, candidate.classifications, _EACH / 2)
-    most = upper_bound(stable.abstentions, stable.classifications, _EACH / 2)
-    return least - most > plan.max_abstention_increase
+    return lower_bound(*ours, _EACH / 2) - upper_bound(*theirs, _EACH / 2) > limit
 
 
 def _is_too_slow(plan: CanaryPlan, candidate: RevisionFigures, stable: RevisionFigures) -> bool:
@@ -92,6 +105,7 @@ def _above_limits(plan: CanaryPlan, figures: RolloutFigures) -> bool:
     ours, theirs = candidate.median_bucket, stable.median_bucket
     return (
         candidate.error_ratio > plan.max_error_ratio
+        or candidate.missed_ratio - stable.missed_ratio > plan.max_error_ratio
         or candidate.abstention_ratio - stable.abstention_ratio > plan.max_abstention_increase
         or (ours is not None and theirs is not None and ours - theirs > buckets_between(plan.max_latency_ratio))
     )
@@ -103,12 +117,26 @@ def _sentence(figures: RolloutFigures, facts: list[str]) -> str:
 
 def _describe(figures: RolloutFigures) -> str:
     candidate, stable = figures.candidate, figures.stable
-    facts = [f"{candidate.errors} failed"]
+    facts = [_errors(candidate)]
+    if candidate.missed or stable.missed:
+        facts.append(_missed(candidate, stable))
     if candidate.classifications:
         facts.append(_abstentions(candidate, stable))
     if candidate.median_seconds is not None and stable.median_seconds is not None:
         facts.append(_medians(candidate, stable))
     return "; ".join(facts)
+
+
+def _errors(candidate: RevisionFigures) -> str:
+    reasons = ", ".join(f"{reason} {count}" for reason, count in candidate.error_reasons.items())
+    return f"{candidate.errors} failed ({reasons})" if reasons else f"{candidate.errors} failed"
+
+
+def _missed(candidate: RevisionFigures, stable: RevisionFigures) -> str:
+    return (
+        f"{candidate.missed_ratio:.1%} of the callers waited in vain for an answer, and {stable.missed_ratio:.1%} of "
+        "those of the revision in service"
+    )
 
 
 def _abstentions(candidate: RevisionFigures, stable: RevisionFigures) -> str:

@@ -18,6 +18,8 @@ MAX_LATENCY_RATIO = 1000.0
 _BUCKETS_PER_OCTAVE = 8
 _FIRST_SECONDS = 0.001
 _BUCKETS = 160
+_MAX_REASONS = 8
+_OTHER = "OTHER"
 
 
 class RolloutState(Enum):
@@ -67,12 +69,15 @@ class Observation:
 
     Attributes:
         seconds: Time until the answer, or until the revision was given up.
-        failed: Whether the revision failed on a request that the stable revision could answer.
+        failure: Reason of the error of a new revision that failed on a request which the stable revision could answer;
+            empty if it did not.
+        missed: Whether the caller has left, or its deadline has passed, while it waited for an answer.
         abstained: Whether `Classify` abstained; None for other answers and for none.
     """
 
     seconds: float
-    failed: bool = False
+    failure: str = ""
+    missed: bool = False
     abstained: bool | None = None
 
 
@@ -83,15 +88,18 @@ class RevisionFigures:
     Attributes:
         requests: Number of requests.
         errors: Number of those that it failed on although the stable revision could answer them.
+        error_reasons: Number of errors of each reason, of at most eight reasons and `OTHER`.
+        missed: Number of requests whose callers have waited in vain: they have left, or their deadlines have passed.
         classifications: Number of answers to `Classify`.
         abstentions: Number of those that abstained.
-        latencies: Number of requests in each bucket of latency, by the number of the bucket. Eight buckets double the
-            latency, and the first begins at a millisecond. A revision that was given up for its slowness counts with
-            the time that it had.
+        latencies: Number of answers in each bucket of latency, by the number of the bucket. Eight buckets double the
+            latency, and the first begins at a millisecond.
     """
 
     requests: int = 0
     errors: int = 0
+    error_reasons: Mapping[str, int] = field(default_factory=dict)
+    missed: int = 0
     classifications: int = 0
     abstentions: int = 0
     latencies: Mapping[str, int] = field(default_factory=dict)
@@ -103,10 +111,12 @@ class RevisionFigures:
         classified = [item.abstained for item in seen if item.abstained is not None]
         return cls(
             requests=len(seen),
-            errors=sum(item.failed for item in seen),
+            errors=sum(bool(item.failure) for item in seen),
+            error_reasons=_bounded(Counter(item.failure for item in seen if item.failure)),
+            missed=sum(item.missed for item in seen),
             classifications=len(classified),
             abstentions=sum(classified),
-            latencies=Counter(str(bucket_of(item.seconds)) for item in seen if not item.failed),
+            latencies=Counter(str(bucket_of(item.seconds)) for item in seen if not (item.failure or item.missed)),
         )
 
     def plus(self, other: RevisionFigures) -> RevisionFigures:
@@ -114,6 +124,8 @@ class RevisionFigures:
         return RevisionFigures(
             requests=self.requests + other.requests,
             errors=self.errors + other.errors,
+            error_reasons=_bounded(Counter(self.error_reasons) + Counter(other.error_reasons)),
+            missed=self.missed + other.missed,
             classifications=self.classifications + other.classifications,
             abstentions=self.abstentions + other.abstentions,
             latencies=Counter(self.latencies) + Counter(other.latencies),
@@ -123,6 +135,11 @@ class RevisionFigures:
     def error_ratio(self) -> float:
         """Share of the requests that failed; 0 without requests."""
         return self.errors / self.requests if self.requests else 0.0
+
+    @property
+    def missed_ratio(self) -> float:
+        """Share of the requests whose callers have waited in vain; 0 without requests."""
+        return self.missed / self.requests if self.requests else 0.0
 
     @property
     def abstention_ratio(self) -> float:
@@ -138,11 +155,21 @@ class RevisionFigures:
     @property
     def median_bucket(self) -> int | None:
         """Number of the bucket with the median latency; None without answers."""
-        half = sum(self.latencies.values()) / 2
+        return self._bucket_at(0.5)
+
+    @property
+    def slowest_seconds(self) -> float | None:
+        """Latency within which 99 % of the answers came; None without answers."""
+        bucket = self._bucket_at(0.99)
+        return None if bucket is None else _FIRST_SECONDS * 2 ** ((bucket + 1) / _BUCKETS_PER_OCTAVE)
+
+    def _bucket_at(self, share: float) -> int | None:
+        """Return the number of the bucket within which this share of the answers came; None without answers."""
+        wanted = share * sum(self.latencies.values())
         below = 0
         for bucket in sorted(self.latencies, key=int):
             below += self.latencies[bucket]
-            if below >= half:
+            if below >= wanted:
                 return int(bucket)
         return None
 
@@ -218,6 +245,14 @@ class Rollout:
     explanation: str = ""
     start_time: datetime | None = None
     end_time: datetime | None = None
+
+
+def _bounded(counts: Counter[str]) -> dict[str, int]:
+    """Return the counts of the most frequent reasons. Plugins can invent any number of reasons."""
+    own = Counter({reason: count for reason, count in counts.items() if reason != _OTHER})
+    kept = dict(own.most_common(_MAX_REASONS))
+    rest = counts.total() - sum(kept.values())
+    return kept | {_OTHER: rest} if rest else kept
 
 
 def bucket_of(seconds: float) -> int:

@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -68,18 +69,29 @@ class Rollout(_message.Message):
     def __init__(self, canary: _Optional[_Union[Canary, _Mapping]] = ..., shadow: _Optional[_Union[Shadow, _Mapping]] = ..., state: _Optional[_Union[Rollout.State, str]] = ..., stable_revision: _Optional[int] = ..., candidate_figures: _Optional[_Union[RevisionFigures, _Mapping]] = ..., stable_figures: _Optional[_Union[RevisionFigures, _Mapping]] = ..., shadow_figures: _Optional[_Union[ShadowFigures, _Mapping]] = ..., explanation: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RevisionFigures(_message.Message):
-    __slots__ = ("requests", "errors", "classifications", "abstentions", "median_seconds")
+    __slots__ = ("requests", "errors", "classifications", "abstentions", "median_seconds", "missed", "error_reasons")
+    class ErrorReasonsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
     ERRORS_FIELD_NUMBER: _ClassVar[int]
     CLASSIFICATIONS_FIELD_NUMBER: _ClassVar[int]
     ABSTENTIONS_FIELD_NUMBER: _ClassVar[int]
     MEDIAN_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MISSED_FIELD_NUMBER: _ClassVar[int]
+    ERROR_REASONS_FIELD_NUMBER: _ClassVar[int]
     requests: int
     errors: int
     classifications: int
     abstentions: int
     median_seconds: float
-    def __init__(self, requests: _Optional[int] = ..., errors: _Optional[int] = ..., classifications: _Optional[int] = ..., abstentions: _Optional[int] = ..., median_seconds: _Optional[float] = ...) -> None: ...
+    missed: int
+    error_reasons: _containers.ScalarMap[str, int]
+    def __init__(self, requests: _Optional[int] = ..., errors: _Optional[int] = ..., classifications: _Optional[int] = ..., abstentions: _Optional[int] = ..., median_seconds: _Optional[float] = ..., missed: _Optional[int] = ..., error_reasons: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class ShadowFigures(_message.Message):
     __slots__ = ("compared", "agreed", "errors", "shed")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from itertools import count
 
 import pytest
@@ -42,6 +45,20 @@ def spoil(server: RunningServer, model: str) -> None:
     """Overwrite the tensors of a tuned model in the store."""
     (folder,) = (server.settings.home / "artifacts").rglob(model.rsplit("/", 1)[1])
     (folder / TENSORS_FILE).write_bytes(b"spoilt")
+
+
+@contextmanager
+def hanging(server: RunningServer, model: str) -> Iterator[None]:
+    """Let every read of the tensors of a tuned model hang: they become a pipe into which nobody writes."""
+    (folder,) = (server.settings.home / "artifacts").rglob(model.rsplit("/", 1)[1])
+    pipe = folder / TENSORS_FILE
+    pipe.unlink()
+    os.mkfifo(pipe)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # nobody reads
+            os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
 
 
 def generate(client: Client, deployment: Deployment) -> str:
@@ -90,6 +107,24 @@ def test_a_bad_revision_is_rolled_back_within_200_canary_requests_and_no_client_
     assert (found.serving_revision, found.candidate_revision, found.model) == (1, 0, stable.model)
     assert found.failure is not None
     assert found.failure.message.startswith("Revision 2 was rolled back. Of ")
+
+
+def test_a_hanging_revision_is_rolled_back_within_200_canary_requests_and_no_client_sees_an_error(
+    server, client, stable
+):
+    hung = tuned_model(server, server.stubs())
+    client.update_deployment(stable, model=hung, rollout=Canary(share=0.5, max_latency_ratio=1000.0))
+
+    with hanging(server, hung), Client(server.endpoint, "dev", timeout_seconds=4.0) as hurried:
+        with ThreadPoolExecutor(8) as pool:
+            answering = set(pool.map(lambda _: generate(hurried, stable), range(32)))
+        wait_until(lambda: rollout_of(client, stable).state is RolloutState.ROLLED_BACK)
+        answering |= {generate(hurried, stable) for _ in range(4)}
+
+    figures = rollout_of(client, stable).candidate_figures
+    assert answering == {stable.model}
+    assert figures is not None
+    assert figures.requests == figures.errors == figures.error_reasons["DEADLINE_EXCEEDED"] <= 200
 
 
 def test_a_revision_that_always_abstains_is_rolled_back(server, client):

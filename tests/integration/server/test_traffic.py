@@ -5,97 +5,36 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from factories.servers import shared_plugins
-from factories.stored import store_tenant
-from foreword.domain.deployment import ModelReference
-from foreword.domain.rollout import CanaryPlan, RevisionFigures
-from foreword.errors import ExhaustedError, FailedPreconditionError, ForewordError, InternalError, InvalidArgumentError
-from foreword.names import DeploymentName
-from foreword.server.inference.model_resolver import ModelResolver, ResolvedModel, Route, RunningRollout
-from foreword.server.inference.rollout_recorder import MAX_UNJUDGED, RolloutRecorder
-from foreword.server.inference.shadows import Shadows
-from foreword.server.inference.traffic import Answer, Traffic
-from foreword.storage.database import Database
-from foreword.storage.repositories.deployments import DeploymentRepository
-from foreword.storage.workers.probes import ProbeQueue
-from foreword.turns.turn_pool import TurnPool
-
-PLAN = CanaryPlan(share=0.9, max_error_ratio=1.0, promote_after_requests=0)
-
-
-def model(name: str) -> ResolvedModel:
-    return ResolvedModel(
-        version=name, base_model=name, adapter=None, verbalizer="{{input}}", label_space=None, soft_prompt_tokens=0,
-        context_tokens=100,
-    )  # fmt: skip
-
-
-@dataclass
-class Trial:
-    """A running canary whose revisions do what a test says: answer, fail or wait."""
-
-    traffic: Traffic
-    route: Route
-    repository: DeploymentRepository
-    recorder: RolloutRecorder
-
-    async def answering(self, deadline: float | None = None, **acts: object) -> str:
-        """Return which revision answers; each act is an error, or an event to wait for."""
-
-        async def ask(asked: ResolvedModel, deadline: float | None, *, shadow: bool = False) -> Answer[None]:
-            act = acts.get(asked.version)
-            if isinstance(act, asyncio.Event):
-                await act.wait()
-            elif isinstance(act, Exception):
-                raise act
-            return Answer(model=asked, value=None, shown="")
-
-        until = None if deadline is None else time.monotonic() + deadline
-        return (await self.traffic.answer(self.route, self.chosen_id, until, ask)).model.version
-
-    @property
-    def chosen_id(self) -> str:
-        rollout = self.route.rollout
-        assert rollout is not None
-        return next(id for id in map(str, range(1000)) if rollout.chooses(id))
-
-    async def figures(self) -> RevisionFigures:
-        """Return the figures of the canary in the database."""
-        await self.recorder.write()
-        rollout = self.repository.get("default", "triage").revisions[0].rollout
-        assert rollout is not None
-        return rollout.figures.candidate
+from factories.canaries import HANGS, CanaryTraffic, running_canary
+from foreword.domain.rollout import CanaryPlan, RevisionFigures, RolloutState
+from foreword.errors import (
+    DeadlineExceededError,
+    ExhaustedError,
+    FailedPreconditionError,
+    ForewordError,
+    InternalError,
+    InvalidArgumentError,
+    UnavailableError,
+)
+from foreword.server.inference.rollout_recorder import MAX_UNJUDGED
 
 
 @pytest.fixture
-async def trial(tmp_path: Path) -> AsyncIterator[Trial]:
-    database = Database(tmp_path / "foreword.db")
-    database.migrate()
-    tenant = store_tenant(database)
-    repository, probes = DeploymentRepository(database, tenant), ProbeQueue(database)
-    repository.create(space="default", id="triage", serving_name="triage", model=ModelReference(base_model="stable"))
-    probes.ready(tenant, (1, 1), 0.0)
-    repository.update("default", "triage", model=ModelReference(base_model="canary"), plan=PLAN)
-    probes.ready(tenant, (1, 2), 0.0)
-    storage = TurnPool("storage", threads=1)
-    models = ModelResolver(database=database, plugins=shared_plugins(), storage=storage)
-    recorder = RolloutRecorder(database=database, storage=storage, models=models)
-    rollout = RunningRollout(
-        deployment=DeploymentName(tenant, "default", "triage"), revision=2, plan=PLAN, candidate=model("canary")
-    )
-    yield Trial(
-        traffic=Traffic(recorder=recorder, shadows=Shadows(engine=None, recorder=recorder)),
-        route=Route(stable=model("stable"), rollout=rollout),
-        repository=repository,
-        recorder=recorder,
-    )
-    storage.close()
-    database.close()
+async def canary(tmp_path: Path) -> AsyncIterator[CanaryTraffic]:
+    async with running_canary(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def watched(tmp_path: Path) -> AsyncIterator[CanaryTraffic]:
+    """A canary that may be very slow and fail on 2 % of its requests, for which callers wait 20 ms."""
+    plan = CanaryPlan(share=0.5, max_latency_ratio=1000.0, promote_after_requests=50)
+    async with running_canary(tmp_path, plan, longest_wait_seconds=0.02) as running:
+        yield running
 
 
 @pytest.mark.parametrize(
@@ -104,62 +43,147 @@ async def trial(tmp_path: Path) -> AsyncIterator[Trial]:
         (InternalError("It broke."), 1),
         (ValueError("a bug in a plugin"), 1),
         (InvalidArgumentError.of("text", "is too long for its context"), 1),
-        (ExhaustedError("The queue is full."), 0),  # not the fault of the revision
+        (ExhaustedError("No memory for its base model.", reason="BASE_MODELS_BUSY"), 1),
+        (UnavailableError("Its artifact cannot be read.", reason="ARTIFACT_STORE_UNAVAILABLE"), 1),
+        # Not the fault of the revision:
+        (ExhaustedError("The queue is full."), 0),
+        (UnavailableError("The service stops.", reason="DRAINING"), 0),
     ],
-    ids=lambda value: type(value).__name__,
+    ids=lambda value: getattr(value, "reason", value.__class__.__name__),
 )
-async def test_what_a_canary_fails_on_is_answered_by_the_stable_revision(trial: Trial, error, requests):
-    assert await trial.answering(canary=error) == "stable"
-    found = await trial.figures()
-    assert (found.requests, found.errors) == (requests, requests)
+async def test_what_a_canary_fails_on_is_answered_by_the_stable_revision(canary: CanaryTraffic, error, requests):
+    assert await canary.answering(canary=error) == "stable"
+
+    found = (await canary.figures()).candidate
+    assert (found.requests, found.errors, sum(found.error_reasons.values())) == (requests, requests, requests)
 
 
-async def test_a_failure_of_both_revisions_is_the_callers_and_not_counted(trial: Trial):
+async def test_a_failure_of_both_revisions_is_the_callers_and_not_counted(canary: CanaryTraffic):
     mine, theirs = InternalError("canary"), FailedPreconditionError("stable")
 
     with pytest.raises(ForewordError, match="stable"):
-        await trial.answering(canary=mine, stable=theirs)
+        await canary.answering(canary=mine, stable=theirs)
 
-    assert await trial.figures() == RevisionFigures()
-
-
-async def test_a_canary_that_takes_more_than_half_of_the_time_gets_company(trial: Trial):
-    never = asyncio.Event()
-
-    assert await trial.answering(canary=never, deadline=0.2) == "stable"
-
-    found = await trial.figures()
-    assert (found.requests, found.errors) == (1, 0)
-    assert found.median_seconds is not None
-    assert found.median_seconds > 0.09, "it counts with the time that it had"
+    assert (await canary.figures()).candidate == RevisionFigures()
 
 
-async def test_a_late_answer_of_a_canary_counts_if_it_is_the_first(trial: Trial):
+async def test_a_hanging_canary_leaves_the_stable_revision_most_of_the_time_and_has_failed(canary: CanaryTraffic):
+    begin = time.monotonic()
+
+    assert await canary.answering(canary=HANGS, deadline=1.0) == "stable"
+
+    assert 0.2 < time.monotonic() - begin < 0.7
+    found = (await canary.figures()).candidate
+    assert (found.requests, found.errors) == (1, 1)
+    assert found.error_reasons == {"DEADLINE_EXCEEDED": 1}
+    assert found.median_seconds is None, "there was no answer"
+
+
+async def test_a_hanging_canary_is_rolled_back_though_its_callers_have_no_deadline(watched: CanaryTraffic):
+    answering = [await watched.answering(canary=HANGS) for _ in range(3)]
+
+    rollout = await watched.rollout()
+    assert answering == ["stable"] * 3
+    assert rollout.state is RolloutState.ROLLED_BACK
+    assert "3 failed (DEADLINE_EXCEEDED 3), above the limit of 2.0%" in rollout.explanation
+
+
+async def test_an_answer_of_a_canary_after_the_wait_counts_if_it_is_the_first(canary: CanaryTraffic):
     released = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.2, released.set)
+    asyncio.get_running_loop().call_later(0.1, released.set)
 
-    assert await trial.answering(canary=released, stable=asyncio.Event(), deadline=0.2) == "canary"
-    assert (await trial.figures()).requests == 1
+    assert await canary.answering(canary=released, stable=HANGS, deadline=0.2) == "canary"
+    found = (await canary.figures()).candidate
+    assert (found.requests, found.errors) == (1, 0)
 
 
-async def test_requests_beyond_those_that_wait_to_be_counted_go_to_the_stable_revision(trial: Trial):
+@pytest.mark.parametrize("late", [HANGS, DeadlineExceededError("The engine gave up.")], ids=["hangs", "fails"])
+async def test_callers_who_wait_in_vain_are_counted_for_both_revisions(canary: CanaryTraffic, late):
+    async def ask(*, chosen: bool) -> None:
+        with pytest.raises((TimeoutError, DeadlineExceededError)):
+            async with asyncio.timeout(0.1):
+                await canary.answering(deadline=0.08, chosen=chosen, canary=HANGS, stable=late)
+
+    await ask(chosen=True)
+    await ask(chosen=False)
+
+    found = await canary.figures()
+    assert (found.candidate.missed, found.candidate.errors, found.candidate.requests) == (1, 0, 1)
+    assert (found.stable.missed, found.stable.requests) == (1, 1)
+
+
+async def test_a_caller_who_leaves_early_says_nothing_about_a_revision(canary: CanaryTraffic):
+    for chosen in (True, False):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await canary.answering(deadline=60.0, chosen=chosen, canary=HANGS, stable=HANGS)
+
+    found = await canary.figures()
+    assert found.candidate == found.stable == RevisionFigures()
+
+
+async def test_a_caller_without_a_deadline_gets_the_refusal_if_only_a_hanging_canary_is_left(watched: CanaryTraffic):
+    with pytest.raises(ExhaustedError):
+        await watched.answering(canary=HANGS, stable=ExhaustedError("The queue is full."))
+
+    assert (await watched.figures()).candidate == RevisionFigures()
+
+
+async def test_requests_beyond_those_that_wait_to_be_counted_go_to_the_stable_revision(canary: CanaryTraffic):
     release = asyncio.Event()
-    running = [asyncio.create_task(trial.answering(canary=release)) for _ in range(MAX_UNJUDGED)]
+    running = [asyncio.create_task(canary.answering(canary=release)) for _ in range(MAX_UNJUDGED)]
     await asyncio.sleep(0)
 
-    assert await trial.answering() == "stable"
+    assert await canary.answering() == "stable"
     release.set()
     assert set(await asyncio.gather(*running)) == {"canary"}
-    assert await trial.answering() == "stable"
-    assert (await trial.figures()).requests == MAX_UNJUDGED
-    assert await trial.answering() == "canary"
+    assert await canary.answering() == "stable"
+    assert (await canary.figures()).candidate.requests == MAX_UNJUDGED
+    assert await canary.answering() == "canary"
 
 
-async def test_a_cancelled_call_leaves_no_canary_behind(trial: Trial):
-    calls = [asyncio.create_task(trial.answering(canary=asyncio.Event())) for _ in range(MAX_UNJUDGED)]
+async def test_a_cancelled_call_leaves_no_canary_behind(canary: CanaryTraffic):
+    calls = [asyncio.create_task(canary.answering(canary=HANGS)) for _ in range(MAX_UNJUDGED)]
     await asyncio.sleep(0)
     for call in calls:
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
 
-    assert await trial.answering() == "canary"
+    assert await canary.answering() == "canary"
+
+
+async def test_a_stream_of_a_canary_that_fails_or_hangs_before_its_first_piece_is_the_stable_revisions(
+    watched: CanaryTraffic,
+):
+    for act in (InternalError("It broke."), HANGS):
+        assert await watched.streaming(canary=(act,)) == ["stable", "stable"]
+
+    assert (await watched.figures()).candidate.error_reasons == {"INTERNAL": 1, "DEADLINE_EXCEEDED": 1}
+
+
+async def test_a_stream_goes_on_with_the_revision_whose_first_piece_comes_first(canary: CanaryTraffic):
+    released = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.1, released.set)
+
+    assert await canary.streaming(canary=(released, None, None), stable=(HANGS,), deadline=0.2) == ["canary"] * 3
+    assert (await canary.figures()).candidate.requests == 1
+
+
+@pytest.mark.parametrize("before", [(), (None,)], ids=["before the first piece", "after the first piece"])
+async def test_a_caller_who_waits_in_vain_for_a_piece_is_counted(canary: CanaryTraffic, before: tuple[object, ...]):
+    for chosen in (True, False):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await canary.streaming(deadline=0.08, chosen=chosen, canary=(*before, HANGS), stable=(*before, HANGS))
+
+    found = await canary.figures()
+    assert (found.candidate.requests, found.candidate.missed) == (1, 1)
+    assert (found.stable.requests, found.stable.missed) == (1, 1)
+
+
+async def test_an_error_of_a_canary_in_the_middle_of_a_stream_is_counted(canary: CanaryTraffic):
+    with pytest.raises(InternalError):
+        await canary.streaming(canary=(None, InternalError("It broke.")))
+
+    assert (await canary.figures()).candidate.errors == 1
+    assert await canary.streaming() == ["canary", "canary"]

@@ -75,7 +75,7 @@ def store(database: Database) -> Store:
 
 
 def answered(count: int, *, failed: bool = False) -> RolloutFigures:
-    seen = [Observation(seconds=0.1, failed=failed)] * count
+    seen = [Observation(seconds=0.1, failure="INTERNAL" if failed else "")] * count
     return RolloutFigures(candidate=RevisionFigures.of(seen), stable=RevisionFigures.of(seen[:1]))
 
 

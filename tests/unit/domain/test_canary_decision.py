@@ -13,15 +13,22 @@ from foreword.domain.rollout import CanaryPlan, Observation, RevisionFigures, Ro
 MANUAL = CanaryPlan(share=0.1, promote_after_requests=0)
 
 
-def figures(requests: int = 0, errors: int = 0, abstentions: int = 0, seconds: float = 0.1) -> RevisionFigures:
+def figures(
+    requests: int = 0, errors: int = 0, abstentions: int = 0, seconds: float = 0.1, missed: int = 0
+) -> RevisionFigures:
     return RevisionFigures.of(
-        Observation(seconds=seconds, failed=number < errors, abstained=number < abstentions)
+        Observation(
+            seconds=seconds,
+            failure="INTERNAL" if number < errors else "",
+            abstained=number < abstentions,
+            missed=requests - number <= missed,
+        )
         for number in range(requests)
     )
 
 
 def rolled_back_after(
-    seed: int, *, error: float = 0.0, abstain: float = 0.05, slower: float = 1.0, most: int = 200
+    seed: int, *, error: float = 0.0, miss: float = 0.0, abstain: float = 0.05, slower: float = 1.0, most: int = 200
 ) -> int | None:
     """Return the number of simulated canary requests after which a revision is rolled back; None if it is not.
 
@@ -34,7 +41,8 @@ def rolled_back_after(
         ours = [
             Observation(
                 seconds=slower * draw.lognormvariate(-2.5, 0.5),
-                failed=draw.random() < error,
+                failure="INTERNAL" if draw.random() < error else "",
+                missed=draw.random() < miss,
                 abstained=draw.random() < abstain,
             )
             for _ in range(8)
@@ -49,7 +57,9 @@ def rolled_back_after(
 
 
 @pytest.mark.parametrize(
-    "fault", [{"error": 0.2}, {"error": 1.0}, {"abstain": 0.4}, {"abstain": 1.0}, {"slower": 3.0}], ids=str
+    "fault",
+    [{"error": 0.2}, {"error": 1.0}, {"miss": 0.2}, {"miss": 1.0}, {"abstain": 0.4}, {"abstain": 1.0}, {"slower": 3.0}],
+    ids=str,
 )
 def test_a_bad_revision_is_rolled_back_within_200_canary_requests(fault):
     assert all(rolled_back_after(seed, **fault) is not None for seed in range(20))
@@ -71,11 +81,13 @@ def test_figures_within_the_limits_promote_after_the_wanted_number_of_requests()
 
     assert early.state is RolloutState.RUNNING
     assert enough.state is RolloutState.PROMOTED
-    assert enough.explanation.startswith("Of 50 canary requests, 1 failed; it abstained in 6.0%")
+    assert enough.explanation.startswith("Of 50 canary requests, 1 failed (INTERNAL 1); it abstained in 6.0%")
 
 
 @pytest.mark.parametrize(
-    "candidate", [figures(50, errors=2), figures(50, abstentions=10), figures(50, seconds=0.17)], ids=str
+    "candidate",
+    [figures(50, errors=2), figures(50, missed=2), figures(50, abstentions=10), figures(50, seconds=0.17)],
+    ids=str,
 )
 def test_a_figure_above_its_limit_by_chance_neither_promotes_nor_rolls_back(candidate):
     plan = CanaryPlan(share=0.1, promote_after_requests=50)
@@ -91,13 +103,19 @@ def test_a_median_close_to_the_limit_of_latency_does_not_keep_a_canary_running_f
     assert decide(CanaryPlan(share=0.1), RolloutFigures(candidate=ours, stable=theirs)).state.ended
 
 
+def test_callers_who_wait_in_vain_during_an_overload_of_both_revisions_prove_nothing():
+    decision = decide(MANUAL, RolloutFigures(candidate=figures(100, missed=60), stable=figures(900, missed=540)))
+
+    assert decision.state is RolloutState.RUNNING
+
+
 def test_the_explanation_names_every_limit_that_is_violated():
     ours, theirs = figures(100, errors=50, abstentions=90, seconds=1.0), figures(900)
 
     decision = decide(MANUAL, RolloutFigures(candidate=ours, stable=theirs))
 
     assert decision.state is RolloutState.ROLLED_BACK
-    for part in ("50 failed, above the limit of 2.0%", "abstained in 90.0%", "1.5 times as long"):
+    for part in ("50 failed (INTERNAL 50), above the limit of 2.0%", "abstained in 90.0%", "1.5 times as long"):
         assert part in decision.explanation
 
 
@@ -110,3 +128,12 @@ def test_bounds_of_a_rate_enclose_what_was_seen():
     assert lower_bound(0, 0, 0.01) == 0
     assert upper_bound(0, 0, 0.01) == 1
     assert 0.3 < lower_bound(50, 100, 0.01) < 0.5 < upper_bound(50, 100, 0.01) < 0.7
+
+
+def test_reasons_of_errors_beyond_eight_are_counted_together():
+    seen = [Observation(seconds=0.1, failure=f"REASON_{number}") for number in range(12)]
+    sums = RevisionFigures.of(seen).plus(RevisionFigures.of(seen))
+
+    assert sums.errors == sum(sums.error_reasons.values()) == 24
+    assert len(sums.error_reasons) == 9
+    assert sums.error_reasons["OTHER"] == 8

@@ -28,7 +28,10 @@ def figures_text(rollout: Rollout) -> str:
     assert theirs is not None
     goal = rollout.plan.promote_after_requests if isinstance(rollout.plan, Canary) else None
     count = f"{ours.requests} of {goal}" if goal else str(ours.requests)
-    facts = [f"{count} canary requests", f"{ours.errors} failed"]
+    reasons = ", ".join(f"{reason} {number}" for reason, number in ours.error_reasons.items())
+    facts = [f"{count} canary requests", f"{ours.errors} failed{f' ({reasons})' if reasons else ''}"]
+    if ours.missed:
+        facts.append(f"{ours.missed} callers waited in vain (stable: {theirs.missed} of {theirs.requests})")
     if ours.classifications:
         facts.append(f"abstained in {_share(ours)} (stable: {_share(theirs)})")
     if ours.median_seconds is not None:

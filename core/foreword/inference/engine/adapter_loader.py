@@ -1,4 +1,4 @@
-"""Loading the adapters of tuned models, on loader threads."""
+"""Loading the adapters of tuned models."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from foreword.errors import NotFoundError
 from foreword.inference.engine.adapter_store import AdapterStore
 from foreword.inference.engine.artifact_reading import ReadArtifact, read_contributions
+from foreword.inference.engine.tenant_cache import Kept
 from foreword.inference.interfaces import AdapterReference
 from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.runner import ModelRunner
@@ -37,10 +38,12 @@ class AdapterLoader:
         """Number of requests whose adapter was kept, and of those whose adapter was read."""
         return self._store.uses
 
-    def load(
-        self, runner: ModelRunner, reference: AdapterReference | None, *, anew: bool = False
-    ) -> LoadedAdapter | None:
-        """Return an adapter, read from its artifact unless it is in memory.
+    def find(self, reference: AdapterReference) -> Kept[LoadedAdapter | None] | None:
+        """Return an adapter that is in memory, or None."""
+        return self._store.find(reference)
+
+    def load(self, runner: ModelRunner, reference: AdapterReference, *, anew: bool = False) -> LoadedAdapter | None:
+        """Return an adapter, read from its artifact unless it is in memory. Blocks.
 
         Args:
             runner: Runs the base model of the adapter.
@@ -50,8 +53,6 @@ class AdapterLoader:
             ArtifactError: The artifact is missing or corrupt, or does not fit the base model.
             NotFoundError: The adapter's tuning method is not installed.
         """
-        if reference is None:
-            return None
 
         def load() -> tuple[LoadedAdapter | None, int]:
             method = self._methods.get(reference.tuning_type)

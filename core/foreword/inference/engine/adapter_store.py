@@ -35,6 +35,13 @@ class AdapterStore:
         """Number of requests whose adapter was kept, and of those whose adapter was loaded."""
         return self._cache.hits, self._cache.misses
 
+    def find(self, reference: AdapterReference) -> Kept[LoadedAdapter | None] | None:
+        """Return an adapter that is kept, or None."""
+        found = self._cache.find(reference.tenant, _key(reference))
+        if found is not None:
+            self._cache.hits += 1
+        return found
+
     def get(
         self, reference: AdapterReference, load: Callable[[], tuple[LoadedAdapter | None, int]]
     ) -> LoadedAdapter | None:

@@ -2,9 +2,10 @@
 
 Event loop                          loader threads                      engine thread
 ----------                          --------------                      -------------
-generate, classify: tokens counted  load the adapter, check length,     take in new rows, one decoding step for all,
-against the queue's bound, base     tokenize                       ->   answers back with call_soon_threadsafe
-model held                     ->
+generate, classify: tokens counted  tokenize, check length         ->   take in new rows, one decoding step for all,
+against the queue's bound, base                                         answers back with call_soon_threadsafe
+model held, adapter read (on
+threads of its own)            ->
 
 A request reaches the engine's thread complete, so a look-up that fails concerns that request alone and no row of a
 batch ever moves for it.
@@ -22,6 +23,7 @@ from typing import Final
 from foreword.domain.inference import Classification
 from foreword.errors import ForewordError, InvalidArgumentError, NotFoundError, UnavailableError
 from foreword.inference.engine.adapter_loader import AdapterLoader
+from foreword.inference.engine.adapter_readers import AdapterReaders
 from foreword.inference.engine.answer_tokens import returns_tokens, with_tokens
 from foreword.inference.engine.artifact_reading import ReadArtifact
 from foreword.inference.engine.candidate_store import CandidateStore
@@ -48,6 +50,7 @@ from foreword.inference.interfaces import (
     Tokens,
 )
 from foreword.inference.labels.candidates import Candidates
+from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.residency.model_residency import Hold, ModelResidency
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.interfaces import BaseModel, LoadedModel, TuningMethod
@@ -62,8 +65,6 @@ _SECONDS_PER_CHARACTER: Final = 1e-6
 """Estimated cost of tokenizing."""
 _MOST_LABEL_CHARACTERS: Final = 32_768
 """Characters of labels that are charged in advance."""
-_LOAD_SECONDS: Final = 0.02
-"""Estimated cost of loading an adapter."""
 
 
 class InferenceEngine:
@@ -92,6 +93,7 @@ class InferenceEngine:
         self._adapters = AdapterLoader(
             methods=methods, read_artifact=read_artifact, max_bytes=self._settings.prompt_cache_bytes
         )
+        self._readers = AdapterReaders(self._adapters)
         self._candidates = CandidateStore(self._settings.label_cache_bytes)
         self._budget = TokenBudget(self._settings.max_queued_tokens)
         self._loaders = TurnPool("foreword-loader", threads=_LOADERS, max_waiting=_MAX_WAITING)
@@ -134,6 +136,7 @@ class InferenceEngine:
         self._draining = True
         self._thread.stop()
         self._residency.close()
+        self._readers.close()
         self._loaders.close()
         self._counters.close()
 
@@ -178,7 +181,7 @@ class InferenceEngine:
         self._check_open()
         tenant = adapter.tenant if adapter is not None else SERVICE
         async with self._runner(tenant, base_model) as runner:
-            loaded = await self._loaders.run(tenant, _LOAD_SECONDS, self._adapters.load, runner, adapter, anew=True)
+            loaded = await self._readers.get_anew(runner, adapter)
             return await asyncio.wrap_future(self._thread.call(lambda: runner.probe(loaded)))
 
     async def generate(self, request: EngineRequest) -> AsyncIterator[Piece]:
@@ -240,8 +243,11 @@ class InferenceEngine:
             hold = await self._hold(request.tenant, request.base_model)
             loop = asyncio.get_running_loop()
             runner = hold.loaded.result().runner
+            adapter = await self._readers.get(runner, request.adapter)
             seconds = _seconds(text, _labels_to_tokenize(request, known))
-            job = await self._loaders.run(request.tenant, seconds, self._prepare, runner, request, text, labels, loop)
+            job = await self._loaders.run(
+                request.tenant, seconds, self._prepare, runner, request, text, adapter, labels, loop
+            )
             job.arrival = arrival
             limit = request.parameters.time_limit
             if limit is not None and request.label_space is None:
@@ -276,10 +282,15 @@ class InferenceEngine:
             raise draining_error()
 
     def _prepare(
-        self, runner: ModelRunner, request: EngineRequest, text: str, labels: bool, loop: asyncio.AbstractEventLoop
+        self,
+        runner: ModelRunner,
+        request: EngineRequest,
+        text: str,
+        adapter: LoadedAdapter | None,
+        labels: bool,
+        loop: asyncio.AbstractEventLoop,
     ) -> Job:
         """Make a request ready for a batch. Runs on a loader thread."""
-        adapter = self._adapters.load(runner, request.adapter)
         candidates = self._candidates.get(request, runner.make_candidates)
         return make_job(request, text, runner=runner, adapter=adapter, candidates=candidates, labels=labels, loop=loop)
 

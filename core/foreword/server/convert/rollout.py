@@ -52,6 +52,8 @@ def _revision_figures(figures: RevisionFigures) -> rollout_pb2.RevisionFigures:
         classifications=figures.classifications,
         abstentions=figures.abstentions,
         median_seconds=figures.median_seconds,
+        missed=figures.missed,
+        error_reasons=dict(figures.error_reasons),
     )
 
 

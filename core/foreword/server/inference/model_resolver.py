@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from foreword.domain.answer_calibration import AnswerCalibration
+from foreword.domain.canary_wait import longest_wait_seconds
 from foreword.domain.deployment import Deployment, DeploymentState
 from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import CanaryPlan, ShadowPlan
@@ -68,12 +69,14 @@ class RunningRollout:
     Attributes:
         revision: Number of the revision that is being rolled out.
         candidate: Its model, or the error that every request to it raises.
+        longest_wait_seconds: Time for which a caller without a deadline waits for a canary; see `longest_wait_seconds`.
     """
 
     deployment: DeploymentName
     revision: int
     plan: CanaryPlan | ShadowPlan
     candidate: ResolvedModel | ForewordError
+    longest_wait_seconds: float = 0.0
 
     def chooses(self, request_id: str) -> bool:
         """Return whether a request belongs to the share. The same id always gives the same answer.
@@ -209,6 +212,7 @@ class ModelResolver:
         candidate = deployment.candidate
         if candidate is None or candidate.rollout is None:
             return None
+        plan, figures = candidate.rollout.plan, candidate.rollout.figures
         resolved: ResolvedModel | ForewordError
         try:
             resolved = replace(self.resolve(deployment.tenant, candidate.model), deployment=called)
@@ -217,8 +221,9 @@ class ModelResolver:
         return RunningRollout(
             deployment=DeploymentName(deployment.tenant, deployment.space, deployment.id),
             revision=candidate.number,
-            plan=candidate.rollout.plan,
+            plan=plan,
             candidate=resolved,
+            longest_wait_seconds=longest_wait_seconds(plan, figures.stable) if isinstance(plan, CanaryPlan) else 0.0,
         )
 
     def _tuned_model(self, tuned: TunedModel) -> ResolvedModel:

@@ -91,7 +91,7 @@ class RolloutRecorder:
         batch = self._batch(rollout)
         batch.candidate.append(observation)
         self._filled.set()
-        if observation.failed or len(batch.candidate) >= _EARLY_REQUESTS:
+        if observation.failure or observation.missed or len(batch.candidate) >= _EARLY_REQUESTS:
             self._hurry()
 
     def saw_stable(self, rollout: RunningRollout, observation: Observation) -> None:

@@ -21,9 +21,10 @@ from foreword.server.calls.closable import closable
 from foreword.server.calls.pools import BEGIN_SECONDS
 from foreword.server.convert import inference as convert
 from foreword.server.convert.prompts import Prompt
+from foreword.server.inference.answers import Answer
 from foreword.server.inference.batches import settled, with_patience
 from foreword.server.inference.model_resolver import ModelResolver, ResolvedModel, calibration_missing, labels_missing
-from foreword.server.inference.traffic import Answer, Traffic
+from foreword.server.inference.traffic import Traffic
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from datetime import timedelta
 
@@ -16,6 +17,7 @@ from factories.serving import (
     answer,
     make_request,
     paused,
+    prompt_vectors,
     queued,
     running_engine,
     settled,
@@ -27,6 +29,7 @@ from foreword.errors import (
     UnavailableError,
 )
 from foreword.inference.engine.engine import InferenceEngine
+from foreword.inference.interfaces import AdapterReference
 
 
 def in_a_minute() -> float:
@@ -192,3 +195,29 @@ async def test_stopping_fails_waiting_requests():
             await running
         with pytest.raises(UnavailableError):
             await answer(engine, "New")
+
+
+async def test_an_adapter_whose_read_hangs_keeps_no_other_request_of_its_tenant_waiting():
+    released = threading.Event()
+
+    class Hanging(Adapters):
+        def read(self, reference: AdapterReference) -> tuple[dict[str, object], bytes]:
+            if reference.artifact == "hangs":
+                released.wait(60)
+            return super().read(reference)
+
+    adapters = Hanging()
+    hangs, cold = (adapters.add(name, prompt_vectors(4, seed=seed)) for seed, name in enumerate(("hangs", "cold")))
+    async with running_engine(adapters=adapters) as engine:
+        waiting = [asyncio.create_task(answer(engine, "x", adapter=hangs)) for _ in range(20)]
+        await asyncio.sleep(0.1)
+        for task in waiting[:10]:
+            task.cancel()
+
+        async with asyncio.timeout(60):
+            await answer(engine, "x", adapter=cold)
+            await answer(engine, "x")
+        released.set()
+        await asyncio.gather(*waiting[10:])
+
+    assert adapters.reads == 2
