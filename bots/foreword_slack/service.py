@@ -190,7 +190,14 @@ class TenantService:
         )
 
     async def ensure_experiment(
-        self, id: str, *, dataset: str, display_name: str, like: TunedModel | None, num_epochs: int | None
+        self,
+        id: str,
+        *,
+        dataset: str,
+        display_name: str,
+        like: TunedModel | None,
+        num_epochs: int | None,
+        tags: Mapping[str, str],
     ) -> TuneExperiment:
         """Queue a run under an id, or return the existing one.
 
@@ -211,6 +218,7 @@ class TenantService:
                     verbalizer=like.verbalizer if like else "",
                     evaluate_base=False,  # only the comparison with the serving model matters
                     parameters=TuneParameters(num_epochs=num_epochs),
+                    tags=tags,
                     tune_experiment_id=id,
                 )
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -211,6 +212,7 @@ def store_experiment(
     base_model: str = "foreword--starter",
     request: RequestKey | None = None,
     max_queued: int = 10_000,
+    tags: Mapping[str, str] | None = None,
 ) -> TuneExperiment:
     """Store a queued experiment, with a new dataset unless one is given."""
     return ExperimentRepository(database, tenant).create(
@@ -222,6 +224,7 @@ def store_experiment(
         creator="key-1",
         request=request,
         max_queued=max_queued,
+        tags=tags or {},
     )
 
 

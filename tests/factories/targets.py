@@ -44,6 +44,11 @@ _VALID: dict[str, Mapping[str, Any]] = {
     "CreateTenant": {"tenant": {}, "tenant_id": "t"},
     "CreateApiKey": {"api_key": {"display_name": "x", "scopes": ["SCOPE_READ"]}},
     "CreateTuneExperiment": {"tune_experiment": {"display_name": "x", "dataset": "{Dataset}"}, "validate_only": True},
+    "UpdateTuneExperiment": {
+        "tune_experiment": {"name": "{TuneExperiment}", "tags": {"team": "x"}},
+        "update_mask": "tags",
+    },
+    "UpdateTunedModel": {"tuned_model": {"name": "{TunedModel}", "tags": {"team": "x"}}, "update_mask": "tags"},
     "CompareTuneExperiments": {"names": ["{TuneExperiment}", "{SecondTuneExperiment}"]},
     "CreateTuneSweep": {
         "tune_sweep": {

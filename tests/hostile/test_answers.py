@@ -43,6 +43,7 @@ from foreword.domain.report_limits import (
     MAX_WARNINGS_BYTES,
 )
 from foreword.domain.sweep import MAX_SHOWN_VALUE, MAX_SWEPT, MAX_TRIALS
+from foreword.domain.tags import MAX_TAG_CHARACTERS, MAX_TAGS
 from foreword.domain.thin_curve import MAX_CURVE_POINTS
 from foreword.errors import InternalError
 from foreword.server.app import SERVICES
@@ -65,7 +66,8 @@ UNLIMITED = {"foreword.v1.CatalogService", "foreword.v1.InferenceService"}
 
 NAME, DISPLAY_NAME, DESCRIPTION, TEMPLATE, HASH = 300, 210, 2_000, 20_000, 64
 STRUCT = 64 * 2**10
-CONFIGURATION = MAX_LABELS * (4 * MAX_LABEL_CHARACTERS + 6) + 3 * 4 * TEMPLATE + 2 * STRUCT + 10_000
+TAGS = MAX_TAGS * (5 * MAX_TAG_CHARACTERS + 10)
+CONFIGURATION = MAX_LABELS * (4 * MAX_LABEL_CHARACTERS + 6) + 3 * 4 * TEMPLATE + 2 * STRUCT + TAGS + 10_000
 
 CHARACTERS: Mapping[str, int] = {
     "ApiKey.display_name": 200,
@@ -233,6 +235,7 @@ BYTES: Mapping[str, int] = {
     "Space.warnings": 1_000,
     "SuspectRows.rows": MAX_SUSPECT_ROWS_BYTES,
     "TuneExperiment.evaluations": MAX_EVALUATIONS_BYTES,
+    "TuneExperiment.tags": TAGS,
     "TunePlan.sources": STRUCT,
     "Evaluation.warnings": MAX_WARNINGS_BYTES,
     "TunePlan.warnings": MAX_WARNINGS_BYTES,
@@ -243,6 +246,7 @@ BYTES: Mapping[str, int] = {
     "TuneTrial.values": MAX_SWEPT * (4 * MAX_SHOWN_VALUE + 100),
     "TunedModel.evaluations": MAX_EVALUATIONS_BYTES,
     "TunedModel.provenance": 1_000,
+    "TunedModel.tags": TAGS,
     "google.rpc.Status.details": 1_000,
 }
 """Maximum size of each field that is limited as a whole."""
@@ -332,6 +336,7 @@ def experiments(stubs: Any) -> list[Any]:
                 task="classification",
                 task_options={"labels": declared},
                 instruction=WIDE * 20_000,
+                tags={f"{number:063}": WIDE * 63 for number in range(20)},
                 parameters={"num_epochs": 2, "num_virtual_tokens": 4, "init_method": "text", "init_text": "x" * 20_000},
             )
             for _ in range(3)
@@ -441,6 +446,7 @@ def test_its_tuned_model_fits_alone_and_in_a_list(stubs: Any, experiments: list[
     found = stubs.charges.fairly(lambda: stubs.tuned_models.GetTunedModel(request))
 
     assert len(found.evaluations) == 5
+    assert len(found.tags) == 20
     assert found.ByteSize() < USUAL_RESPONSE_BYTES
 
 

@@ -82,6 +82,7 @@ async def _start_run(team: Team, retraining: Retraining) -> Retraining:
         display_name=f"{team.config.deployment} from Slack",
         like=material.model,
         num_epochs=team.config.learning.num_epochs,
+        tags={"source": "slack", "workspace": team.id, "deployment": team.config.deployment},
     )
 
     def change(uow: UnitOfWork) -> Retraining:

@@ -9,6 +9,7 @@ import click
 
 from foreword.cli.picture_option import plot_option
 from foreword.cli.session import json_option, limit_option, selection_options, view_option, with_client
+from foreword.cli.tag_options import tag_change_options, tag_changes
 from foreword.domain.job import JobState
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.suspect_rows import MAX_SUSPECT_ROWS
@@ -26,7 +27,7 @@ def experiments() -> None:
 
 
 @experiments.command("list")
-@selection_options("state = RUNNING")
+@selection_options('state = RUNNING AND tags.team = "billing"')
 @view_option
 @limit_option
 @json_option
@@ -36,14 +37,17 @@ def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
     from foreword.cli.render.progress import progress_columns
+    from foreword.cli.render.tags import tags_column
 
+    found = client.list_tune_experiments(filter=filter, order_by=order_by, view=ResourceView(view), limit=limit)
     print_listing(
-        client.list_tune_experiments(filter=filter, order_by=order_by, view=ResourceView(view), limit=limit),
+        found,
         {
             "experiment": lambda item: short_name(item.name),
             "name": lambda item: item.display_name,
             **progress_columns(),
             "base model": lambda item: short_name(item.base_model),
+            **tags_column(found),
             "created": lambda item: age(item.create_time),
         },
         right=["done", "epoch", "loss"],
@@ -113,6 +117,43 @@ def compare(client: Client, experiments: tuple[str, ...], plot: Path | None, as_
         print_json(found)
         return
     print_comparison(out_console(), found)
+
+
+@experiments.command()
+@click.argument("experiment")
+@click.option("--description", help="New description.")
+@tag_change_options
+@json_option
+@with_client
+def update(
+    client: Client,
+    experiment: str,
+    description: str | None,
+    tags: dict[str, str],
+    removed_tags: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Change the description or the tags of a run.
+
+    A tuned model has the tags that its run had when it succeeded; change them with `foreword models update`.
+    """
+    from foreword.cli.render import out_console, print_facts, print_json, short_name
+    from foreword.cli.render.tags import tags_text
+
+    changes = tag_changes(tags, removed_tags)
+    found = client.update_tune_experiment(experiment, description=description, tags=changes)
+    if as_json:
+        print_json(found)
+        return
+    print_facts(
+        out_console(),
+        [
+            ("experiment", short_name(found.name)),
+            ("name", found.display_name),
+            ("description", found.description),
+            ("tags", tags_text(found.tags) or "none"),
+        ],
+    )
 
 
 @experiments.command()

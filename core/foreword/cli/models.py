@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from foreword.cli.session import json_option, limit_option, selection_options, view_option, with_client
+from foreword.cli.tag_options import tag_change_options, tag_changes
 from foreword.domain.resource_view import ResourceView
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def models() -> None:
 
 
 @models.command("list")
-@selection_options("task = classification")
+@selection_options('task = classification AND tags.team = "billing"')
 @view_option
 @limit_option
 @json_option
@@ -33,9 +34,11 @@ def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_
     """List tuned models, newest first."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
+    from foreword.cli.render.tags import tags_column
 
+    found = client.list_tuned_models(filter=filter, order_by=order_by, view=ResourceView(view), limit=limit)
     print_listing(
-        client.list_tuned_models(filter=filter, order_by=order_by, view=ResourceView(view), limit=limit),
+        found,
         {
             "model": lambda item: short_name(item.name),
             "name": lambda item: item.display_name,
@@ -43,6 +46,7 @@ def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_
             "task": lambda item: item.task,
             "tuning type": lambda item: item.tuning_type,
             "size": lambda item: f"{item.byte_size / 1000:.0f} kB",
+            **tags_column(found),
             "created": lambda item: age(item.create_time),
         },
         right=["size"],
@@ -57,6 +61,7 @@ def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_
 def show(client: Client, model: str, as_json: bool) -> None:
     """Show a tuned model and its evaluation."""
     from foreword.cli.render import out_console, print_evaluations, print_facts, print_json, short_name
+    from foreword.cli.render.tags import tags_text
 
     found = client.get_tuned_model(model)
     if as_json:
@@ -68,6 +73,7 @@ def show(client: Client, model: str, as_json: bool) -> None:
         [
             ("model", found.name),
             ("name", found.display_name),
+            ("tags", tags_text(found.tags)),
             ("base model", short_name(found.base_model)),
             ("experiment", short_name(found.tune_experiment)),
             ("dataset", short_name(found.dataset)),
@@ -82,6 +88,24 @@ def show(client: Client, model: str, as_json: bool) -> None:
     )
     console.print()
     print_evaluations(console, found.evaluations, parts=True)
+
+
+@models.command()
+@click.argument("model")
+@tag_change_options
+@json_option
+@with_client
+def update(client: Client, model: str, tags: dict[str, str], removed_tags: tuple[str, ...], as_json: bool) -> None:
+    """Change the tags of a tuned model."""
+    from foreword.cli.render import out_console, print_facts, print_json, short_name
+    from foreword.cli.render.tags import tags_text
+
+    found = client.update_tuned_model(model, tags=tag_changes(tags, removed_tags))
+    if as_json:
+        print_json(found)
+        return
+    facts = [("model", short_name(found.name)), ("name", found.display_name), ("tags", tags_text(found.tags) or "none")]
+    print_facts(out_console(), facts)
 
 
 @models.command()

@@ -85,6 +85,9 @@ def _option(field: str, shown: dict[str, str]) -> str:
     named = re.search(r"\.(?:extra|method_parameters)\.(.+)$", path)
     if named and "named" in shown:
         return f"{shown['named']} {named[1]}"
+    tagged = re.search(r"\.tags\.(.+)$", path)
+    if tagged and "tags" in shown:
+        return f"{shown['tags']} {tagged[1]}"
     last = path.rsplit(".", 1)[-1]
     return field if path.startswith("rows") else shown.get(last) or shown.get(_RESOURCES.get(last, ""), field)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from foreword.cli.named_options import Holder, NamedOptions, chosen, named_options, read_named_options
+from foreword.cli.tag_options import tag_option
 from foreword.cli.task_options import task_options
 from foreword.domain.experiment import DEFAULT_TUNING_TYPE, TaskOptions
 from foreword.domain.parameters import TUNE_PARAMETER_SPECS, ParameterSpec, TuneParameters
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from foreword.client import Client
 
 _TYPES: dict[str, click.ParamType[Any]] = {"int": click.INT, "float": click.FLOAT, "string": click.STRING}
-_RUN: tuple[str, ...] = ("base_model", "task", "tuning_type", "verbalizer", "instruction", "evaluate_base")
+_RUN: tuple[str, ...] = ("base_model", "task", "tuning_type", "verbalizer", "instruction", "evaluate_base", "tags")
 """Options that are arguments of `Client.create_tune_experiment` as they are."""
 
 
@@ -62,6 +63,7 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--evaluate-base/--no-evaluate-base", default=None, help="Compare with the base model.  [default: yes]"
     )
+    @tag_option("Tag of the run and its model, to search by, such as team=billing; may be repeated.")
     @_parameter_options
     @functools.wraps(function)
     def command(

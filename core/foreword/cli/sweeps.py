@@ -36,6 +36,7 @@ def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_
     from foreword.cli.render import print_json, print_listing, short_name
     from foreword.cli.render.listing import age
     from foreword.cli.render.sweep import sweep_json, sweep_state
+    from foreword.cli.render.tags import tags_column
 
     found = client.list_tune_sweeps(filter=filter, order_by=order_by, view=ResourceView(view), limit=limit)
     if as_json:
@@ -49,6 +50,7 @@ def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_
             "state": sweep_state,
             "trials": lambda item: str(item.plan.trial_count),
             "tuned model": lambda item: short_name(item.tuned_model),
+            **tags_column(found),
             "created": lambda item: age(item.create_time),
         },
         right=["trials"],

@@ -200,6 +200,7 @@ def tune_experiment(message: tune_experiment_pb2.TuneExperiment, *, planned: boo
         capacity_unit_hours=message.capacity_unit_hours,
         wait_seconds=message.wait_seconds,
         tune_sweep=message.tune_sweep,
+        tags=dict(sorted(message.tags.items())),
         creator=message.creator,
         create_time=values.time(message, "create_time"),
         update_time=values.time(message, "update_time"),
@@ -231,6 +232,7 @@ def tuned_model(message: tuned_model_pb2.TunedModel) -> resources.TunedModel:
         answer_calibration=(
             values.answer_calibration(message.answer_calibration) if message.HasField("answer_calibration") else None
         ),
+        tags=dict(sorted(message.tags.items())),
     )
 
 

@@ -24,6 +24,7 @@ def tune_sweep(message: tune_sweep_pb2.TuneSweep, *, planned: bool = False) -> r
         description=message.description,
         base_model=message.tune_experiment.base_model,
         dataset=message.tune_experiment.dataset,
+        tags=dict(sorted(message.tune_experiment.tags.items())),
         swept_parameters={item.name: _swept(item) for item in message.swept_parameters},
         search=values.member(Search, kind.Search, "SEARCH_", message.search),
         num_seeds=message.num_seeds,

@@ -10,13 +10,12 @@ from google.protobuf import struct_pb2
 from google.protobuf.message import Message
 
 from foreword.client.keywords import GenerateKeywords
-from foreword.client.message import build, collected, text_problem
+from foreword.client.message import build, collected, texts_by_name
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.inference import LengthPenalty, ReturnOptions
 from foreword.domain.messages import MAX_BATCH_REQUESTS, MAX_REQUEST_BYTES
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.prompt import StructuredPrompt
-from foreword.domain.violations import Violations
 from foreword.errors import InvalidArgumentError
 from foreword.v1 import inference_pb2, inference_service_pb2, tune_experiment_pb2, tune_parameters_pb2
 
@@ -73,7 +72,12 @@ def tune_parameters(parameters: TuneParameters) -> tune_parameters_pb2.TuneParam
 
 
 def experiment(
-    within: str, *, options: TaskOptions | None, parameters: TuneParameters | None, **values: Any
+    within: str,
+    *,
+    options: TaskOptions | None,
+    parameters: TuneParameters | None,
+    tags: Mapping[str, str] | None,
+    **values: Any,
 ) -> tune_experiment_pb2.TuneExperiment:
     """Encode the configuration of an experiment, without the datasets.
 
@@ -86,6 +90,7 @@ def experiment(
         within,
         task_options=task_options(options or TaskOptions()),
         parameters=tune_parameters(parameters or TuneParameters()),
+        tags=texts_by_name(f"{within}.tags", tags or {}),
         **values,
     )
 
@@ -114,7 +119,9 @@ def prompt(value: Prompt, variables: Mapping[str, str] | None = None, within: st
     Raises:
         InvalidArgumentError: The prompt is neither text nor a StructuredPrompt, or contains text that cannot be sent.
     """
-    fields = PromptFields() if variables is None else PromptFields(prompt_variables=_variables(variables, within))
+    fields = PromptFields()
+    if variables is not None:
+        fields["prompt_variables"] = texts_by_name(f"{within}prompt_variables", variables)
     if isinstance(value, str):
         fields["text"] = value
     elif isinstance(value, StructuredPrompt):
@@ -200,22 +207,6 @@ def _structured(value: StructuredPrompt, within: str) -> inference_pb2.Structure
         input_prefix=value.input_prefix,
         output_prefix=value.output_prefix,
     )
-
-
-def _variables(values: Mapping[str, str], within: str) -> dict[str, str]:
-    if not isinstance(values, Mapping):
-        raise InvalidArgumentError.of(
-            f"{within}prompt_variables", f"must map names to texts, not a {type(values).__name__}"
-        )
-    violations = Violations()
-    for name, value in values.items():
-        problem = text_problem(value) if isinstance(value, str) else f"must be text, not a {type(value).__name__}"
-        problem = problem or (text_problem(name) if isinstance(name, str) else "has a name that is not text")
-        if problem:
-            shown = ascii(name)[1:-1] if isinstance(name, str) else name
-            violations.add(f"{within}prompt_variables.{shown}", problem)
-    violations.check()
-    return dict(values)
 
 
 def generate_parameters(parameters: GenerateKeywords) -> inference_pb2.GenerateParameters:

@@ -108,7 +108,7 @@ def snapshots(experiment: TuneExperiment) -> DataFrame:
 
 
 def experiments(runs: Iterable[TuneExperiment]) -> DataFrame:
-    """Return runs for comparison, one row each with its parameters, its cost and its results.
+    """Return runs for comparison, one row each with its tags (`tags.KEY`), its parameters, its cost and its results.
 
     Metrics are those of the tuned model on the held-out rows. They are empty for runs that have not ended and for runs
     that were listed; `get_tune_experiment` returns a run with its evaluations.
@@ -116,11 +116,16 @@ def experiments(runs: Iterable[TuneExperiment]) -> DataFrame:
     collected = list(runs)
     tuned = [next((item for item in run.evaluations if item.system == "tuned"), None) for run in collected]
     metrics = list(dict.fromkeys(name for item in tuned if item for name in item.metrics))
-    columns = ("display_name", "state", "base_model", "tuning_type", "epochs", *_TRIED, "capacity_unit_hours", *metrics)
+    keys = sorted({key for run in collected for key in run.tags})
+    columns = (
+        "display_name", "state", *(f"tags.{key}" for key in keys), "base_model", "tuning_type", "epochs", *_TRIED,
+        "capacity_unit_hours", *metrics,
+    )  # fmt: skip
     rows = [
         [
             run.display_name,
             run.state.value,
+            *[run.tags.get(key) for key in keys],
             run.base_model,
             run.tuning_type,
             run.progress.epoch,

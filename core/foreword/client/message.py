@@ -89,6 +89,28 @@ def enum_name(field: str, kind: type[Enum], value: Any, prefix: str) -> str:
     return f"{prefix}_{member.name}"
 
 
+def texts_by_name(field: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Return a map of texts.
+
+    Args:
+        field: Path of the map in its request.
+
+    Raises:
+        InvalidArgumentError: It is no map, or holds what is not text. The error names all such items.
+    """
+    if not isinstance(values, Mapping):
+        raise InvalidArgumentError.of(field, f"must map names to texts, not a {type(values).__name__}")
+    violations = Violations()
+    for name, value in values.items():
+        problem = text_problem(value) if isinstance(value, str) else f"must be text, not a {type(value).__name__}"
+        problem = problem or (text_problem(name) if isinstance(name, str) else "has a name that is not text")
+        if problem:
+            shown = ascii(name)[1:-1] if isinstance(name, str) else name
+            violations.add(f"{field}.{shown}", problem)
+    violations.check()
+    return dict(values)
+
+
 def text_problem(text: str) -> str:
     """Return why a text cannot be sent; empty if it can."""
     try:

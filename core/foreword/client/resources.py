@@ -238,6 +238,7 @@ class TuneExperiment:
         capacity_unit_hours: Compute time used so far, in hours of one worker.
         wait_seconds: Time that the run has waited between its turns, while runs of other tenants had its worker.
         tune_sweep: Resource name of the sweep of which it is a trial; empty if it is none.
+        tags: Texts by key, to search by.
     """
 
     name: str
@@ -265,6 +266,7 @@ class TuneExperiment:
     capacity_unit_hours: float
     wait_seconds: float
     tune_sweep: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
     creator: str
     create_time: datetime | None
     update_time: datetime | None
@@ -279,6 +281,7 @@ class TunedModel:
     Attributes:
         answer_calibration: Calibration of the probabilities of `classify`; None for an open task, and if no rows were
             held out.
+        tags: Texts by key, to search by: those of its experiment when it was stored, until they are changed.
     """
 
     name: str
@@ -299,6 +302,7 @@ class TunedModel:
     creator: str
     create_time: datetime | None
     answer_calibration: AnswerCalibration | None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,7 @@ class TuneSweep:
     Attributes:
         base_model: Resource name of the base model of all trials.
         dataset: Resource name of the dataset of all trials.
+        tags: Tags that its trials were created with, by key.
         swept_parameters: Values, or the range, of each parameter that differs from trial to trial, by name.
         trials: The trials by number; empty if listed.
         best_trial: Resource name of the experiment that was best on the held-out rows; empty if there is none.
@@ -88,6 +89,7 @@ class TuneSweep:
     description: str
     base_model: str
     dataset: str
+    tags: Mapping[str, str]
     swept_parameters: Mapping[str, tuple[Any, ...] | SweptRange]
     search: Search
     num_seeds: int

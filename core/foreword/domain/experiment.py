@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final
@@ -164,6 +164,7 @@ class TuneExperiment:
         compute_seconds: Time that the work so far takes one worker without other runs.
         wait_seconds: Time that the run has waited between its turns, while runs of other tenants had its worker.
         trial: What makes it a trial of a sweep; None if it is none.
+        tags: Texts by key, to search by; see `domain.tags`.
     """
 
     tenant: str
@@ -189,3 +190,4 @@ class TuneExperiment:
     start_time: datetime | None
     end_time: datetime | None
     trial: Trial | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)

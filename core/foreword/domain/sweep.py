@@ -7,7 +7,7 @@ import json
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final
@@ -175,6 +175,7 @@ class TuneSweep:
         config: What all trials have in common; its `parameters` lack the swept ones.
         trials: All trials, by number; empty if the sweep was read without them.
         is_cancelled: Whether cancellation was requested.
+        tags: Tags that the trials were created with; see `domain.tags`.
     """
 
     tenant: str
@@ -189,6 +190,7 @@ class TuneSweep:
     is_cancelled: bool
     creator: str
     create_time: datetime
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> SweepState:

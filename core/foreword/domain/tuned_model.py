@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ class TunedModel:
             `init_tuned_model` if there was one, `config`) and of its configuration file (`adapter_config`).
         answer_calibration: Calibration of its probabilities; None for an open task, without held-out rows, and for
             models stored before there was one.
+        tags: Texts by key, to search by; see `domain.tags`. They are not part of the manifest, and can be changed.
     """
 
     tenant: str
@@ -53,6 +54,7 @@ class TunedModel:
     creator: str
     create_time: datetime
     answer_calibration: AnswerCalibration | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label_temperature(self) -> float:

@@ -202,6 +202,7 @@ class ExperimentRow(Base):
     sweep: Mapped[str | None]
     trial: Mapped[dict[str, Any] | None]
     held_out_score: Mapped[dict[str, Any] | None]
+    tags: Mapped[dict[str, Any] | None]
 
     # Not a foreign key, because jobs of other kinds have other resources. Queries name the join that they need.
     job: Mapped[JobRow] = relationship(
@@ -241,6 +242,7 @@ class SweepRow(Base):
     cancel_time: Mapped[datetime | None]
     creator: Mapped[str]
     create_time: Mapped[datetime]
+    tags: Mapped[dict[str, Any] | None]
 
 
 class EvaluationRow(Base):
@@ -385,7 +387,7 @@ class SnapshotRow(Base):
 
 
 class TunedModelRow(Base):
-    """A tuned model."""
+    """A tuned model. Its tags are not part of the manifest, because they can be changed."""
 
     __tablename__ = "tuned_models"
     __table_args__ = (
@@ -401,6 +403,7 @@ class TunedModelRow(Base):
     manifest: Mapped[dict[str, Any]]
     evaluations: Mapped[list[Any]]
     create_time: Mapped[datetime]
+    tags: Mapped[dict[str, Any] | None]
 
 
 class SpaceRow(Base):

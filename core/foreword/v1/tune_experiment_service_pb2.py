@@ -28,9 +28,10 @@ from foreword.v1 import tune_comparison_pb2 as foreword_dot_v1_dot_tune__compari
 from foreword.v1 import tune_experiment_pb2 as foreword_dot_v1_dot_tune__experiment__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)foreword/v1/tune_experiment_service.proto\x12\x0b\x66oreword.v1\x1a\x18\x66oreword/v1/report.proto\x1a\x1f\x66oreword/v1/resource_view.proto\x1a!foreword/v1/tune_comparison.proto\x1a!foreword/v1/tune_experiment.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\"\xb0\x01\n\x1b\x43reateTuneExperimentRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12:\n\x0ftune_experiment\x18\x02 \x01(\x0b\x32\x1b.foreword.v1.TuneExperimentB\x04\xe2\x41\x01\x02\x12\x1a\n\x12tune_experiment_id\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\".\n\x18GetTuneExperimentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x9e\x01\n\x1aListTuneExperimentsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\x12\'\n\x04view\x18\x06 \x01(\x0e\x32\x19.foreword.v1.ResourceView\"m\n\x1bListTuneExperimentsResponse\x12\x35\n\x10tune_experiments\x18\x01 \x03(\x0b\x32\x1b.foreword.v1.TuneExperiment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"H\n\x1aWatchTuneExperimentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"S\n\x1bWatchTuneExperimentResponse\x12\x34\n\x0ftune_experiment\x18\x01 \x01(\x0b\x32\x1b.foreword.v1.TuneExperiment\"1\n\x1b\x43\x61ncelTuneExperimentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"1\n\x1b\x44\x65leteTuneExperimentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"D\n\x1d\x43ompareTuneExperimentsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x13\n\x05names\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\"\x8b\x02\n\x1e\x43ompareTuneExperimentsResponse\x12=\n\x10tune_experiments\x18\x01 \x03(\x0b\x32#.foreword.v1.ComparedTuneExperiment\x12\x35\n\x10\x64iffering_fields\x18\x02 \x03(\x0b\x32\x1b.foreword.v1.DifferingField\x12\x1b\n\x13omitted_field_count\x18\x03 \x01(\x05\x12.\n\x08\x64\x61tasets\x18\x04 \x03(\x0b\x32\x1c.foreword.v1.ComparedDataset\x12&\n\x08\x66indings\x18\x05 \x03(\x0b\x32\x14.foreword.v1.Finding2\xd1\x05\n\x15TuneExperimentService\x12]\n\x14\x43reateTuneExperiment\x12(.foreword.v1.CreateTuneExperimentRequest\x1a\x1b.foreword.v1.TuneExperiment\x12W\n\x11GetTuneExperiment\x12%.foreword.v1.GetTuneExperimentRequest\x1a\x1b.foreword.v1.TuneExperiment\x12h\n\x13ListTuneExperiments\x12\'.foreword.v1.ListTuneExperimentsRequest\x1a(.foreword.v1.ListTuneExperimentsResponse\x12j\n\x13WatchTuneExperiment\x12\'.foreword.v1.WatchTuneExperimentRequest\x1a(.foreword.v1.WatchTuneExperimentResponse0\x01\x12]\n\x14\x43\x61ncelTuneExperiment\x12(.foreword.v1.CancelTuneExperimentRequest\x1a\x1b.foreword.v1.TuneExperiment\x12X\n\x14\x44\x65leteTuneExperiment\x12(.foreword.v1.DeleteTuneExperimentRequest\x1a\x16.google.protobuf.Empty\x12q\n\x16\x43ompareTuneExperiments\x12*.foreword.v1.CompareTuneExperimentsRequest\x1a+.foreword.v1.CompareTuneExperimentsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)foreword/v1/tune_experiment_service.proto\x12\x0b\x66oreword.v1\x1a\x18\x66oreword/v1/report.proto\x1a\x1f\x66oreword/v1/resource_view.proto\x1a!foreword/v1/tune_comparison.proto\x1a!foreword/v1/tune_experiment.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"\xb0\x01\n\x1b\x43reateTuneExperimentRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12:\n\x0ftune_experiment\x18\x02 \x01(\x0b\x32\x1b.foreword.v1.TuneExperimentB\x04\xe2\x41\x01\x02\x12\x1a\n\x12tune_experiment_id\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\".\n\x18GetTuneExperimentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x9e\x01\n\x1aListTuneExperimentsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\x12\'\n\x04view\x18\x06 \x01(\x0e\x32\x19.foreword.v1.ResourceView\"m\n\x1bListTuneExperimentsResponse\x12\x35\n\x10tune_experiments\x18\x01 \x03(\x0b\x32\x1b.foreword.v1.TuneExperiment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"H\n\x1aWatchTuneExperimentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"S\n\x1bWatchTuneExperimentResponse\x12\x34\n\x0ftune_experiment\x18\x01 \x01(\x0b\x32\x1b.foreword.v1.TuneExperiment\"\x9e\x01\n\x1bUpdateTuneExperimentRequest\x12:\n\x0ftune_experiment\x18\x01 \x01(\x0b\x32\x1b.foreword.v1.TuneExperimentB\x04\xe2\x41\x01\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"1\n\x1b\x43\x61ncelTuneExperimentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"1\n\x1b\x44\x65leteTuneExperimentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"D\n\x1d\x43ompareTuneExperimentsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x13\n\x05names\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\"\x8b\x02\n\x1e\x43ompareTuneExperimentsResponse\x12=\n\x10tune_experiments\x18\x01 \x03(\x0b\x32#.foreword.v1.ComparedTuneExperiment\x12\x35\n\x10\x64iffering_fields\x18\x02 \x03(\x0b\x32\x1b.foreword.v1.DifferingField\x12\x1b\n\x13omitted_field_count\x18\x03 \x01(\x05\x12.\n\x08\x64\x61tasets\x18\x04 \x03(\x0b\x32\x1c.foreword.v1.ComparedDataset\x12&\n\x08\x66indings\x18\x05 \x03(\x0b\x32\x14.foreword.v1.Finding2\xb0\x06\n\x15TuneExperimentService\x12]\n\x14\x43reateTuneExperiment\x12(.foreword.v1.CreateTuneExperimentRequest\x1a\x1b.foreword.v1.TuneExperiment\x12W\n\x11GetTuneExperiment\x12%.foreword.v1.GetTuneExperimentRequest\x1a\x1b.foreword.v1.TuneExperiment\x12h\n\x13ListTuneExperiments\x12\'.foreword.v1.ListTuneExperimentsRequest\x1a(.foreword.v1.ListTuneExperimentsResponse\x12j\n\x13WatchTuneExperiment\x12\'.foreword.v1.WatchTuneExperimentRequest\x1a(.foreword.v1.WatchTuneExperimentResponse0\x01\x12]\n\x14UpdateTuneExperiment\x12(.foreword.v1.UpdateTuneExperimentRequest\x1a\x1b.foreword.v1.TuneExperiment\x12]\n\x14\x43\x61ncelTuneExperiment\x12(.foreword.v1.CancelTuneExperimentRequest\x1a\x1b.foreword.v1.TuneExperiment\x12X\n\x14\x44\x65leteTuneExperiment\x12(.foreword.v1.DeleteTuneExperimentRequest\x1a\x16.google.protobuf.Empty\x12q\n\x16\x43ompareTuneExperiments\x12*.foreword.v1.CompareTuneExperimentsRequest\x1a+.foreword.v1.CompareTuneExperimentsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,32 +44,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETTUNEEXPERIMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_WATCHTUNEEXPERIMENTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_WATCHTUNEEXPERIMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_UPDATETUNEEXPERIMENTREQUEST'].fields_by_name['tune_experiment']._loaded_options = None
+  _globals['_UPDATETUNEEXPERIMENTREQUEST'].fields_by_name['tune_experiment']._serialized_options = b'\342A\001\002'
   _globals['_CANCELTUNEEXPERIMENTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CANCELTUNEEXPERIMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_DELETETUNEEXPERIMENTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DELETETUNEEXPERIMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_COMPARETUNEEXPERIMENTSREQUEST'].fields_by_name['names']._loaded_options = None
   _globals['_COMPARETUNEEXPERIMENTSREQUEST'].fields_by_name['names']._serialized_options = b'\342A\001\002'
-  _globals['_CREATETUNEEXPERIMENTREQUEST']._serialized_start=250
-  _globals['_CREATETUNEEXPERIMENTREQUEST']._serialized_end=426
-  _globals['_GETTUNEEXPERIMENTREQUEST']._serialized_start=428
-  _globals['_GETTUNEEXPERIMENTREQUEST']._serialized_end=474
-  _globals['_LISTTUNEEXPERIMENTSREQUEST']._serialized_start=477
-  _globals['_LISTTUNEEXPERIMENTSREQUEST']._serialized_end=635
-  _globals['_LISTTUNEEXPERIMENTSRESPONSE']._serialized_start=637
-  _globals['_LISTTUNEEXPERIMENTSRESPONSE']._serialized_end=746
-  _globals['_WATCHTUNEEXPERIMENTREQUEST']._serialized_start=748
-  _globals['_WATCHTUNEEXPERIMENTREQUEST']._serialized_end=820
-  _globals['_WATCHTUNEEXPERIMENTRESPONSE']._serialized_start=822
-  _globals['_WATCHTUNEEXPERIMENTRESPONSE']._serialized_end=905
-  _globals['_CANCELTUNEEXPERIMENTREQUEST']._serialized_start=907
-  _globals['_CANCELTUNEEXPERIMENTREQUEST']._serialized_end=956
-  _globals['_DELETETUNEEXPERIMENTREQUEST']._serialized_start=958
-  _globals['_DELETETUNEEXPERIMENTREQUEST']._serialized_end=1007
-  _globals['_COMPARETUNEEXPERIMENTSREQUEST']._serialized_start=1009
-  _globals['_COMPARETUNEEXPERIMENTSREQUEST']._serialized_end=1077
-  _globals['_COMPARETUNEEXPERIMENTSRESPONSE']._serialized_start=1080
-  _globals['_COMPARETUNEEXPERIMENTSRESPONSE']._serialized_end=1347
-  _globals['_TUNEEXPERIMENTSERVICE']._serialized_start=1350
-  _globals['_TUNEEXPERIMENTSERVICE']._serialized_end=2071
+  _globals['_CREATETUNEEXPERIMENTREQUEST']._serialized_start=284
+  _globals['_CREATETUNEEXPERIMENTREQUEST']._serialized_end=460
+  _globals['_GETTUNEEXPERIMENTREQUEST']._serialized_start=462
+  _globals['_GETTUNEEXPERIMENTREQUEST']._serialized_end=508
+  _globals['_LISTTUNEEXPERIMENTSREQUEST']._serialized_start=511
+  _globals['_LISTTUNEEXPERIMENTSREQUEST']._serialized_end=669
+  _globals['_LISTTUNEEXPERIMENTSRESPONSE']._serialized_start=671
+  _globals['_LISTTUNEEXPERIMENTSRESPONSE']._serialized_end=780
+  _globals['_WATCHTUNEEXPERIMENTREQUEST']._serialized_start=782
+  _globals['_WATCHTUNEEXPERIMENTREQUEST']._serialized_end=854
+  _globals['_WATCHTUNEEXPERIMENTRESPONSE']._serialized_start=856
+  _globals['_WATCHTUNEEXPERIMENTRESPONSE']._serialized_end=939
+  _globals['_UPDATETUNEEXPERIMENTREQUEST']._serialized_start=942
+  _globals['_UPDATETUNEEXPERIMENTREQUEST']._serialized_end=1100
+  _globals['_CANCELTUNEEXPERIMENTREQUEST']._serialized_start=1102
+  _globals['_CANCELTUNEEXPERIMENTREQUEST']._serialized_end=1151
+  _globals['_DELETETUNEEXPERIMENTREQUEST']._serialized_start=1153
+  _globals['_DELETETUNEEXPERIMENTREQUEST']._serialized_end=1202
+  _globals['_COMPARETUNEEXPERIMENTSREQUEST']._serialized_start=1204
+  _globals['_COMPARETUNEEXPERIMENTSREQUEST']._serialized_end=1272
+  _globals['_COMPARETUNEEXPERIMENTSRESPONSE']._serialized_start=1275
+  _globals['_COMPARETUNEEXPERIMENTSRESPONSE']._serialized_end=1542
+  _globals['_TUNEEXPERIMENTSERVICE']._serialized_start=1545
+  _globals['_TUNEEXPERIMENTSERVICE']._serialized_end=2361
 # @@protoc_insertion_point(module_scope)

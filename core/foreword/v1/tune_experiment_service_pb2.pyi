@@ -4,6 +4,7 @@ from foreword.v1 import tune_comparison_pb2 as _tune_comparison_pb2
 from foreword.v1 import tune_experiment_pb2 as _tune_experiment_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -69,6 +70,16 @@ class WatchTuneExperimentResponse(_message.Message):
     TUNE_EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
     tune_experiment: _tune_experiment_pb2.TuneExperiment
     def __init__(self, tune_experiment: _Optional[_Union[_tune_experiment_pb2.TuneExperiment, _Mapping]] = ...) -> None: ...
+
+class UpdateTuneExperimentRequest(_message.Message):
+    __slots__ = ("tune_experiment", "update_mask", "request_id")
+    TUNE_EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    tune_experiment: _tune_experiment_pb2.TuneExperiment
+    update_mask: _field_mask_pb2.FieldMask
+    request_id: str
+    def __init__(self, tune_experiment: _Optional[_Union[_tune_experiment_pb2.TuneExperiment, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CancelTuneExperimentRequest(_message.Message):
     __slots__ = ("name",)

@@ -31,7 +31,7 @@ class TuneExperimentServiceStub:
     """Runs tuning experiments.
 
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
-    `write` to create, cancel and delete, `read` for the rest). A key with `write` but without `read` can read and
+    `write` to create, change, cancel and delete, `read` for the rest). A key with `write` but without `read` can read and
     watches the experiments that it has created; lists contain only these, and any other experiment is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
@@ -65,6 +65,11 @@ class TuneExperimentServiceStub:
                 request_serializer=foreword_dot_v1_dot_tune__experiment__service__pb2.WatchTuneExperimentRequest.SerializeToString,
                 response_deserializer=foreword_dot_v1_dot_tune__experiment__service__pb2.WatchTuneExperimentResponse.FromString,
                 _registered_method=True)
+        self.UpdateTuneExperiment = channel.unary_unary(
+                '/foreword.v1.TuneExperimentService/UpdateTuneExperiment',
+                request_serializer=foreword_dot_v1_dot_tune__experiment__service__pb2.UpdateTuneExperimentRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_tune__experiment__pb2.TuneExperiment.FromString,
+                _registered_method=True)
         self.CancelTuneExperiment = channel.unary_unary(
                 '/foreword.v1.TuneExperimentService/CancelTuneExperiment',
                 request_serializer=foreword_dot_v1_dot_tune__experiment__service__pb2.CancelTuneExperimentRequest.SerializeToString,
@@ -86,7 +91,7 @@ class TuneExperimentServiceServicer:
     """Runs tuning experiments.
 
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
-    `write` to create, cancel and delete, `read` for the rest). A key with `write` but without `read` can read and
+    `write` to create, change, cancel and delete, `read` for the rest). A key with `write` but without `read` can read and
     watches the experiments that it has created; lists contain only these, and any other experiment is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
@@ -136,6 +141,16 @@ class TuneExperimentServiceServicer:
         NOT_FOUND: the experiment does not exist. RESOURCE_EXHAUSTED: the tenant has too many watches open; RetryInfo
         states when to try again. UNAVAILABLE: the service is restarting; watch again. UNAUTHENTICATED also ends a stream
         whose key was revoked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateTuneExperiment(self, request, context):
+        """Change the description or the tags of an experiment, in any state.
+
+        INVALID_ARGUMENT: the mask contains an unknown or immutable field, or a field is invalid. NOT_FOUND: the experiment
+        does not exist. ALREADY_EXISTS: the `request_id` was already used with other content.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,6 +209,11 @@ def add_TuneExperimentServiceServicer_to_server(servicer, server):
                     request_deserializer=foreword_dot_v1_dot_tune__experiment__service__pb2.WatchTuneExperimentRequest.FromString,
                     response_serializer=foreword_dot_v1_dot_tune__experiment__service__pb2.WatchTuneExperimentResponse.SerializeToString,
             ),
+            'UpdateTuneExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateTuneExperiment,
+                    request_deserializer=foreword_dot_v1_dot_tune__experiment__service__pb2.UpdateTuneExperimentRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_tune__experiment__pb2.TuneExperiment.SerializeToString,
+            ),
             'CancelTuneExperiment': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelTuneExperiment,
                     request_deserializer=foreword_dot_v1_dot_tune__experiment__service__pb2.CancelTuneExperimentRequest.FromString,
@@ -221,7 +241,7 @@ class TuneExperimentService:
     """Runs tuning experiments.
 
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
-    `write` to create, cancel and delete, `read` for the rest). A key with `write` but without `read` can read and
+    `write` to create, change, cancel and delete, `read` for the rest). A key with `write` but without `read` can read and
     watches the experiments that it has created; lists contain only these, and any other experiment is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
@@ -327,6 +347,33 @@ class TuneExperimentService:
             '/foreword.v1.TuneExperimentService/WatchTuneExperiment',
             foreword_dot_v1_dot_tune__experiment__service__pb2.WatchTuneExperimentRequest.SerializeToString,
             foreword_dot_v1_dot_tune__experiment__service__pb2.WatchTuneExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateTuneExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.TuneExperimentService/UpdateTuneExperiment',
+            foreword_dot_v1_dot_tune__experiment__service__pb2.UpdateTuneExperimentRequest.SerializeToString,
+            foreword_dot_v1_dot_tune__experiment__pb2.TuneExperiment.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x66oreword/v1/tuned_model.proto\x12\x0b\x66oreword.v1\x1a#foreword/v1/system_evaluation.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x05\n\nTunedModel\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nbase_model\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0ftune_experiment\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x64\x61taset\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04task\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0btuning_type\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nverbalizer\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06labels\x18\t \x03(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bmulti_label\x18\n \x01(\x08\x42\x04\xe2\x41\x01\x03\x12 \n\x12num_virtual_tokens\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x17\n\tbyte_size\x18\x0c \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x63ontent_sha256\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x41\n\nprovenance\x18\x0e \x03(\x0b\x32\'.foreword.v1.TunedModel.ProvenanceEntryB\x04\xe2\x41\x01\x03\x12\x38\n\x0b\x65valuations\x18\x0f \x03(\x0b\x32\x1d.foreword.v1.SystemEvaluationB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63reator\x18\x10 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12@\n\x12\x61nswer_calibration\x18\x12 \x01(\x0b\x32\x1e.foreword.v1.AnswerCalibrationB\x04\xe2\x41\x01\x03\x1a\x31\n\x0fProvenanceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8f\x02\n\x11\x41nswerCalibration\x12\x13\n\x0btemperature\x18\x01 \x01(\x01\x12.\n\x06source\x18\x02 \x01(\x0e\x32\x1e.foreword.v1.CalibrationSource\x12\x11\n\trow_count\x18\x03 \x01(\x05\x12\x18\n\x10\x66itted_row_count\x18\x04 \x01(\x05\x12)\n!expected_calibration_error_before\x18\x05 \x01(\x01\x12(\n expected_calibration_error_after\x18\x06 \x01(\x01\x12\x33\n\nthresholds\x18\x07 \x03(\x0b\x32\x1f.foreword.v1.PrecisionThreshold\"s\n\x12PrecisionThreshold\x12\x11\n\tprecision\x18\x01 \x01(\x01\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\x12\x11\n\trow_count\x18\x03 \x01(\x05\x12\x13\n\x0bright_count\x18\x04 \x01(\x05\x12\r\n\x05label\x18\x05 \x01(\t*\x86\x01\n\x11\x43\x61librationSource\x12\"\n\x1e\x43\x41LIBRATION_SOURCE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x43\x41LIBRATION_SOURCE_HELD_OUT\x10\x01\x12,\n(CALIBRATION_SOURCE_HELD_OUT_BEFORE_REFIT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x66oreword/v1/tuned_model.proto\x12\x0b\x66oreword.v1\x1a#foreword/v1/system_evaluation.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfd\x05\n\nTunedModel\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nbase_model\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0ftune_experiment\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x64\x61taset\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04task\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0btuning_type\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nverbalizer\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06labels\x18\t \x03(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bmulti_label\x18\n \x01(\x08\x42\x04\xe2\x41\x01\x03\x12 \n\x12num_virtual_tokens\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x17\n\tbyte_size\x18\x0c \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x63ontent_sha256\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x41\n\nprovenance\x18\x0e \x03(\x0b\x32\'.foreword.v1.TunedModel.ProvenanceEntryB\x04\xe2\x41\x01\x03\x12\x38\n\x0b\x65valuations\x18\x0f \x03(\x0b\x32\x1d.foreword.v1.SystemEvaluationB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63reator\x18\x10 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12@\n\x12\x61nswer_calibration\x18\x12 \x01(\x0b\x32\x1e.foreword.v1.AnswerCalibrationB\x04\xe2\x41\x01\x03\x12/\n\x04tags\x18\x13 \x03(\x0b\x32!.foreword.v1.TunedModel.TagsEntry\x1a\x31\n\x0fProvenanceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8f\x02\n\x11\x41nswerCalibration\x12\x13\n\x0btemperature\x18\x01 \x01(\x01\x12.\n\x06source\x18\x02 \x01(\x0e\x32\x1e.foreword.v1.CalibrationSource\x12\x11\n\trow_count\x18\x03 \x01(\x05\x12\x18\n\x10\x66itted_row_count\x18\x04 \x01(\x05\x12)\n!expected_calibration_error_before\x18\x05 \x01(\x01\x12(\n expected_calibration_error_after\x18\x06 \x01(\x01\x12\x33\n\nthresholds\x18\x07 \x03(\x0b\x32\x1f.foreword.v1.PrecisionThreshold\"s\n\x12PrecisionThreshold\x12\x11\n\tprecision\x18\x01 \x01(\x01\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\x12\x11\n\trow_count\x18\x03 \x01(\x05\x12\x13\n\x0bright_count\x18\x04 \x01(\x05\x12\r\n\x05label\x18\x05 \x01(\t*\x86\x01\n\x11\x43\x61librationSource\x12\"\n\x1e\x43\x41LIBRATION_SOURCE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x43\x41LIBRATION_SOURCE_HELD_OUT\x10\x01\x12,\n(CALIBRATION_SOURCE_HELD_OUT_BEFORE_REFIT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,6 +36,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TUNEDMODEL_PROVENANCEENTRY']._loaded_options = None
   _globals['_TUNEDMODEL_PROVENANCEENTRY']._serialized_options = b'8\001'
+  _globals['_TUNEDMODEL_TAGSENTRY']._loaded_options = None
+  _globals['_TUNEDMODEL_TAGSENTRY']._serialized_options = b'8\001'
   _globals['_TUNEDMODEL'].fields_by_name['name']._loaded_options = None
   _globals['_TUNEDMODEL'].fields_by_name['name']._serialized_options = b'\342A\001\003'
   _globals['_TUNEDMODEL'].fields_by_name['display_name']._loaded_options = None
@@ -72,14 +74,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TUNEDMODEL'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_TUNEDMODEL'].fields_by_name['answer_calibration']._loaded_options = None
   _globals['_TUNEDMODEL'].fields_by_name['answer_calibration']._serialized_options = b'\342A\001\003'
-  _globals['_CALIBRATIONSOURCE']._serialized_start=1215
-  _globals['_CALIBRATIONSOURCE']._serialized_end=1349
+  _globals['_CALIBRATIONSOURCE']._serialized_start=1309
+  _globals['_CALIBRATIONSOURCE']._serialized_end=1443
   _globals['_TUNEDMODEL']._serialized_start=150
-  _globals['_TUNEDMODEL']._serialized_end=821
-  _globals['_TUNEDMODEL_PROVENANCEENTRY']._serialized_start=772
-  _globals['_TUNEDMODEL_PROVENANCEENTRY']._serialized_end=821
-  _globals['_ANSWERCALIBRATION']._serialized_start=824
-  _globals['_ANSWERCALIBRATION']._serialized_end=1095
-  _globals['_PRECISIONTHRESHOLD']._serialized_start=1097
-  _globals['_PRECISIONTHRESHOLD']._serialized_end=1212
+  _globals['_TUNEDMODEL']._serialized_end=915
+  _globals['_TUNEDMODEL_PROVENANCEENTRY']._serialized_start=821
+  _globals['_TUNEDMODEL_PROVENANCEENTRY']._serialized_end=870
+  _globals['_TUNEDMODEL_TAGSENTRY']._serialized_start=872
+  _globals['_TUNEDMODEL_TAGSENTRY']._serialized_end=915
+  _globals['_ANSWERCALIBRATION']._serialized_start=918
+  _globals['_ANSWERCALIBRATION']._serialized_end=1189
+  _globals['_PRECISIONTHRESHOLD']._serialized_start=1191
+  _globals['_PRECISIONTHRESHOLD']._serialized_end=1306
 # @@protoc_insertion_point(module_scope)

@@ -22,8 +22,15 @@ CALIBRATION_SOURCE_HELD_OUT: CalibrationSource
 CALIBRATION_SOURCE_HELD_OUT_BEFORE_REFIT: CalibrationSource
 
 class TunedModel(_message.Message):
-    __slots__ = ("name", "display_name", "base_model", "tune_experiment", "dataset", "task", "tuning_type", "verbalizer", "labels", "multi_label", "num_virtual_tokens", "byte_size", "content_sha256", "provenance", "evaluations", "creator", "create_time", "answer_calibration")
+    __slots__ = ("name", "display_name", "base_model", "tune_experiment", "dataset", "task", "tuning_type", "verbalizer", "labels", "multi_label", "num_virtual_tokens", "byte_size", "content_sha256", "provenance", "evaluations", "creator", "create_time", "answer_calibration", "tags")
     class ProvenanceEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +55,7 @@ class TunedModel(_message.Message):
     CREATOR_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     ANSWER_CALIBRATION_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     base_model: str
@@ -66,7 +74,8 @@ class TunedModel(_message.Message):
     creator: str
     create_time: _timestamp_pb2.Timestamp
     answer_calibration: AnswerCalibration
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., base_model: _Optional[str] = ..., tune_experiment: _Optional[str] = ..., dataset: _Optional[str] = ..., task: _Optional[str] = ..., tuning_type: _Optional[str] = ..., verbalizer: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., multi_label: _Optional[bool] = ..., num_virtual_tokens: _Optional[int] = ..., byte_size: _Optional[int] = ..., content_sha256: _Optional[str] = ..., provenance: _Optional[_Mapping[str, str]] = ..., evaluations: _Optional[_Iterable[_Union[_system_evaluation_pb2.SystemEvaluation, _Mapping]]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., answer_calibration: _Optional[_Union[AnswerCalibration, _Mapping]] = ...) -> None: ...
+    tags: _containers.ScalarMap[str, str]
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., base_model: _Optional[str] = ..., tune_experiment: _Optional[str] = ..., dataset: _Optional[str] = ..., task: _Optional[str] = ..., tuning_type: _Optional[str] = ..., verbalizer: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., multi_label: _Optional[bool] = ..., num_virtual_tokens: _Optional[int] = ..., byte_size: _Optional[int] = ..., content_sha256: _Optional[str] = ..., provenance: _Optional[_Mapping[str, str]] = ..., evaluations: _Optional[_Iterable[_Union[_system_evaluation_pb2.SystemEvaluation, _Mapping]]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., answer_calibration: _Optional[_Union[AnswerCalibration, _Mapping]] = ..., tags: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class AnswerCalibration(_message.Message):
     __slots__ = ("temperature", "source", "row_count", "fitted_row_count", "expected_calibration_error_before", "expected_calibration_error_after", "thresholds")

@@ -26,9 +26,10 @@ from foreword.v1 import resource_view_pb2 as foreword_dot_v1_dot_resource__view_
 from foreword.v1 import tuned_model_pb2 as foreword_dot_v1_dot_tuned__model__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%foreword/v1/tuned_model_service.proto\x12\x0b\x66oreword.v1\x1a\x1f\x66oreword/v1/resource_view.proto\x1a\x1d\x66oreword/v1/tuned_model.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\"*\n\x14GetTunedModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x9a\x01\n\x16ListTunedModelsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\x12\'\n\x04view\x18\x06 \x01(\x0e\x32\x19.foreword.v1.ResourceView\"a\n\x17ListTunedModelsResponse\x12-\n\x0ctuned_models\x18\x01 \x03(\x0b\x32\x17.foreword.v1.TunedModel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"-\n\x17\x45xportTunedModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"7\n\x18\x45xportTunedModelResponse\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\"-\n\x17\x44\x65leteTunedModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xf3\x02\n\x11TunedModelService\x12K\n\rGetTunedModel\x12!.foreword.v1.GetTunedModelRequest\x1a\x17.foreword.v1.TunedModel\x12\\\n\x0fListTunedModels\x12#.foreword.v1.ListTunedModelsRequest\x1a$.foreword.v1.ListTunedModelsResponse\x12\x61\n\x10\x45xportTunedModel\x12$.foreword.v1.ExportTunedModelRequest\x1a%.foreword.v1.ExportTunedModelResponse0\x01\x12P\n\x10\x44\x65leteTunedModel\x12$.foreword.v1.DeleteTunedModelRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%foreword/v1/tuned_model_service.proto\x12\x0b\x66oreword.v1\x1a\x1f\x66oreword/v1/resource_view.proto\x1a\x1d\x66oreword/v1/tuned_model.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"*\n\x14GetTunedModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x9a\x01\n\x16ListTunedModelsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\x12\'\n\x04view\x18\x06 \x01(\x0e\x32\x19.foreword.v1.ResourceView\"a\n\x17ListTunedModelsResponse\x12-\n\x0ctuned_models\x18\x01 \x03(\x0b\x32\x17.foreword.v1.TunedModel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x92\x01\n\x17UpdateTunedModelRequest\x12\x32\n\x0btuned_model\x18\x01 \x01(\x0b\x32\x17.foreword.v1.TunedModelB\x04\xe2\x41\x01\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"-\n\x17\x45xportTunedModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"7\n\x18\x45xportTunedModelResponse\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\"-\n\x17\x44\x65leteTunedModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xc6\x03\n\x11TunedModelService\x12K\n\rGetTunedModel\x12!.foreword.v1.GetTunedModelRequest\x1a\x17.foreword.v1.TunedModel\x12\\\n\x0fListTunedModels\x12#.foreword.v1.ListTunedModelsRequest\x1a$.foreword.v1.ListTunedModelsResponse\x12Q\n\x10UpdateTunedModel\x12$.foreword.v1.UpdateTunedModelRequest\x1a\x17.foreword.v1.TunedModel\x12\x61\n\x10\x45xportTunedModel\x12$.foreword.v1.ExportTunedModelRequest\x1a%.foreword.v1.ExportTunedModelResponse0\x01\x12P\n\x10\x44\x65leteTunedModel\x12$.foreword.v1.DeleteTunedModelRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,22 +38,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETTUNEDMODELREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETTUNEDMODELREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_UPDATETUNEDMODELREQUEST'].fields_by_name['tuned_model']._loaded_options = None
+  _globals['_UPDATETUNEDMODELREQUEST'].fields_by_name['tuned_model']._serialized_options = b'\342A\001\002'
   _globals['_EXPORTTUNEDMODELREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_EXPORTTUNEDMODELREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_DELETETUNEDMODELREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DELETETUNEDMODELREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
-  _globals['_GETTUNEDMODELREQUEST']._serialized_start=180
-  _globals['_GETTUNEDMODELREQUEST']._serialized_end=222
-  _globals['_LISTTUNEDMODELSREQUEST']._serialized_start=225
-  _globals['_LISTTUNEDMODELSREQUEST']._serialized_end=379
-  _globals['_LISTTUNEDMODELSRESPONSE']._serialized_start=381
-  _globals['_LISTTUNEDMODELSRESPONSE']._serialized_end=478
-  _globals['_EXPORTTUNEDMODELREQUEST']._serialized_start=480
-  _globals['_EXPORTTUNEDMODELREQUEST']._serialized_end=525
-  _globals['_EXPORTTUNEDMODELRESPONSE']._serialized_start=527
-  _globals['_EXPORTTUNEDMODELRESPONSE']._serialized_end=582
-  _globals['_DELETETUNEDMODELREQUEST']._serialized_start=584
-  _globals['_DELETETUNEDMODELREQUEST']._serialized_end=629
-  _globals['_TUNEDMODELSERVICE']._serialized_start=632
-  _globals['_TUNEDMODELSERVICE']._serialized_end=1003
+  _globals['_GETTUNEDMODELREQUEST']._serialized_start=214
+  _globals['_GETTUNEDMODELREQUEST']._serialized_end=256
+  _globals['_LISTTUNEDMODELSREQUEST']._serialized_start=259
+  _globals['_LISTTUNEDMODELSREQUEST']._serialized_end=413
+  _globals['_LISTTUNEDMODELSRESPONSE']._serialized_start=415
+  _globals['_LISTTUNEDMODELSRESPONSE']._serialized_end=512
+  _globals['_UPDATETUNEDMODELREQUEST']._serialized_start=515
+  _globals['_UPDATETUNEDMODELREQUEST']._serialized_end=661
+  _globals['_EXPORTTUNEDMODELREQUEST']._serialized_start=663
+  _globals['_EXPORTTUNEDMODELREQUEST']._serialized_end=708
+  _globals['_EXPORTTUNEDMODELRESPONSE']._serialized_start=710
+  _globals['_EXPORTTUNEDMODELRESPONSE']._serialized_end=765
+  _globals['_DELETETUNEDMODELREQUEST']._serialized_start=767
+  _globals['_DELETETUNEDMODELREQUEST']._serialized_end=812
+  _globals['_TUNEDMODELSERVICE']._serialized_start=815
+  _globals['_TUNEDMODELSERVICE']._serialized_end=1269
 # @@protoc_insertion_point(module_scope)

@@ -2,6 +2,7 @@ from foreword.v1 import resource_view_pb2 as _resource_view_pb2
 from foreword.v1 import tuned_model_pb2 as _tuned_model_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -39,6 +40,16 @@ class ListTunedModelsResponse(_message.Message):
     tuned_models: _containers.RepeatedCompositeFieldContainer[_tuned_model_pb2.TunedModel]
     next_page_token: str
     def __init__(self, tuned_models: _Optional[_Iterable[_Union[_tuned_model_pb2.TunedModel, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class UpdateTunedModelRequest(_message.Message):
+    __slots__ = ("tuned_model", "update_mask", "request_id")
+    TUNED_MODEL_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    tuned_model: _tuned_model_pb2.TunedModel
+    update_mask: _field_mask_pb2.FieldMask
+    request_id: str
+    def __init__(self, tuned_model: _Optional[_Union[_tuned_model_pb2.TunedModel, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ExportTunedModelRequest(_message.Message):
     __slots__ = ("name",)

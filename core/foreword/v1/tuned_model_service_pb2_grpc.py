@@ -28,10 +28,10 @@ if _version_not_supported:
 
 
 class TunedModelServiceStub:
-    """Lists, exports and deletes tuned models.
+    """Lists, tags, exports and deletes tuned models.
 
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
-    `write` to delete, `read` for the rest). A key with `write` but without `read` can read and exports the models of
+    `write` to change and delete, `read` for the rest). A key with `write` but without `read` can read and exports the models of
     experiments that it has created; lists contain only these, and any other model is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
@@ -55,6 +55,11 @@ class TunedModelServiceStub:
                 request_serializer=foreword_dot_v1_dot_tuned__model__service__pb2.ListTunedModelsRequest.SerializeToString,
                 response_deserializer=foreword_dot_v1_dot_tuned__model__service__pb2.ListTunedModelsResponse.FromString,
                 _registered_method=True)
+        self.UpdateTunedModel = channel.unary_unary(
+                '/foreword.v1.TunedModelService/UpdateTunedModel',
+                request_serializer=foreword_dot_v1_dot_tuned__model__service__pb2.UpdateTunedModelRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_tuned__model__pb2.TunedModel.FromString,
+                _registered_method=True)
         self.ExportTunedModel = channel.unary_stream(
                 '/foreword.v1.TunedModelService/ExportTunedModel',
                 request_serializer=foreword_dot_v1_dot_tuned__model__service__pb2.ExportTunedModelRequest.SerializeToString,
@@ -68,10 +73,10 @@ class TunedModelServiceStub:
 
 
 class TunedModelServiceServicer:
-    """Lists, exports and deletes tuned models.
+    """Lists, tags, exports and deletes tuned models.
 
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
-    `write` to delete, `read` for the rest). A key with `write` but without `read` can read and exports the models of
+    `write` to change and delete, `read` for the rest). A key with `write` but without `read` can read and exports the models of
     experiments that it has created; lists contain only these, and any other model is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
@@ -90,6 +95,16 @@ class TunedModelServiceServicer:
         """List tuned models, by default newest first and without evaluations.
 
         INVALID_ARGUMENT: the page token, the filter or the order is invalid.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateTunedModel(self, request, context):
+        """Change the tags of a tuned model.
+
+        INVALID_ARGUMENT: the mask contains an unknown or immutable field, or a tag is invalid. NOT_FOUND: the model does not
+        exist. ALREADY_EXISTS: the `request_id` was already used with other content.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,6 +142,11 @@ def add_TunedModelServiceServicer_to_server(servicer, server):
                     request_deserializer=foreword_dot_v1_dot_tuned__model__service__pb2.ListTunedModelsRequest.FromString,
                     response_serializer=foreword_dot_v1_dot_tuned__model__service__pb2.ListTunedModelsResponse.SerializeToString,
             ),
+            'UpdateTunedModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateTunedModel,
+                    request_deserializer=foreword_dot_v1_dot_tuned__model__service__pb2.UpdateTunedModelRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_tuned__model__pb2.TunedModel.SerializeToString,
+            ),
             'ExportTunedModel': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportTunedModel,
                     request_deserializer=foreword_dot_v1_dot_tuned__model__service__pb2.ExportTunedModelRequest.FromString,
@@ -146,10 +166,10 @@ def add_TunedModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TunedModelService:
-    """Lists, exports and deletes tuned models.
+    """Lists, tags, exports and deletes tuned models.
 
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
-    `write` to delete, `read` for the rest). A key with `write` but without `read` can read and exports the models of
+    `write` to change and delete, `read` for the rest). A key with `write` but without `read` can read and exports the models of
     experiments that it has created; lists contain only these, and any other model is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
@@ -201,6 +221,33 @@ class TunedModelService:
             '/foreword.v1.TunedModelService/ListTunedModels',
             foreword_dot_v1_dot_tuned__model__service__pb2.ListTunedModelsRequest.SerializeToString,
             foreword_dot_v1_dot_tuned__model__service__pb2.ListTunedModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateTunedModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.TunedModelService/UpdateTunedModel',
+            foreword_dot_v1_dot_tuned__model__service__pb2.UpdateTunedModelRequest.SerializeToString,
+            foreword_dot_v1_dot_tuned__model__pb2.TunedModel.FromString,
             options,
             channel_credentials,
             insecure,

@@ -31,7 +31,10 @@ from foreword.v1 import (
     deployment_pb2,
     deployment_service_pb2,
     tenant_service_pb2,
+    tune_experiment_pb2,
     tune_experiment_service_pb2,
+    tuned_model_pb2,
+    tuned_model_service_pb2,
 )
 
 BASE = "baseModels/foreword--starter"
@@ -71,6 +74,12 @@ def model(server: RunningServer) -> str:
 
 
 @pytest.fixture
+def experiment(stubs, dataset: str) -> str:
+    name: str = create_experiment(stubs, dataset).name
+    return name
+
+
+@pytest.fixture
 def rolling_out(stubs, model: str) -> str:
     """A deployment with a running canary."""
     name: str = stubs.deployments.CreateDeployment(deployment_request(BASE)).name
@@ -88,6 +97,20 @@ def upload_dataset(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
 
 def create_tune_experiment(stubs: Any, dataset: str, request_id: str, variant: int) -> Any:
     return create_experiment(stubs, dataset, request_id=request_id, description=f"variant {variant}")
+
+
+def update_tune_experiment(stubs: Any, experiment: str, request_id: str, variant: int) -> Any:
+    changed = tune_experiment_pb2.TuneExperiment(name=experiment, description=f"{request_id} {variant}")
+    return stubs.experiments.UpdateTuneExperiment(
+        tune_experiment_service_pb2.UpdateTuneExperimentRequest(tune_experiment=changed, request_id=request_id)
+    )
+
+
+def update_tuned_model(stubs: Any, model: str, request_id: str, variant: int) -> Any:
+    changed = tuned_model_pb2.TunedModel(name=model, tags={"variant": f"{request_id} {variant}"})
+    return stubs.tuned_models.UpdateTunedModel(
+        tuned_model_service_pb2.UpdateTunedModelRequest(tuned_model=changed, request_id=request_id)
+    )
 
 
 def create_tune_sweep(stubs: Any, dataset: str, request_id: str, variant: int) -> Any:
@@ -148,6 +171,8 @@ def create_tenant(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
 CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "UploadDataset": (upload_dataset, ""),
     "CreateTuneExperiment": (create_tune_experiment, "dataset"),
+    "UpdateTuneExperiment": (update_tune_experiment, "experiment"),
+    "UpdateTunedModel": (update_tuned_model, "model"),
     "CreateTuneSweep": (create_tune_sweep, "dataset"),
     "CreateEvaluation": (create_an_evaluation, "dataset"),
     "CreateBatchJob": (create_a_batch_job, "dataset"),

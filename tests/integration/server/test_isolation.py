@@ -85,8 +85,10 @@ NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
     "UpdateSpace": [("space.name", ("space",)), ("space.policy.dataset", ("dataset",))],
     "ListDeployments": [("parent", ("space",))],
     "CreateTuneExperiment": [("tune_experiment.dataset", ("dataset",)), ("parent", ("tenant",))],
+    "UpdateTuneExperiment": [("tune_experiment.name", ("tune_experiment",))],
     "CompareTuneExperiments": [("names", ("tune_experiment",)), ("parent", ("tenant",))],
     "CreateTuneSweep": [("tune_sweep.tune_experiment.dataset", ("dataset",)), ("parent", ("tenant",))],
+    "UpdateTunedModel": [("tuned_model.name", ("tuned_model",))],
     "CreateEvaluation": [
         ("evaluation.dataset", ("dataset",)),
         ("parent", ("tenant",)),

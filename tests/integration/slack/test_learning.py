@@ -185,6 +185,8 @@ async def test_the_new_dataset_has_the_old_rows_the_corrections_and_no_held_out_
 
     with Client(school.access.endpoint, school.access.key) as client:
         rows = {row.input: row.output for row in client.list_dataset_rows(retraining.dataset)}
+        (model,) = client.list_tuned_models(filter=f"tags.source = slack AND tags.workspace = {office.workspace.id}")
+    assert model.name == retraining.tuned_model
     taught_rows = [text for text in TEXTS[:TAUGHT] if text in rows]
     assert len(rows) == 30 + len(taught_rows)
     assert {rows[text] for text in taught_rows} == {"Planning"}

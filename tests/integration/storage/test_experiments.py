@@ -8,9 +8,19 @@ from datetime import timedelta
 
 import pytest
 
-from factories.stored import beat, make_config, make_plan, make_snapshot, store_dataset, store_experiment, store_tenant
+from factories.stored import (
+    beat,
+    make_config,
+    make_plan,
+    make_snapshot,
+    make_tuned_model,
+    store_dataset,
+    store_experiment,
+    store_tenant,
+)
 from foreword.domain.failure import Failure
 from foreword.domain.job import JobState
+from foreword.domain.tags import TagChange
 from foreword.errors import (
     AlreadyExistsError,
     ExhaustedError,
@@ -21,6 +31,7 @@ from foreword.errors import (
 from foreword.storage.lists.request import ListRequest
 from foreword.storage.repositories.experiments import ExperimentRepository
 from foreword.storage.repositories.requests import RequestKey
+from foreword.storage.repositories.tuned_models import TunedModelRepository
 from foreword.storage.workers.queue import JobQueue
 
 MINUTE = timedelta(minutes=1)
@@ -35,6 +46,51 @@ def test_what_was_stored_is_found(database):
     assert experiment.state is JobState.QUEUED
     assert experiment.description == "first try"
     assert experiment.start_time is experiment.end_time is None
+
+
+def test_a_change_of_a_tag_leaves_the_others_and_is_seen_by_watchers(database):
+    experiment = store_experiment(database, tags={"team": "billing", "draft": "yes"})
+    experiments = ExperimentRepository(database, "acme")
+
+    change = TagChange(values={"stage": "trial"}, removed={"draft", "unknown"})
+    changed = experiments.update(experiment.id, description="new", tags=change)
+
+    assert changed.tags == {"team": "billing", "stage": "trial"}
+    assert changed.description == "new"
+    assert changed.update_time > experiment.update_time
+    assert experiments.get(experiment.id) == changed
+    assert experiments.update(experiment.id, tags=TagChange(values={"a": "b"}, replaces_all=True)).tags == {"a": "b"}
+    assert experiments.update(experiment.id).tags == {"a": "b"}
+
+
+def test_changes_beyond_twenty_tags_are_refused_and_change_nothing(database):
+    experiment = store_experiment(database, tags={f"key{number}": "x" for number in range(20)})
+    experiments = ExperimentRepository(database, "acme")
+
+    with pytest.raises(InvalidArgumentError, match="at most 20 tags, not 21"):
+        experiments.update(experiment.id, description="lost", tags=TagChange(values={"one": "more"}))
+
+    assert experiments.get(experiment.id) == experiment
+    exchanged = experiments.update(experiment.id, tags=TagChange(values={"one": "more"}, removed=["key0"]))
+    assert len(exchanged.tags) == 20
+
+
+def test_a_tuned_model_gets_the_tags_that_its_experiment_has_when_it_is_stored(database):
+    experiment = store_experiment(database, tags={"team": "billing"})
+    experiments, queue = ExperimentRepository(database, "acme"), JobQueue(database)
+    lease = queue.lease("worker", MINUTE)
+    experiments.update(experiment.id, tags=TagChange(values={"reviewed": "yes"}))
+    model = make_tuned_model(lease.experiment)
+    queue.succeed(lease, tuned_model=model, evaluations=(), curve_advice="", compute_seconds=1.0)
+    experiments.update(experiment.id, tags=TagChange(replaces_all=True))
+
+    models = TunedModelRepository(database, "acme")
+    assert models.get(model.id).tags == {"team": "billing", "reviewed": "yes"}
+    changed = models.update(model.id, tags=TagChange(values={"team": "shop"}, removed=["reviewed"]))
+    assert changed.tags == models.get(model.id).tags == {"team": "shop"}
+    assert changed.evaluations == model.evaluations
+    with pytest.raises(NotFoundError):
+        models.update("unknown", tags=TagChange())
 
 
 def test_display_names_are_counted_up(database):

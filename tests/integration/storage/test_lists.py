@@ -15,6 +15,7 @@ from sqlalchemy import insert, text
 
 from factories.examples import examples
 from factories.stored import make_tuned_model, store_dataset, store_experiment, store_tenant
+from factories.stored_sweeps import store_sweep
 from foreword.domain.deployment import RevisionState, Stage
 from foreword.domain.failure import Failure
 from foreword.domain.model_reference import ModelReference
@@ -264,6 +265,50 @@ def test_experiments_are_found_by_state_references_and_times(database: Database)
     assert listed(repository, 'start_time > "2020-01-01T00:00:00Z"') == ["first"]
     assert listed(repository, 'end_time < "2100-01-01T00:00:00+02:00"') == ["first", "second"]
     assert listed(TunedModelRepository(database, "acme"), f"tune_experiment = {first.id}") == ["first"]
+
+
+def test_experiments_sweeps_and_models_are_found_by_their_tags(database: Database) -> None:
+    store_experiment(database, display_name="billing", tags={"team": "billing", "cost-center.eu": "7"})
+    store_experiment(database, display_name="shop", tags={"team": "Shop floor", "reviewed": "no"})
+    store_experiment(database, display_name="none")
+    experiments = ExperimentRepository(database, "acme")
+    queue = JobQueue(database)
+    lease = queue.lease("worker", timedelta(minutes=1))
+    assert lease is not None
+    queue.succeed(
+        lease, tuned_model=make_tuned_model(lease.experiment), evaluations=(), curve_advice="", compute_seconds=1.0
+    )
+
+    assert listed(experiments, 'tags.team = "billing"') == ["billing"]
+    assert listed(experiments, 'tags.team = "Shop floor"') == ["shop"]
+    assert listed(experiments, "tags.team : FLOOR") == ["shop"]
+    assert listed(experiments, "tags.team != billing") == ["shop"]
+    assert listed(experiments, "NOT tags.team = billing") == ["shop", "none"]
+    assert listed(experiments, "tags.cost-center.eu = 7 AND tags : team") == ["billing"]
+    assert listed(experiments, "tags : reviewed OR tags : nothing") == ["shop"]
+    assert listed(TunedModelRepository(database, "acme"), "tags.team = billing") == ["billing"]
+    assert listed(TunedModelRepository(database, "acme"), "tags.team = shop") == []
+    sweep = store_sweep(database, tags={"team": "billing"})
+    assert SweepRepository(database, "acme").list(ListRequest(filter="tags.team = billing")).items[0].id == sweep.id
+
+
+@pytest.mark.parametrize(
+    ("filter", "problem"),
+    [
+        ("tags.team > a", "use = or != or :"),
+        ("tags = team", "cannot compare tags by =; use :"),
+        ("tags : 'a\"b'", "a key has at most 63 letters"),
+        ("tags.-a = b", "a key has at most 63 letters"),
+        ("task.kind = a", "task has no keys"),
+        ("tags. = a", "expected =, !="),
+        ("tagss.team = a", "Did you mean 'tags'"),
+    ],
+)
+def test_a_filter_by_tags_that_cannot_be_read_is_refused(database: Database, filter: str, problem: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=problem) as caught:
+        ExperimentRepository(database, "acme").list(ListRequest(filter=filter))
+
+    assert caught.value.violations[0].field == "filter"
 
 
 def test_spaces_deployments_and_keys_are_found_by_tags_states_and_scopes(database: Database) -> None:

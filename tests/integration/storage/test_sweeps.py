@@ -10,62 +10,30 @@ from sqlalchemy import event
 
 from factories.stored import (
     beat,
-    make_config,
     make_evaluation,
-    make_plan,
     make_snapshot,
     make_tuned_model,
     store_dataset,
     store_experiment,
 )
+from factories.stored_sweeps import RATES, store_sweep
 from foreword.domain.experiment import Phase, Progress
 from foreword.domain.failure import Failure
-from foreword.domain.halving import Rung
 from foreword.domain.job import JobState
 from foreword.domain.resource_view import ResourceView
-from foreword.domain.sweep import Search, SearchSpace, SweepPlan, SweptParameter, TuneSweep
+from foreword.domain.sweep import TuneSweep
 from foreword.domain.sweep_outcome import SweepState
 from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
 from foreword.storage.jobs.leases import Lease
 from foreword.storage.lists.request import ListRequest
 from foreword.storage.repositories.experiments import ExperimentRepository
 from foreword.storage.repositories.requests import RequestKey
-from foreword.storage.repositories.sweeps import PlannedTrial, SweepRepository
+from foreword.storage.repositories.sweeps import SweepRepository
 from foreword.storage.workers.queue import JobQueue
 
 MINUTE = timedelta(minutes=1)
-RATES = (0.01, 0.02, 0.03, 0.04)
 FULL = ListRequest(view=ResourceView.FULL)
 FAILURE = Failure(kind="internal", reason="INTERNAL", message="It broke.")
-
-
-def store_sweep(database, tenant: str = "acme", **options) -> TuneSweep:
-    """Store a sweep of four trials, of which two go on after the first epoch and one after the second."""
-    config = make_config(store_dataset(database, tenant).id)
-    options = {"display_name": "Sweep", "max_queued": 100, **options}
-    return SweepRepository(database, tenant).create(
-        description="",
-        config=config,
-        space=SearchSpace(
-            parameters=(SweptParameter(name="learning_rate", values=RATES),),
-            search=Search.GRID,
-            max_combinations=64,
-            num_seeds=1,
-            seed=0,
-            halving=True,
-        ),
-        plan=SweepPlan(
-            trial_count=4,
-            validation_row_count=10,
-            rungs=(Rung(epoch=1, keep=2), Rung(epoch=2, keep=1)),
-            planned_updates=40,
-            estimated_seconds=100.0,
-            warnings=(),
-        ),
-        trials=[PlannedTrial(values={"learning_rate": rate}, config=config, plan=make_plan()) for rate in RATES],
-        creator="key-1",
-        **options,
-    )
 
 
 def end_epoch(queue: JobQueue, lease: Lease, epoch: int, metric: float, *, total_epochs: int = 0) -> None:
@@ -109,6 +77,14 @@ def test_a_sweep_has_its_trials_in_order_and_each_is_an_experiment(database):
     of_sweep = experiments.list(ListRequest(filter=f'tune_sweep = "{sweep.id}"')).items
     assert {item.id for item in of_sweep} == {item.experiment for item in sweep.trials}
     assert JobQueue(database).lease("w", MINUTE).experiment.id == sweep.trials[0].experiment
+
+
+def test_trials_get_the_tags_of_their_sweep(database):
+    sweep = store_sweep(database, tags={"team": "billing"})
+
+    trials = ExperimentRepository(database, "acme").list(ListRequest(filter=f"tune_sweep = {sweep.id}")).items
+    assert SweepRepository(database, "acme").get(sweep.id).tags == {"team": "billing"}
+    assert [trial.tags for trial in trials] == [{"team": "billing"}] * 4
 
 
 def test_weak_trials_are_stopped_as_soon_as_enough_others_are_better(database):

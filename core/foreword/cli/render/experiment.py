@@ -9,6 +9,7 @@ from foreword.cli.render.listing import duration, print_facts
 from foreword.cli.render.progress import progress_text
 from foreword.cli.render.states import state_text
 from foreword.cli.render.suspects import print_suspect_rows
+from foreword.cli.render.tags import tags_text
 from foreword.client import TuneExperiment
 
 
@@ -34,6 +35,8 @@ def print_experiment_result(console: Console, experiment: TuneExperiment, *, mos
         [
             ("experiment", short_name(experiment.name)),
             ("name", experiment.display_name),
+            ("description", experiment.description),
+            ("tags", tags_text(experiment.tags)),
             ("state", state_text(experiment.state)),
             ("progress", progress_text(experiment)),
             ("failure", f"{failure.message} ({failure.reason})" if failure else ""),

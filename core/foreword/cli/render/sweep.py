@@ -16,6 +16,7 @@ from foreword.cli.render.experiment import short_name
 from foreword.cli.render.listing import Cell, duration, format_value, make_table, print_facts
 from foreword.cli.render.report import print_findings
 from foreword.cli.render.states import state_text
+from foreword.cli.render.tags import tags_text
 from foreword.cli.run_options import serving_name
 from foreword.client import JobState, SweepState, TuneSweep, TuneTrial
 from foreword.client.sweep_failure import listed_trials, why_failed
@@ -87,6 +88,7 @@ def print_sweep(console: Console, sweep: TuneSweep, *, dataset: str) -> None:
         [
             ("sweep", short_name(sweep.name)),
             ("name", sweep.display_name),
+            ("tags", tags_text(sweep.tags)),
             ("state", sweep_state(sweep)),
             ("dataset", dataset),
             ("halving", _without_rungs(sweep) if not sweep.plan.rungs else ""),

@@ -11,19 +11,22 @@ from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from google.protobuf.field_mask_pb2 import FieldMask
+
 from foreword.client import decode, encode, resources
 from foreword.client._async.datasets import DatasetMethods
 from foreword.client._async.waiting import in_thread
 from foreword.client._async.watching import WatchMethods
 from foreword.client.keywords import TuneKeywords
-from foreword.client.message import build, enum_name
+from foreword.client.message import build, enum_name, texts_by_name
 from foreword.client.reference import Reference, new_request_id, run_references
 from foreword.client.rows import Rows, default_name, validation_name
+from foreword.client.tags import tag_change
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.resource_view import ResourceView
+from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2_grpc
 from foreword.v1 import tune_experiment_service_pb2 as messages
-from foreword.v1 import tune_experiment_service_pb2_grpc
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -53,6 +56,7 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods):
         instruction: str = "",
         evaluate_base: bool | None = None,
         method_parameters: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
         **parameters: Unpack[TuneKeywords],
     ) -> resources.TuneExperiment:
         """Upload training data and queue a run on it. Omitted parameters take the values of the base model's recipe.
@@ -66,6 +70,7 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods):
             tuning_type: Tuning method, such as `ia3`. Default: `prompt_tuning`.
             evaluate_base: Whether to compare with the base model on the held-out rows. Default: yes.
             method_parameters: Parameters of the tuning method, by name.
+            tags: Texts by key to search by, such as `{"team": "billing"}`; the tuned model gets them too.
             parameters: Tuning parameters that override the recipe, such as `num_epochs=30`. The value of
                 `init_tuned_model` may be an id or a display name.
 
@@ -77,7 +82,9 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods):
             InvalidArgumentError: Parameters are wrong. The error names all of them; uploaded datasets are deleted.
         """
         values = TuneParameters(**parameters, method_parameters=dict(method_parameters or {}))
-        encode.tune_parameters(values)  # refuses values that cannot be sent before the upload
+        # Refuse values that cannot be sent before the upload.
+        encode.tune_parameters(values)
+        texts_by_name("tune_experiment.tags", tags or {})
         name = display_name or (rows.display_name if isinstance(rows, resources.Dataset) else default_name(rows))
         options: dict[str, Any] = {"task": task, "task_options": task_options, "base_model": base_model}
         async with self._uploaded(rows, validation_dataset, name, **options) as (dataset, held_out):
@@ -94,6 +101,7 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods):
                 instruction=instruction,
                 evaluate_base=evaluate_base,
                 parameters=values,
+                tags=tags,
             )
 
     @asynccontextmanager
@@ -137,6 +145,7 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods):
         instruction: str = "",
         evaluate_base: bool | None = None,
         parameters: TuneParameters | None = None,
+        tags: Mapping[str, str] | None = None,
         tune_experiment_id: str = "",
         validate_only: bool = False,
     ) -> resources.TuneExperiment:
@@ -151,6 +160,7 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods):
             instruction: Instruction for evaluating the base model without tuning. Default: `init_text`.
             evaluate_base: Whether to compare with the base model on the held-out rows. Default: yes.
             parameters: Tuning parameters that override the recipe.
+            tags: Texts by key to search by; the tuned model gets them too.
             tune_experiment_id: Last part of the resource name. Default: chosen by the service.
             validate_only: Check the request and return the plan without creating anything.
 
@@ -172,6 +182,7 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods):
             parameters=parameters,
             instruction=instruction,
             evaluate_base=evaluate_base,
+            tags=tags,
         )
         request = build(
             messages.CreateTuneExperimentRequest,
@@ -289,6 +300,34 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods):
         async with aclosing(self._watch(experiment, 0, deadline)) as changes:
             ended = await self._succeeded(changes, name, deadline, on_change, "EXPERIMENT_CANCELLED")
         return await self.get_tune_experiment(ended)
+
+    async def update_tune_experiment(
+        self,
+        experiment: Reference,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+    ) -> resources.TuneExperiment:
+        """Change the description or the tags of an experiment, in any state.
+
+        Args:
+            tags: Tags to set, by key; the value None removes a tag. Other tags stay.
+
+        Raises:
+            InvalidArgumentError: Values are wrong. The error names all of them.
+            NotFoundError: The experiment does not exist in the caller's tenant.
+        """
+        given, changed = tag_change("tune_experiment.tags", tags or {})
+        if description is not None:
+            changed.append("description")
+        message = build(
+            tune_experiment_pb2.TuneExperiment, "tune_experiment", description=description or "", tags=given
+        )
+        request = messages.UpdateTuneExperimentRequest(
+            tune_experiment=message, update_mask=FieldMask(paths=changed), request_id=new_request_id()
+        )
+        references = {"tune_experiment.name": (experiment, "tuneExperiments")}
+        return decode.tune_experiment(await self._call(self._experiments.UpdateTuneExperiment, request, references))
 
     async def cancel_tune_experiment(self, experiment: Reference) -> resources.TuneExperiment:
         """Ask a run to stop, which it does within one step. Cancelling again has no effect.

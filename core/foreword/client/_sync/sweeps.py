@@ -17,7 +17,7 @@ from foreword.client._sync.waiting import in_thread, sleep
 from foreword.client.decode_sweep import tune_sweep
 from foreword.client.encode_sweep import Swept, swept_parameters
 from foreword.client.keywords import TuneKeywords
-from foreword.client.message import build, enum_name
+from foreword.client.message import build, enum_name, texts_by_name
 from foreword.client.reference import Reference, new_request_id, run_references
 from foreword.client.rows import Rows, default_name
 from foreword.client.sweep_failure import why_failed
@@ -67,6 +67,7 @@ class TuneSweepMethods(TuneExperimentMethods):
         instruction: str = "",
         evaluate_base: bool | None = None,
         method_parameters: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
         **parameters: Unpack[TuneKeywords],
     ) -> TuneSweep:
         """Upload training data and queue a sweep on it: several runs, of which the best on the held-out rows is kept.
@@ -93,8 +94,10 @@ class TuneSweepMethods(TuneExperimentMethods):
             InvalidArgumentError: Values are wrong. The error names all of them; uploaded datasets are deleted.
         """
         values = TuneParameters(**parameters, method_parameters=dict(method_parameters or {}))
-        encode.tune_parameters(values)  # refuses values that cannot be sent before the upload
+        # Refuse values that cannot be sent before the upload.
+        encode.tune_parameters(values)
         swept_parameters(swept or {})
+        texts_by_name("tune_sweep.tune_experiment.tags", tags or {})
         name = display_name or (rows.display_name if isinstance(rows, resources.Dataset) else default_name(rows))
         options: dict[str, Any] = {"task": task, "task_options": task_options, "base_model": base_model}
         with self._uploaded(rows, validation_dataset, name, **options) as (dataset, held_out):
@@ -117,6 +120,7 @@ class TuneSweepMethods(TuneExperimentMethods):
                 instruction=instruction,
                 evaluate_base=evaluate_base,
                 parameters=values,
+                tags=tags,
             )
 
     def create_tune_sweep(
@@ -140,6 +144,7 @@ class TuneSweepMethods(TuneExperimentMethods):
         instruction: str = "",
         evaluate_base: bool | None = None,
         parameters: TuneParameters | None = None,
+        tags: Mapping[str, str] | None = None,
         tune_sweep_id: str = "",
         validate_only: bool = False,
     ) -> TuneSweep:
@@ -147,6 +152,7 @@ class TuneSweepMethods(TuneExperimentMethods):
 
         Args:
             parameters: Tuning parameters of all trials.
+            tags: Texts by key to search by; all trials and their tuned models get them.
             tune_sweep_id: Last part of the resource name. Default: chosen by the service.
             validate_only: Check the request and return the plan with the values of the trials, and create nothing.
 
@@ -166,6 +172,7 @@ class TuneSweepMethods(TuneExperimentMethods):
             parameters=parameters,
             instruction=instruction,
             evaluate_base=evaluate_base,
+            tags=tags,
         )
         message = build(
             tune_sweep_pb2.TuneSweep,

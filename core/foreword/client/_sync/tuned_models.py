@@ -10,15 +10,18 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.field_mask_pb2 import FieldMask
+
 from foreword.client import decode, resources
 from foreword.client._sync.service import ServiceMethods
 from foreword.client._sync.waiting import in_thread
 from foreword.client.adapter_files import check_folder, write_files
 from foreword.client.message import build, enum_name
-from foreword.client.reference import Reference
+from foreword.client.reference import Reference, new_request_id
+from foreword.client.tags import tag_change
 from foreword.domain.resource_view import ResourceView
+from foreword.v1 import tuned_model_pb2, tuned_model_service_pb2_grpc
 from foreword.v1 import tuned_model_service_pb2 as messages
-from foreword.v1 import tuned_model_service_pb2_grpc
 
 _EXPORT_TIMEOUT_SECONDS = 600.0
 
@@ -70,6 +73,25 @@ class TunedModelMethods(ServiceMethods):
         return self._pages(
             self._tuned_models.ListTunedModels, request, lambda page: page.tuned_models, decode.tuned_model, limit
         )
+
+    def update_tuned_model(self, tuned_model: Reference, *, tags: Mapping[str, str | None]) -> resources.TunedModel:
+        """Change the tags of a tuned model.
+
+        Args:
+            tags: Tags to set, by key; the value None removes a tag. Other tags stay.
+
+        Raises:
+            InvalidArgumentError: Tags are wrong. The error names all of them.
+            NotFoundError: The model does not exist in the caller's tenant.
+        """
+        given, changed = tag_change("tuned_model.tags", tags)
+        request = messages.UpdateTunedModelRequest(
+            tuned_model=tuned_model_pb2.TunedModel(tags=given),
+            update_mask=FieldMask(paths=changed),
+            request_id=new_request_id(),
+        )
+        references = {"tuned_model.name": (tuned_model, "tunedModels")}
+        return decode.tuned_model(self._call(self._tuned_models.UpdateTunedModel, request, references))
 
     def export_tuned_model(self, tuned_model: Reference, folder: str | PathLike[str]) -> list[Path]:
         """Write the files of the PEFT adapter to a folder, which is created if necessary.

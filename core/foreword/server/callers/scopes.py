@@ -82,6 +82,7 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
         "GetTuneExperiment": _READ,
         "ListTuneExperiments": _READ,
         "WatchTuneExperiment": _READ,
+        "UpdateTuneExperiment": _WRITE,
         "CancelTuneExperiment": _WRITE,
         "DeleteTuneExperiment": _WRITE,
         "CompareTuneExperiments": _READ,
@@ -96,6 +97,7 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
     "TunedModelService": {
         "GetTunedModel": _READ,
         "ListTunedModels": _READ,
+        "UpdateTunedModel": _WRITE,
         "ExportTunedModel": _READ,
         "DeleteTunedModel": _WRITE,
     },

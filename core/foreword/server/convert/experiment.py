@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from foreword.domain.experiment import (
@@ -36,6 +37,7 @@ from foreword.server.convert.parameters import (
     tune_parameters,
 )
 from foreword.server.convert.report import evaluations, finding
+from foreword.server.convert.tags import parse_keyed_tags
 from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAME
 from foreword.server.convert.timestamps import timestamp
 from foreword.turns.cancellation import check_cancelled
@@ -73,6 +75,7 @@ class NewExperiment:
     start: TunedModelName | None
     instruction: str
     evaluate_base: bool
+    tags: Mapping[str, str]
     validate_only: bool
     split_seed: int | None = None
 
@@ -128,6 +131,7 @@ def parse_experiment(
     check_init_text(violations, f"{prefix}.parameters", parameters)
     start = parse_start(violations, f"{prefix}.parameters", parameters)
     instruction = violations.text(f"{prefix}.instruction", message.instruction, MAX_TEMPLATE)
+    tags = parse_keyed_tags(violations, f"{prefix}.tags", message.tags)
     if dataset is None:
         return None
     return NewExperiment(
@@ -146,13 +150,14 @@ def parse_experiment(
         start=start,
         instruction=instruction,
         evaluate_base=message.evaluate_base if message.HasField("evaluate_base") else True,
+        tags=tags,
         validate_only=False,
     )
 
 
 def tune_experiment(item: TuneExperiment) -> tune_experiment_pb2.TuneExperiment:
     """Convert an experiment to a message."""
-    message = configuration(item.tenant, item.display_name, item.description, item.config)
+    message = configuration(item.tenant, item.display_name, item.description, item.config, item.tags)
     message.name = str(TuneExperimentName(item.tenant, item.id))
     message.tune_sweep = str(TuneSweepName(item.tenant, item.trial.sweep)) if item.trial is not None else ""
     message.MergeFrom(
@@ -179,18 +184,18 @@ def tune_experiment(item: TuneExperiment) -> tune_experiment_pb2.TuneExperiment:
 
 
 def planned_experiment(
-    tenant: str, display_name: str, description: str, config: ExperimentConfig, plan: TunePlan
+    tenant: str, requested: NewExperiment, config: ExperimentConfig, plan: TunePlan
 ) -> tune_experiment_pb2.TuneExperiment:
     """Convert the configuration and the plan of an experiment that was only validated to a message."""
-    message = configuration(tenant, display_name, description, config)
+    message = configuration(tenant, requested.display_name, requested.description, config, requested.tags)
     message.plan.CopyFrom(_plan(plan))
     return message
 
 
 def configuration(
-    tenant: str, display_name: str, description: str, config: ExperimentConfig
+    tenant: str, display_name: str, description: str, config: ExperimentConfig, tags: Mapping[str, str]
 ) -> tune_experiment_pb2.TuneExperiment:
-    """Convert the configuration of an experiment to a message."""
+    """Convert the configuration of an experiment, with its tags, to a message."""
     return tune_experiment_pb2.TuneExperiment(
         display_name=display_name,
         description=description,
@@ -204,6 +209,7 @@ def configuration(
         parameters=tune_parameters(config.parameters),
         instruction=config.instruction,
         evaluate_base=config.evaluate_base,
+        tags=dict(tags),
     )
 
 

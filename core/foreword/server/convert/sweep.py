@@ -23,7 +23,7 @@ from foreword.v1 import tune_sweep_pb2
 
 def tune_sweep(item: TuneSweep) -> tune_sweep_pb2.TuneSweep:
     """Convert a sweep to a message, with the trials that were read."""
-    message = _sweep(item.tenant, item.display_name, item.description, item.config, item.space, item.plan)
+    message = _sweep(item.tenant, item.display_name, item.description, item.config, item.tags, item.space, item.plan)
     message.name = str(TuneSweepName(item.tenant, item.id))
     outcome = item.outcome
     message.MergeFrom(
@@ -44,7 +44,7 @@ def tune_sweep(item: TuneSweep) -> tune_sweep_pb2.TuneSweep:
 
 def planned_sweep(tenant: str, sweep: NewSweep, config: ExperimentConfig, plan: SweepPlan) -> tune_sweep_pb2.TuneSweep:
     """Convert a sweep that was only validated to a message, with the values of its trials."""
-    message = _sweep(tenant, sweep.display_name, sweep.description, config, sweep.space, plan)
+    message = _sweep(tenant, sweep.display_name, sweep.description, config, sweep.common.tags, sweep.space, plan)
     for number, trial in enumerate(sweep.trials, start=1):
         message.trials.append(
             tune_sweep_pb2.TuneTrial(number=number, values=_values(trial.values), seed=trial.run.parameters.seed)
@@ -53,12 +53,18 @@ def planned_sweep(tenant: str, sweep: NewSweep, config: ExperimentConfig, plan: 
 
 
 def _sweep(
-    tenant: str, display_name: str, description: str, config: ExperimentConfig, space: SearchSpace, plan: SweepPlan
+    tenant: str,
+    display_name: str,
+    description: str,
+    config: ExperimentConfig,
+    tags: Mapping[str, str],
+    space: SearchSpace,
+    plan: SweepPlan,
 ) -> tune_sweep_pb2.TuneSweep:
     return tune_sweep_pb2.TuneSweep(
         display_name=display_name,
         description=description,
-        tune_experiment=configuration(tenant, "", "", config),
+        tune_experiment=configuration(tenant, "", "", config, tags),
         swept_parameters=[_swept(parameter) for parameter in space.parameters],
         search=f"SEARCH_{space.search.name}",
         max_combinations=space.max_combinations,

@@ -1,13 +1,19 @@
-"""Conversion of tuned models to messages."""
+"""Conversion of tuned models."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from foreword.domain.answer_calibration import AnswerCalibration
+from foreword.domain.tags import TagChange
 from foreword.domain.tuned_model import TunedModel
+from foreword.domain.violations import Violations
 from foreword.names import BaseModelName, DatasetName, TunedModelName, TuneExperimentName
+from foreword.server.convert.changed_fields import changed_fields
 from foreword.server.convert.report import evaluations
+from foreword.server.convert.tags import parse_tag_change
 from foreword.server.convert.timestamps import timestamp
-from foreword.v1 import tuned_model_pb2
+from foreword.v1 import tuned_model_pb2, tuned_model_service_pb2
 
 
 def tuned_model(item: TunedModel) -> tuned_model_pb2.TunedModel:
@@ -31,7 +37,28 @@ def tuned_model(item: TunedModel) -> tuned_model_pb2.TunedModel:
         creator=item.creator,
         create_time=timestamp(item.create_time),
         answer_calibration=(None if item.answer_calibration is None else answer_calibration(item.answer_calibration)),
+        tags=dict(item.tags),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunedModelChange:
+    """A parsed UpdateTunedModel request."""
+
+    name: TunedModelName
+    tags: TagChange
+
+
+def parse_tuned_model_change(request: tuned_model_service_pb2.UpdateTunedModelRequest) -> TunedModelChange:
+    """Parse an UpdateTunedModel request."""
+    violations = Violations()
+    message, paths = request.tuned_model, request.update_mask.paths
+    name = violations.collect(lambda: TunedModelName.parse(message.name, "tuned_model.name"))
+    changed = changed_fields(violations, message, paths, ("tags",), "a tuned model", has_keyed_tags=True)
+    tags = parse_tag_change(violations, "tuned_model.tags", message.tags, changed)
+    violations.check()
+    assert name is not None
+    return TunedModelChange(name=name, tags=tags)
 
 
 def answer_calibration(item: AnswerCalibration) -> tuned_model_pb2.AnswerCalibration:

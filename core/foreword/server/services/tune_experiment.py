@@ -1,4 +1,4 @@
-"""TuneExperimentService: plans, queues, watches, cancels and compares tuning runs."""
+"""TuneExperimentService: plans, queues, watches, changes, cancels and compares tuning runs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from foreword.server.callers.auth import current_caller, require_own
 from foreword.server.calls.pools import BEGIN_SECONDS, READ_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.convert import experiment as convert
 from foreword.server.convert.comparison import comparison, parse_compared
+from foreword.server.convert.experiment_change import parse_experiment_change
 from foreword.server.jobs.comparisons import ExperimentComparer
 from foreword.server.jobs.watches import Watches
 from foreword.server.plans.experiments import Planner
 from foreword.server.plans.references import readable_references, require_own_references
 from foreword.server.services.idempotency import request_key
 from foreword.server.services.job_calls import JobCalls
+from foreword.server.services.responses import converted
 from foreword.storage.artifacts.deletions import ArtifactDeletions
 from foreword.storage.database import Database
 from foreword.storage.repositories.experiments import ExperimentRepository
@@ -86,7 +88,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
             caller.reads_only_of,
         )
         if new.validate_only:
-            return convert.planned_experiment(caller.tenant, new.display_name, new.description, config, plan)
+            return convert.planned_experiment(caller.tenant, new, config, plan)
         created = await self._pools.storage.run(
             caller.tenant,
             WRITE_SECONDS,
@@ -97,6 +99,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
             config=config,
             plan=plan,
             creator=caller.api_key,
+            tags=new.tags,
             request=key,
             max_queued=self._max_queued,
         )
@@ -125,6 +128,24 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         async with aclosing(self._jobs.watch(request.name, sequence)) as messages:
             async for message in messages:
                 yield tune_experiment_service_pb2.WatchTuneExperimentResponse(tune_experiment=message)
+
+    async def UpdateTuneExperiment(
+        self, request: tune_experiment_service_pb2.UpdateTuneExperimentRequest, context: Any
+    ) -> tune_experiment_pb2.TuneExperiment:
+        """Change the description or the tags of an experiment."""
+        change = parse_experiment_change(request)
+        key = request_key("UpdateTuneExperiment", request)
+        require_own(change.name.tenant, str(change.name))
+        repository = ExperimentRepository(self._database, change.name.tenant)
+        _, message = await converted(
+            self._pools.storage,
+            lambda: repository.update(
+                change.name.tune_experiment, description=change.description, tags=change.tags, request=key
+            ),
+            convert.tune_experiment,
+            cost=WRITE_SECONDS,
+        )
+        return message
 
     async def CancelTuneExperiment(
         self, request: tune_experiment_service_pb2.CancelTuneExperimentRequest, context: Any

@@ -81,6 +81,7 @@ class TuneSweepService(tune_sweep_service_pb2_grpc.TuneSweepServiceServicer):
             plan=plan,
             trials=trials,
             creator=caller.api_key,
+            tags=new.common.tags,
             request=key,
             max_queued=self._max_queued,
         )

@@ -1,4 +1,4 @@
-"""TunedModelService: lists, exports and deletes tuned models."""
+"""TunedModelService: lists, tags, exports and deletes tuned models."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from foreword.server.calls.pools import WRITE_SECONDS, Pools
 from foreword.server.convert import tuned_model as convert
 from foreword.server.convert.paging import parse_list_request
 from foreword.server.inference.model_resolver import ModelResolver
+from foreword.server.services.idempotency import request_key
 from foreword.server.services.responses import converted, fill_page
 from foreword.storage.artifacts.deletions import ArtifactDeletions
 from foreword.storage.artifacts.store import ArtifactStore
@@ -66,6 +67,22 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
             lambda take: repository.list(listed, take=take),
             convert.tuned_model,
         )
+
+    async def UpdateTunedModel(
+        self, request: tuned_model_service_pb2.UpdateTunedModelRequest, context: Any
+    ) -> tuned_model_pb2.TunedModel:
+        """Change the tags of a tuned model."""
+        change = convert.parse_tuned_model_change(request)
+        key = request_key("UpdateTunedModel", request)
+        require_own(change.name.tenant, str(change.name))
+        repository = self._repository(change.name.tenant)
+        _, message = await converted(
+            self._storage,
+            lambda: repository.update(change.name.tuned_model, tags=change.tags, request=key),
+            convert.tuned_model,
+            cost=WRITE_SECONDS,
+        )
+        return message
 
     async def ExportTunedModel(
         self, request: tuned_model_service_pb2.ExportTunedModelRequest, context: Any

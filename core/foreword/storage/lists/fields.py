@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Text, collate, column, false, func, literal, select, true
 
+from foreword.domain.tags import tag_key_fault
 from foreword.errors import InvalidArgumentError
 
 _COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
@@ -41,6 +42,14 @@ class Field(ABC):
     nullable: bool = False
 
     operators: ClassVar[tuple[str, ...]]
+
+    def member(self, name: str, key: str) -> Field:
+        """Return the field of a value by its key, which filters write as `name.key`.
+
+        Raises:
+            InvalidArgumentError: The field holds no values by key, or the key cannot be one.
+        """
+        raise InvalidArgumentError.of("filter", f"cannot compare {name}.{key[:40]}: {name} has no keys")
 
     def condition(self, name: str, operator: str, value: str, context: Context) -> ColumnElement[bool]:
         """Return the comparison with a value.
@@ -185,6 +194,23 @@ class ListField(Field):
         expand = func.json_each if context.is_sqlite else func.json_array_elements_text
         items = expand(self.column).table_valued(column("value", Text))
         return select(literal(1)).select_from(items).where(items.c.value == item).exists()
+
+
+class TagsField(Field):
+    """Tags by key. `:` finds resources that have a tag with this key."""
+
+    operators = _CONTAINS
+
+    def member(self, name: str, key: str) -> Field:
+        """Return the field of the tag with this key, a text that may be missing."""
+        fault = tag_key_fault(key)
+        if fault:
+            raise InvalidArgumentError.of("filter", f"{name} {fault}")
+        return TextField(self.column[key].as_string(), nullable=True)
+
+    def _compare(self, name: str, operator: str, value: str, context: Context) -> ColumnElement[bool]:
+        found: ColumnElement[bool] = self.member(name, value).column.is_not(None)
+        return found
 
 
 def _choice(name: str, value: str, choices: type[Enum], prefix: str) -> str:

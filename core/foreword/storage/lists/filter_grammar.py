@@ -6,7 +6,7 @@
     conjunction = disjunction { "AND" disjunction }
     disjunction = term { "OR" term }
     term        = [ "NOT" ] ( "(" conjunction ")" | restriction )
-    restriction = field operator value
+    restriction = field [ "." key ] operator value
     operator    = "=" | "!=" | "<" | "<=" | ">" | ">=" | ":"
     value       = word | quoted text
 
@@ -27,7 +27,7 @@ MAX_RESTRICTIONS: Final = 50
 MAX_DEPTH: Final = 10
 
 _SPACE = re.compile(r"\s*")
-_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_.-]+)?")
 _OPERATOR = re.compile(r"!=|<=|>=|[=<>:]")
 _WORD = re.compile(r"""[^\s()"']+""")
 _QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'", re.DOTALL)
@@ -38,11 +38,16 @@ _EXAMPLE = 'state = SUCCEEDED AND display_name : "complaints"'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restriction:
-    """A comparison of a field with a value."""
+    """A comparison of a field, or of the value that it holds under a key, with a value.
+
+    Attributes:
+        key: The key; empty for the field itself.
+    """
 
     field: str
     operator: str
     value: str
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +135,8 @@ class _Parser:
         self._restrictions += 1
         if self._restrictions > MAX_RESTRICTIONS:
             raise self._fault(f"must have at most {MAX_RESTRICTIONS} comparisons")
-        return Restriction(field=field, operator=operator, value=self._value())
+        name, _, key = field.partition(".")
+        return Restriction(field=name, key=key, operator=operator, value=self._value())
 
     def _value(self) -> str:
         quoted = self._match(_QUOTED)

@@ -37,4 +37,7 @@ def _translate(condition: Condition, fields: Mapping[str, Field], context: Conte
                 raise InvalidArgumentError.of(
                     "filter", f"cannot filter by {name}; filter by {', '.join(fields)}{did_you_mean(name, fields)}"
                 )
-            return field.condition(condition.field, condition.operator, condition.value, context)
+            name = condition.field
+            if condition.key:
+                field, name = field.member(name, condition.key), f"{name}.{condition.key}"
+            return field.condition(name, condition.operator, condition.value, context)

@@ -18,6 +18,7 @@ from foreword.storage.lists.fields import (
     ListField,
     NumberField,
     ReferenceField,
+    TagsField,
     TextField,
     TimeField,
 )
@@ -113,6 +114,7 @@ TUNE_EXPERIMENTS: Final = ListSpec(
     fields={
         "display_name": TextField(ExperimentRow.display_name, sortable=True),
         "description": TextField(ExperimentRow.description),
+        "tags": TagsField(ExperimentRow.tags),
         "state": ChoiceField(JobRow.state, choices=JobState, prefix="STATE_"),
         "dataset": ReferenceField(ExperimentRow.dataset, collection="datasets"),
         "validation_dataset": ReferenceField(
@@ -140,6 +142,7 @@ TUNE_SWEEPS: Final = ListSpec(
     fields={
         "display_name": TextField(SweepRow.display_name, sortable=True),
         "description": TextField(SweepRow.description),
+        "tags": TagsField(SweepRow.tags),
         "state": ChoiceField(sweep_state(), choices=SweepState, prefix="STATE_"),
         "dataset": ReferenceField(SweepRow.dataset, collection="datasets"),
         "validation_dataset": ReferenceField(
@@ -201,6 +204,7 @@ TUNED_MODELS: Final = ListSpec(
     row=TunedModelRow,
     fields={
         "display_name": TextField(TunedModelRow.manifest["display_name"].as_string(), sortable=True),
+        "tags": TagsField(TunedModelRow.tags),
         "base_model": ReferenceField(TunedModelRow.manifest["base_model"].as_string(), collection="baseModels"),
         "tune_experiment": ReferenceField(
             TunedModelRow.manifest["tune_experiment"].as_string(), collection="tuneExperiments"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import select
@@ -15,6 +16,7 @@ from foreword.domain.job import JobKind, JobState
 from foreword.domain.report import SystemEvaluation
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.suspect_rows import SuspectRows
+from foreword.domain.tags import TagChange
 from foreword.domain.trial import Trial
 from foreword.errors import FailedPreconditionError
 from foreword.names import TuneExperimentName, TuneSweepName
@@ -29,8 +31,9 @@ from foreword.storage.lists.pages import Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.repositories.datasets import require_dataset
 from foreword.storage.repositories.job_resources import JobResource, JobResources, find_job_row
-from foreword.storage.repositories.requests import RequestKey
+from foreword.storage.repositories.requests import RequestKey, remember
 from foreword.storage.tables import ExperimentRow, SnapshotRow, SweepRow
+from foreword.storage.texts import check_texts
 
 _RESOURCE: Final = JobResource(
     kind=JobKind.TUNE,
@@ -57,6 +60,7 @@ class ExperimentRepository(JobResources[ExperimentRow, TuneExperiment]):
         plan: TunePlan,
         creator: str,
         max_queued: int,
+        tags: Mapping[str, str] = MappingProxyType({}),
         id: str | None = None,
         request: RequestKey | None = None,
     ) -> TuneExperiment:
@@ -81,6 +85,7 @@ class ExperimentRepository(JobResources[ExperimentRow, TuneExperiment]):
                 plan=plan,
                 creator=creator,
                 now=now,
+                tags=tags,
             ),
             display_name=display_name,
             description=description,
@@ -123,6 +128,33 @@ class ExperimentRepository(JobResources[ExperimentRow, TuneExperiment]):
             () if full else [defer(ExperimentRow.evaluations), defer(ExperimentRow.suspect_rows)],
         )
 
+    def update(
+        self,
+        id: str,
+        *,
+        description: str | None = None,
+        tags: TagChange | None = None,
+        request: RequestKey | None = None,
+    ) -> TuneExperiment:
+        """Change the fields that are not None.
+
+        Raises:
+            InvalidArgumentError: The text is invalid, or there would be too many tags.
+            NotFoundError: It does not exist in the tenant.
+            AlreadyExistsError: The request id was already used with other content.
+        """
+        check_texts(description=description)
+        with self._database.write_tenant(self._tenant) as session:
+            made = self._made(session, request)
+            if made is not None:
+                return made
+            row = self._require(session, id, for_update=True)
+            row.description = row.description if description is None else description
+            row.tags = row.tags if tags is None else tags.apply(row.tags or {})
+            row.job.update_time = now = self._database.clock(session)
+            remember(session, self._tenant, request, id, now)
+            return self._item(row)
+
     def _item(self, row: ExperimentRow) -> TuneExperiment:
         return to_experiment(row)
 
@@ -156,6 +188,7 @@ def new_experiment(
     plan: TunePlan,
     creator: str,
     now: datetime,
+    tags: Mapping[str, str],
     trial: Trial | None = None,
 ) -> ExperimentRow:
     """Return the row of a queued experiment with its job."""
@@ -178,6 +211,7 @@ def new_experiment(
         sweep=None if trial is None else trial.sweep,
         trial=None if trial is None else encode(Trial, trial, "trial"),
         held_out_score=None,
+        tags=dict(tags),
         job=new_job(
             JobKind.TUNE,
             base_model=config.base_model,
@@ -257,6 +291,7 @@ def to_experiment(
         start_time=job.start_time,
         end_time=job.end_time,
         trial=None if row.trial is None else decode(Trial, row.trial),
+        tags=dict(row.tags or {}),
     )
 
 

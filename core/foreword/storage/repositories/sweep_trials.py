@@ -167,6 +167,7 @@ def _to_sweep(row: SweepRow, outcomes: Sequence[TrialOutcome], trials: tuple[Tri
         is_cancelled=is_cancelled,
         creator=row.creator,
         create_time=row.create_time,
+        tags=dict(row.tags or {}),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select
@@ -71,6 +72,7 @@ class SweepRepository:
         trials: Sequence[PlannedTrial],
         creator: str,
         max_queued: int,
+        tags: Mapping[str, str] = MappingProxyType({}),
         id: str | None = None,
         request: RequestKey | None = None,
     ) -> TuneSweep:
@@ -116,6 +118,7 @@ class SweepRepository:
                 cancel_time=None,
                 creator=creator,
                 create_time=now,
+                tags=dict(tags),
             )
             session.add(row)
             for number, trial in enumerate(trials, start=1):
@@ -130,6 +133,7 @@ class SweepRepository:
                         plan=trial.plan,
                         creator=creator,
                         now=now,
+                        tags=tags,
                         trial=Trial(
                             sweep=id,
                             number=number,

@@ -12,6 +12,7 @@ from foreword.domain.deployment import RevisionState
 from foreword.domain.report import SystemEvaluation
 from foreword.domain.report_limits import limit_evaluations
 from foreword.domain.resource_view import ResourceView
+from foreword.domain.tags import TagChange
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.names import DeploymentName, TunedModelName
@@ -21,6 +22,7 @@ from foreword.storage.database import Database
 from foreword.storage.lists.list_specs import TUNED_MODELS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
+from foreword.storage.repositories.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import DeploymentRow, RevisionRow, TunedModelRow
 
 
@@ -58,6 +60,26 @@ class TunedModelRepository:
             options=() if full else [defer(TunedModelRow.evaluations)],
             convert=lambda _, rows: (_to_tuned_model(row, with_evaluations=full) for row in rows),
         ).read(request, take)
+
+    def update(self, id: str, *, tags: TagChange | None = None, request: RequestKey | None = None) -> TunedModel:
+        """Change the tags of a tuned model.
+
+        Raises:
+            InvalidArgumentError: There would be too many.
+            NotFoundError: It does not exist in the tenant.
+            AlreadyExistsError: The request id was already used with other content.
+        """
+        with self._database.write_tenant(self._tenant) as session:
+            replay = find_replay(session, self._tenant, request)
+            if replay is not None:
+                row = _find(session, self._tenant, replay.resource)
+                if row is None or not replay.made(row.create_time):
+                    raise deleted_since(str(TunedModelName(self._tenant, replay.resource)))
+                return _to_tuned_model(row)
+            row = _require(session, self._tenant, id)
+            row.tags = row.tags if tags is None else tags.apply(row.tags or {})
+            remember(session, self._tenant, request, id, self._database.clock(session))
+            return _to_tuned_model(row)
 
     def delete(self, id: str) -> str:
         """Delete a tuned model.
@@ -100,7 +122,7 @@ class TunedModelRepository:
 
 def add_tuned_model(session: Session, model: TunedModel, now: datetime) -> None:
     """Store a tuned model; its creation time is `now`, the database's time."""
-    stored = dataclasses.replace(model, evaluations=(), create_time=now)
+    stored = dataclasses.replace(model, evaluations=(), tags={}, create_time=now)
     drop_note(session, model.artifact)
     session.add(
         TunedModelRow(
@@ -109,6 +131,7 @@ def add_tuned_model(session: Session, model: TunedModel, now: datetime) -> None:
             manifest=encode(TunedModel, stored, "tuned_model"),
             evaluations=encode(tuple[SystemEvaluation, ...], limit_evaluations(model.evaluations), "evaluations"),
             create_time=now,
+            tags=dict(model.tags),
         )
     )
 
@@ -145,4 +168,4 @@ def _require(session: Session, tenant: str, id: str) -> TunedModelRow:
 def _to_tuned_model(row: TunedModelRow, *, with_evaluations: bool = True) -> TunedModel:
     model = decode(TunedModel, row.manifest)
     evaluations = decode(tuple[SystemEvaluation, ...], row.evaluations) if with_evaluations else ()
-    return dataclasses.replace(model, evaluations=evaluations)
+    return dataclasses.replace(model, evaluations=evaluations, tags=dict(row.tags or {}))

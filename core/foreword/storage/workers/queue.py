@@ -173,7 +173,7 @@ class JobQueue:
         compute_seconds: float,
         suspect_rows: SuspectRows | None = None,
     ) -> None:
-        """End a run successfully. Its state and its tuned model are stored in one transaction.
+        """End a run successfully. Its state and its tuned model, with its tags, are stored in one transaction.
 
         Long examples, report parts and suspect rows are cut; see `report_limits`.
 
@@ -193,7 +193,8 @@ class JobQueue:
             if suspect_rows is not None:
                 row.suspect_rows = encode(SuspectRows, limit_suspect_rows(suspect_rows), "suspect_rows")
             row.tuned_model = tuned_model.id
-            add_tuned_model(session, tuned_model, job.end_time)
+            # Its owner may have changed the tags during the run.
+            add_tuned_model(session, dataclasses.replace(tuned_model, tags=dict(row.tags or {})), job.end_time)
             session.flush()
             self._failpoint("queue.succeed.before_commit")
         self._failpoint("queue.succeed.after_commit")

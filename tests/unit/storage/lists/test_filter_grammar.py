@@ -39,6 +39,12 @@ def test_parentheses_group_and_not_negates_the_next_term_only():
     )
 
 
+def test_a_dot_parts_a_field_from_a_key_which_may_hold_dots_itself():
+    assert parse_filter("a.b-c.d_0=1 AND e = 1.5") == Conjunction(
+        operands=(Restriction(field="a", key="b-c.d_0", operator="=", value="1"), equal("e", "1.5"))
+    )
+
+
 @pytest.mark.parametrize("operator", ["=", "!=", "<", "<=", ">", ">=", ":"])
 def test_every_operator_needs_no_spaces(operator):
     assert parse_filter(f"a{operator}b") == Restriction(field="a", operator=operator, value="b")
