@@ -24,9 +24,13 @@ from foreword.storage.repositories.answered_rows import open_answered_rows, read
 from foreword.storage.repositories.evaluations import EvaluationRepository
 from foreword.storage.repositories.experiments import ExperimentRepository
 from foreword.storage.repositories.tuned_models import TunedModelRepository, add_tuned_model
+from foreword.storage.workers import answer_batches
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["pytest", "factories.tuning_process"])
+OWN_MOMENTS = answer_batches.FAILPOINTS
+# At these, runs and batch jobs are killed in the suite.
+SHARED = [moment for moment in ANSWERING if moment not in OWN_MOMENTS]
 
 BASE = EvaluatedSystem(
     id="base", model="baseModels/tiny--bart", base_model="tiny--bart", constrained=True, instruction="Choose."
@@ -130,7 +134,7 @@ def test_a_generating_task_has_a_perplexity_with_an_interval(shop):
     assert result.calibration is None
 
 
-@pytest.mark.parametrize("moment", ANSWERING)
+@pytest.mark.parametrize("moment", [*OWN_MOMENTS, *(pytest.param(item, marks=pytest.mark.soak) for item in SHARED)])
 def test_a_worker_that_is_killed_leaves_its_answers_to_the_next_one(shop, tmp_path: Path, moment: str):
     undisturbed = shop.queue_evaluation(BASE, rows=MANY_ROWS)
     work(shop)

@@ -58,7 +58,8 @@ def test_a_single_call_into_c_is_seen_although_no_other_thread_runs_meanwhile():
     async def upper() -> None:
         content.upper()
 
-    (hold,) = watched(upper)
+    # The thread of the watchdog may get no processor at the one moment in which it has to look.
+    hold = next(hold for _ in range(5) for hold in watched(upper))
 
     assert hold.task is not None
     assert hold.task.get_name() == "step 1"
