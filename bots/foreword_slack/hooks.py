@@ -24,7 +24,7 @@ import pluggy
 
 from foreword.errors import FailedPreconditionError
 from foreword.observability.logging import get_logger
-from foreword_slack import redaction
+from foreword.personal_data import redact_personal_data
 
 if TYPE_CHECKING:
     from foreword_slack.routing import Decision
@@ -158,7 +158,7 @@ class Hooks:
     def redact(self, text: str) -> str:
         """Return a text without personal data."""
         answer = self._pluggy.hook.redact(text=text)
-        return redaction.redact(text) if answer is None else str(answer)
+        return redact_personal_data(text) if answer is None else str(answer)
 
     def routing_decided(self, event: RoutingDecided) -> None:
         """Notify the plugins."""

@@ -170,6 +170,12 @@ class Settings(BaseSettings):
         description="Maximum total size in bytes of the files that are being uploaded or checked. Meanwhile, their "
         "rows take as much space in the home folder.",
     )
+    max_captured_bytes: int = Field(
+        default=200_000_000,
+        ge=0,
+        description="Maximum size in bytes of the captured requests of a tenant in the database. The oldest of a "
+        "deployment make room for its new ones; 0: nothing is captured.",
+    )
     max_batch_rows: int = Field(
         default=32, ge=1, description="Maximum number of rows that the engine decodes together."
     )

@@ -17,7 +17,8 @@ from foreword.domain.rollout import CanaryPlan, Rollout, RolloutFigures
 from foreword.inference.interfaces import Piece
 from foreword.names import DeploymentName
 from foreword.server.inference.answers import Answer
-from foreword.server.inference.model_resolver import ModelResolver, ResolvedModel, Route, RunningRollout
+from foreword.server.inference.model_resolver import ModelResolver, Route, RunningRollout
+from foreword.server.inference.resolved_model import ResolvedModel
 from foreword.server.inference.rollout_recorder import RolloutRecorder
 from foreword.server.inference.shadows import Shadows
 from foreword.server.inference.traffic import Traffic

@@ -12,6 +12,7 @@ from foreword.server.app import SERVICES
 
 _STUBS = {
     "BatchJobService": "batch_jobs",
+    "CaptureService": "captures",
     "CatalogService": "catalog",
     "DatasetService": "datasets",
     "DeploymentService": "deployments",

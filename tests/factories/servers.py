@@ -48,6 +48,7 @@ from foreword.storage.workers.queue import JobQueue
 from foreword.tuning.adapter import adapter_files
 from foreword.v1 import (
     batch_job_service_pb2_grpc,
+    capture_service_pb2_grpc,
     catalog_service_pb2_grpc,
     dataset_service_pb2_grpc,
     deployment_service_pb2_grpc,
@@ -61,6 +62,7 @@ from foreword.v1 import (
 
 STUBS = {
     "batch_jobs": batch_job_service_pb2_grpc.BatchJobServiceStub,
+    "captures": capture_service_pb2_grpc.CaptureServiceStub,
     "catalog": catalog_service_pb2_grpc.CatalogServiceStub,
     "datasets": dataset_service_pb2_grpc.DatasetServiceStub,
     "deployments": deployment_service_pb2_grpc.DeploymentServiceStub,
@@ -223,6 +225,10 @@ class RunningServer:
     def pass_time(self, seconds: float) -> None:
         """Put the server's clocks forward, so that cached values grow old and keys expire."""
         self._ahead_seconds += seconds
+
+    def settle_captures(self) -> None:
+        """Store what the server has captured so far."""
+        self._loop.run(self.server._captures.write())
 
     def begin_stop(self, grace_seconds: float) -> threading.Thread:
         """Begin to drain and return at once."""

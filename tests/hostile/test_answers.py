@@ -20,10 +20,12 @@ from factories.api import (
     upload_messages,
     wait_for_deployment,
 )
+from factories.captures import see
 from factories.charges import Charges
 from factories.servers import RunningServer
 from factories.stored import beat, make_evaluation, make_snapshot, make_suspect_rows, make_tuned_model
 from foreword.domain.answer_calibration import MAX_THRESHOLDS
+from foreword.domain.capture import MAX_CAPTURED_CHARACTERS, MAX_REQUEST_ID, CapturePolicy
 from foreword.domain.comparison import MAX_COMPARED
 from foreword.domain.differing_fields import MAX_FIELDS_BYTES
 from foreword.domain.evaluation import MAX_ANSWER_CHARACTERS, MAX_KEPT_LABELS, MAX_SYSTEMS
@@ -46,12 +48,15 @@ from foreword.domain.sweep import MAX_SHOWN_VALUE, MAX_SWEPT, MAX_TRIALS
 from foreword.domain.tags import MAX_TAG_CHARACTERS, MAX_TAGS
 from foreword.domain.thin_curve import MAX_CURVE_POINTS
 from foreword.errors import InternalError
+from foreword.names import DeploymentName
 from foreword.server.app import SERVICES
+from foreword.storage.captures.ledger import CaptureLedger
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.storage.repositories.revisions import MAX_REVISIONS
 from foreword.storage.workers.probes import ProbeQueue
 from foreword.tuning.planning import plan_checks
 from foreword.v1 import (
+    capture_service_pb2,
     dataset_service_pb2,
     deployment_service_pb2,
     tune_experiment_service_pb2,
@@ -66,6 +71,7 @@ UNLIMITED = {"foreword.v1.CatalogService", "foreword.v1.InferenceService"}
 
 NAME, DISPLAY_NAME, DESCRIPTION, TEMPLATE, HASH = 300, 210, 2_000, 20_000, 64
 STRUCT = 64 * 2**10
+MAX_REDACTED_CHARACTERS = 2 * MAX_CAPTURED_CHARACTERS  # a placeholder can be longer than what it replaces
 TAGS = MAX_TAGS * (5 * MAX_TAG_CHARACTERS + 10)
 CONFIGURATION = MAX_LABELS * (4 * MAX_LABEL_CHARACTERS + 6) + 3 * 4 * TEMPLATE + 2 * STRUCT + TAGS + 10_000
 
@@ -85,6 +91,11 @@ CHARACTERS: Mapping[str, int] = {
     "BatchJob.name": NAME,
     "BatchJob.version": NAME,
     "BatchJobProgress.phase": 20,
+    "CapturedRequest.input": MAX_REDACTED_CHARACTERS,
+    "CapturedRequest.labels": MAX_LABEL_CHARACTERS,
+    "CapturedRequest.model_version": NAME,
+    "CapturedRequest.output": MAX_REDACTED_CHARACTERS,
+    "CapturedRequest.request_id": MAX_REQUEST_ID,
     "ComparedDataset.content_sha256": HASH,
     "ComparedDataset.display_name": 200,
     "ComparedDataset.name": NAME,
@@ -200,6 +211,7 @@ ITEMS: Mapping[str, int] = {
     "ApiKey.scopes": 4,
     "BatchAnswer.labels": MAX_LABELS,
     "BatchClassify.labels": MAX_LABELS,
+    "CapturedRequest.labels": MAX_LABELS,
     "CompareTuneExperimentsResponse.datasets": MAX_COMPARED,
     "CompareTuneExperimentsResponse.tune_experiments": MAX_COMPARED,
     "ComparedTuneExperiment.curve": MAX_CURVE_POINTS,
@@ -513,6 +525,28 @@ def test_a_deployment_keeps_its_last_hundred_revisions_and_the_one_that_is_serve
     assert found.serving_revision == 1
     assert max(len(item.error.message) for item in found.revisions) <= 1_000
     pages(stubs, stubs.deployments.ListDeployments, deployment_service_pb2.ListDeploymentsRequest(), "deployments")
+
+
+def test_a_page_of_captured_requests_ends_at_its_limit(stubs: Any) -> None:
+    policy = CapturePolicy(share=1.0)
+    created = DeploymentRepository(stubs.server.database, "hostile").create(
+        space="default",
+        id="captured",
+        serving_name="captured",
+        model=ModelReference(base_model="foreword--starter"),
+        capture=policy,
+    )
+    requests = [see(f"{number:0128}", input=WIDE * MAX_CAPTURED_CHARACTERS, output=WIDE) for number in range(20)]
+    ledger = CaptureLedger(stubs.server.database, max_tenant_bytes=10**9)
+    ledger.add(DeploymentName("hostile", "default", "captured"), created.create_time, requests)
+    request = capture_service_pb2.ListCapturedRequestsRequest(
+        name="tenants/hostile/spaces/default/deployments/captured", page_size=1_000
+    )
+
+    found = pages(stubs, stubs.captures.ListCapturedRequests, request, "captured_requests")
+
+    assert [int(item.request_id) for page in found for item in page.captured_requests] == list(range(19, -1, -1))
+    assert len(found) == 4
 
 
 def test_a_report_about_thousands_of_faults_with_long_texts_fits(stubs: Any) -> None:

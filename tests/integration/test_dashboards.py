@@ -37,8 +37,8 @@ from foreword.observability.metrics.database import DatabaseMetrics
 from foreword.observability.metrics.process import new_registry
 from foreword.observability.metrics.worker import WorkerMetrics
 from foreword.scheduling.worker import Worker
+from foreword.v1 import deployment_service_pb2, tenant_service_pb2
 from foreword.v1 import inference_service_pb2 as inference
-from foreword.v1 import tenant_service_pb2
 from foreword_slack.hooks import ComplaintCorrected, RoutingDecided
 from foreword_slack.metrics import BotMetrics, BotState
 from foreword_slack.routing import Decision, Reason, ReasonCode
@@ -74,7 +74,10 @@ class Exporters:
     def __init__(self, server: RunningServer, tuning: Any, database: Path) -> None:
         self._server, self._shop = server, tuning
         self._stubs = server.stubs()
-        deployed(server, self._stubs, "counted")
+        counted = deployed(server, self._stubs, "counted")
+        self._stubs.deployments.UpdateDeployment(
+            deployment_service_pb2.UpdateDeploymentRequest(deployment={"name": counted.name, "capture": {"share": 1.0}})
+        )
         registry = new_registry("0")
         self._workshop = dataclasses.replace(tuning.workshop, metrics=WorkerMetrics(registry))
         tuning.workshop.database.on_transaction = DatabaseMetrics(registry).ended
@@ -116,6 +119,7 @@ class Exporters:
             request = inference.GenerateRequest(model=model, text="Two screws.", parameters={"max_new_tokens": 6})
             self._stubs.inference.Generate(request)
         self._stubs.inference.Classify(inference.ClassifyRequest(model="counted", text="Two screws are missing."))
+        self._server.settle_captures()
         refused(self._server.stubs("fw_nobody_wrong").tenants.WhoAmI, tenant_service_pb2.WhoAmIRequest())
         create_experiment(self._stubs, upload(self._stubs).name)
         self._shop.queue_run()

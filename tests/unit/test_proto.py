@@ -137,6 +137,7 @@ LIST_SERVICES = {
     "tuneSweeps": ("tune_sweep_service.proto", "ListTuneSweepsRequest"),
     "tunedModels": ("tuned_model_service.proto", "ListTunedModelsRequest"),
     "spaces": ("deployment_service.proto", "ListSpacesRequest"),
+    "capturedRequests": ("capture_service.proto", "ListCapturedRequestsRequest"),
     "deployments": ("deployment_service.proto", "ListDeploymentsRequest"),
     "tenants": ("tenant_service.proto", "ListTenantsRequest"),
     "apiKeys": ("tenant_service.proto", "ListApiKeysRequest"),

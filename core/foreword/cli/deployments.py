@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from foreword.cli.captures import captures, captures_text
 from foreword.cli.deploy_gate import described_verdict, gate_options, through_gate
 from foreword.cli.rollout_options import rollout_options
 from foreword.cli.session import json_option, selection_options, view_option, with_client
@@ -72,6 +73,9 @@ def deployments() -> None:
     """
 
 
+deployments.add_command(captures)
+
+
 @deployments.command("list")
 @selection_options("state = READY")
 @view_option
@@ -112,7 +116,15 @@ def show(client: Client, deployment: str, as_json: bool) -> None:
         print_json(found)
         return
     console = out_console()
-    print_facts(console, [("serving name", found.serving_name), ("name", found.name), ("state", _state(found))])
+    print_facts(
+        console,
+        [
+            ("serving name", found.serving_name),
+            ("name", found.name),
+            ("state", _state(found)),
+            ("captures", captures_text(found.capture) if found.capture.share else ""),
+        ],
+    )
     console.print()
     print_table(
         console,

@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from foreword.cli.share import SHARE
+
 if TYPE_CHECKING:
     from foreword.client import Canary, Shadow
 
 
-class _Share(click.ParamType[float]):
-    """A share, written as `10%` or `0.1`."""
-
-    name = "share"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the share as a number."""
-        if isinstance(value, float):
-            return value
-        text = str(value).strip()
-        try:
-            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-        except ValueError:
-            share = math.nan
-        if not 0 <= share <= 1:
-            self.fail(f"{value!r} is not a share; write 10% or 0.1", param, ctx)
-        return share
-
-
-_SHARE = _Share()
 _LIMITS = {
     "max_error_ratio": "--max-error-ratio",
     "max_latency_ratio": "--max-latency-ratio",
@@ -47,7 +28,7 @@ def rollout_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--canary",
         "canary_share",
-        type=_SHARE,
+        type=SHARE,
         metavar="SHARE",
         help="Let the new model answer this share of the requests first, such as 10%, at most 90%. It is promoted or "
         "rolled back by its figures.",
@@ -55,14 +36,14 @@ def rollout_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--shadow",
         "shadow_share",
-        type=_SHARE,
+        type=SHARE,
         metavar="SHARE",
         help="Let the new model answer this share of the requests as well, and compare its answers. They are never "
         "returned.",
     )
     @click.option(
         "--max-error-ratio",
-        type=_SHARE,
+        type=SHARE,
         metavar="SHARE",
         help="With --canary: share of its requests that may fail.  [default: 2%]",
     )
@@ -73,7 +54,7 @@ def rollout_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.option(
         "--max-abstention-increase",
-        type=_SHARE,
+        type=SHARE,
         metavar="SHARE",
         help="With --canary: how much more often it may abstain than the old model.  [default: 10%]",
     )

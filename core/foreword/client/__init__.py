@@ -9,6 +9,7 @@ from foreword.client.batch_resources import (
     BatchJobPlan,
     BatchJobProgress,
 )
+from foreword.client.capture_resources import CapturedRequest
 from foreword.client.comparison_resources import ComparedDataset, ComparedTuneExperiment, TuneComparison
 from foreword.client.evaluation_resources import (
     EvaluatedSystem,
@@ -48,6 +49,7 @@ from foreword.client.resources import (
 from foreword.client.rollout_resources import Canary, RevisionFigures, Rollout, Shadow
 from foreword.client.sweep_resources import TuneSweep, TuneSweepPlan, TuneTrial
 from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource, PrecisionThreshold
+from foreword.domain.capture import CapturePolicy
 from foreword.domain.comparison import RowOverlap
 from foreword.domain.dataset import Row
 from foreword.domain.deploy_policy import VerdictOutcome
@@ -101,6 +103,8 @@ __all__ = [
     "CalibrationBin",
     "CalibrationSource",
     "Canary",
+    "CapturePolicy",
+    "CapturedRequest",
     "ClassifyResult",
     "Client",
     "ComparedDataset",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from foreword.client import decode_values as values
 from foreword.client import resources
+from foreword.client.capture_messages import decode_capture
 from foreword.client.decode_policy import deploy_policy, deploy_verdict
 from foreword.client.rollout_messages import decode_rollout
 from foreword.client.status import error_from_status
@@ -285,6 +286,7 @@ def deployment(message: deployment_pb2.Deployment) -> resources.Deployment:
         update_time=values.time(message, "update_time"),
         etag=message.etag,
         candidate_revision=message.candidate_revision,
+        capture=decode_capture(message.capture),
     )
 
 

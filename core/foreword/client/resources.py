@@ -14,6 +14,7 @@ from foreword.client.policy_resources import DeployPolicy, DeployVerdict
 from foreword.client.rollout_resources import Rollout
 from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.base_model import Architecture
+from foreword.domain.capture import CAPTURES_NOTHING, CapturePolicy
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.failure import Failure
@@ -356,6 +357,7 @@ class Deployment:
         failure: Reason why the newest revision is not served; None unless it failed or was rolled back by its figures.
         serving_revision: Number of the revision that is served; 0 if none is.
         candidate_revision: Number of the revision whose rollout waits for its probe or runs; 0 if there is none.
+        capture: Which requests are captured, and how long they are kept.
         revisions: Newest first.
     """
 
@@ -374,6 +376,7 @@ class Deployment:
     update_time: datetime | None
     etag: str
     candidate_revision: int = 0
+    capture: CapturePolicy = CAPTURES_NOTHING
 
     @property
     def candidate(self) -> DeploymentRevision | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from foreword.domain.capture import CAPTURES_NOTHING, CapturePolicy
 from foreword.domain.deploy_policy import DeployPolicy, DeployVerdict
 from foreword.domain.failure import Failure
 from foreword.domain.model_reference import ModelReference
@@ -86,6 +87,7 @@ class Deployment:
         serving_revision: Number of the revision that is served; 0 if none is.
         passed_over_revision: Revisions up to this number are not served automatically, because of a rollback.
         candidate_revision: Number of the revision whose rollout waits or runs; 0 if there is none.
+        capture: Which of its requests are captured.
         revisions: Newest first.
     """
 
@@ -99,6 +101,7 @@ class Deployment:
     serving_revision: int
     passed_over_revision: int
     candidate_revision: int = 0
+    capture: CapturePolicy = CAPTURES_NOTHING
     revisions: tuple[Revision, ...]
     etag: str
     creator: str

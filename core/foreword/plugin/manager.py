@@ -89,10 +89,16 @@ class PluginManager:
             InternalError: A plugin failed. The unchanged text is not used: it may contain what the plugin removes.
             ForewordError: A plugin refuses the request.
         """
-        for implementation in _implementations(self._hook.before_generate):
-            changed = _changed(implementation, call, text)
-            text = text if changed is None else changed
-        return text
+        problem = "failed on this request. The request is not answered without it."
+        return _changed(self._hook.before_generate, text, {"call": call}, problem)
+
+    def redact_captured(self, text: str) -> str:
+        """Return a text as it may be stored, changed by the plugins one after the other.
+
+        Raises:
+            InternalError: A plugin failed. The unchanged text is not used: it may contain what the plugin removes.
+        """
+        return _changed(self._hook.redact_captured, text, {}, "failed on a text. The text is not stored.")
 
     def after_generate(self, call: InferenceCall, outcome: InferenceOutcome) -> None:
         """Notify the plugins that a request was answered, failed or was cancelled."""
@@ -138,29 +144,35 @@ def _notify(hook: pluggy.HookCaller, **arguments: object) -> None:
             _log.exception("plugin %s raised in the hook %s", implementation.plugin_name, hook.name)
 
 
-def _changed(implementation: pluggy.HookImpl, call: InferenceCall, text: str) -> str | None:
-    """Return the text as changed by one plugin; None leaves it unchanged.
+def _changed(hook: pluggy.HookCaller, text: str, arguments: Mapping[str, object], problem: str) -> str:
+    """Return a text as changed by the plugins, one after the other.
+
+    Args:
+        arguments: The arguments of the hook besides the text.
+        problem: What it means if a plugin fails, after its name.
 
     Raises:
-        InternalError: The plugin failed.
-        ForewordError: The plugin refuses the request.
+        InternalError: A plugin failed.
+        ForewordError: A plugin refuses the text.
     """
-    try:
-        changed = _call(implementation, {"call": call, "text": text})
-        if changed is not None and not isinstance(changed, str):
-            raise TypeError(f"it returned {type(changed).__name__}, not str")
-    except ForewordError:
-        raise
-    except Exception as error:  # plugins are foreign code
+    for implementation in _implementations(hook):
         plugin = implementation.plugin_name
-        raise log_fault(
-            "plugin_hook_failed",
-            f"The plugin {plugin} failed on this request. The request is not answered without it.",
-            component="plugins",
-            plugin=plugin,
-            hook="before_generate",
-        ) from error
-    return changed
+        try:
+            changed = _call(implementation, {**arguments, "text": text})
+            if changed is not None and not isinstance(changed, str):
+                raise TypeError(f"it returned {type(changed).__name__}, not str")
+        except ForewordError:
+            raise
+        except Exception as error:  # plugins are foreign code
+            raise log_fault(
+                "plugin_hook_failed",
+                f"The plugin {plugin} {problem}",
+                component="plugins",
+                plugin=plugin,
+                hook=hook.name,
+            ) from error
+        text = text if changed is None else changed
+    return text
 
 
 def _implementations(hook: pluggy.HookCaller) -> Sequence[pluggy.HookImpl]:

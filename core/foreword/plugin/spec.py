@@ -110,3 +110,18 @@ def after_generate(call: InferenceCall, outcome: InferenceOutcome) -> None:
         call: The call that `before_generate` received.
         outcome: Tokens, time and, if the request was not answered, the reason.
     """
+
+
+@hookspec
+def redact_captured(text: str) -> str | None:
+    """Remove what must not be stored. Fires in the server before a text of a captured request or of feedback is stored.
+
+    Keys, e-mail addresses, telephone and card numbers have been replaced by then. The text is that of the request,
+    before templates and before `before_generate`: a plugin that removes something there should remove it here as well.
+
+    Return a new text to store it instead, or None to leave the text unchanged. Each plugin receives the text as the
+    previous plugin returned it. If a plugin raises, the request is not stored.
+
+    Args:
+        text: The input of a request, an answer that is any text, or a text of feedback.
+    """

@@ -29,6 +29,9 @@ from foreword.server.calls.message_coding import MessageCoder
 from foreword.server.calls.outcomes import OutcomeListener, Outcomes
 from foreword.server.calls.peers import parse_networks
 from foreword.server.calls.pools import WRITE_SECONDS, Pools
+from foreword.server.captures.recorder import CaptureRecorder
+from foreword.server.captures.redaction import Redactor
+from foreword.server.captures.seen import AnswerCapture
 from foreword.server.endpoint.grpc_server import create_server
 from foreword.server.endpoint.health import Health
 from foreword.server.endpoint.listening import check_listening, listen
@@ -49,6 +52,7 @@ from foreword.server.plans.evaluations import EvaluationPlanner
 from foreword.server.plans.experiments import Planner
 from foreword.server.plans.token_counts import TokenCounters
 from foreword.server.services.batch_job import BatchJobService
+from foreword.server.services.capture import CaptureService
 from foreword.server.services.catalog import CatalogService
 from foreword.server.services.dataset import DatasetService
 from foreword.server.services.deployment import DeploymentService
@@ -62,14 +66,17 @@ from foreword.server.uploads.budget import UploadBudget
 from foreword.server.uploads.chunks import UploadChecker
 from foreword.storage.artifacts.deletions import ArtifactDeletions
 from foreword.storage.artifacts.store import ArtifactStore
+from foreword.storage.captures.ledger import CaptureLedger
+from foreword.storage.captures.retention import CaptureRetention
 from foreword.storage.database import Database
 from foreword.storage.repositories.key_ids import key_ids
 from foreword.storage.repositories.tenants import TenantRepository
 from foreword.tuning.planning.speed import TuningSpeed
 from foreword.tuning.planning.worker_memory import WorkerMemory
-from foreword.turns.turn_pool import SERVICE
+from foreword.turns.turn_pool import SERVICE, TurnPool
 from foreword.v1 import (
     batch_job_service_pb2_grpc,
+    capture_service_pb2_grpc,
     catalog_service_pb2_grpc,
     dataset_service_pb2_grpc,
     deployment_service_pb2_grpc,
@@ -88,6 +95,7 @@ SERVICES = tuple(
     f"foreword.v1.{service}"
     for service in (
         "BatchJobService",
+        "CaptureService",
         "CatalogService",
         "DatasetService",
         "DeploymentService",
@@ -182,6 +190,7 @@ class ForewordServer:
         self._background: list[asyncio.Task[None]] = []
         self._announcing: asyncio.Task[None] | None = None
         self._recorder: RolloutRecorder | None = None
+        self._captures: CaptureRecorder | None = None
         self._shadows: Shadows | None = None
 
     async def start(self) -> int:
@@ -224,7 +233,14 @@ class ForewordServer:
         recorder = self._recorder = RolloutRecorder(database=self._database, storage=storage, models=models)
         self._shadows = Shadows(engine=self._hooked_engine, recorder=recorder)
         traffic = Traffic(recorder=recorder, shadows=self._shadows)
-        self._register(server, authenticator, models, prober, traffic)
+        captures = self._captures = CaptureRecorder(
+            ledger=CaptureLedger(self._database, max_tenant_bytes=self._settings.max_captured_bytes),
+            redactor=Redactor(self._plugins),
+            work=self._pools.work,
+            storage=storage,
+            count=None if self._metrics is None else self._metrics.count_captured,
+        )
+        self._register(server, authenticator, models, prober, traffic, captures)
         for service in ("", *SERVICES):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         await server.start()
@@ -235,8 +251,9 @@ class ForewordServer:
         self._background = [
             asyncio.create_task(prober.run(), name="prober"),
             asyncio.create_task(recorder.run(), name="rollouts"),
+            asyncio.create_task(captures.run(), name="captures"),
             asyncio.create_task(self._preload(), name="preload"),
-            asyncio.create_task(self._delete_pending(), name="deletions"),
+            asyncio.create_task(self._delete_due(), name="deletions"),
             asyncio.create_task(keep_trimming(), name="memory"),
         ]
         _log.info("listening", host=self._settings.host, port=port, tls=self._settings.tls_certificate is not None)
@@ -268,6 +285,8 @@ class ForewordServer:
         if self._shadows is not None and self._recorder is not None:
             await self._shadows.close()
             await self._recorder.write()
+        if self._captures is not None:
+            await self._captures.write()
         # No caller waits any more: the engine holds only requests that were cut off.
         await asyncio.to_thread(self._engine.stop)
         if isinstance(self._hooked_engine, HookedEngine):
@@ -292,15 +311,21 @@ class ForewordServer:
             except Exception:  # the root of a task that runs third-party code; the other models are still loaded
                 _log.exception("preload_failed", base_model=name)
 
-    async def _delete_pending(self) -> None:
-        """Delete files that were left when a process died or the store was unavailable."""
+    async def _delete_due(self) -> None:
+        """Delete files that were left when a process died or the store was unavailable, and expired requests."""
+        retention = CaptureRetention(self._database)
+        deletions: Sequence[tuple[TurnPool, Callable[[], object]]] = (
+            (self._pools.files, self._deletions.delete_due),
+            (self._pools.storage, retention.delete_expired),
+        )
         while True:
-            try:
-                await self._pools.files.run(SERVICE, WRITE_SECONDS, self._deletions.delete_due)
-            except UnavailableError:
-                pass  # the database has logged the cause once; it may recover
-            except Exception:  # the root of a background task
-                _log.exception("deletions_failed")
+            for pool, delete in deletions:
+                try:
+                    await pool.run(SERVICE, WRITE_SECONDS, delete)
+                except UnavailableError:
+                    pass  # the database has logged the cause once; it may recover
+                except Exception:  # the root of a background task
+                    _log.exception("deletions_failed")
             await asyncio.sleep(_DELETIONS_SECONDS)
 
     def _register(
@@ -310,6 +335,7 @@ class ForewordServer:
         models: ModelResolver,
         prober: Prober,
         traffic: Traffic,
+        captures: CaptureRecorder,
     ) -> None:
         """Add every service."""
         settings = self._settings
@@ -350,6 +376,10 @@ class ForewordServer:
                     max_queued=settings.max_queued_experiments,
                     heartbeat_seconds=settings.watch_heartbeat_seconds,
                 ),
+            ),
+            (
+                capture_service_pb2_grpc.add_CaptureServiceServicer_to_server,
+                CaptureService(database=database, recorder=captures, storage=storage),
             ),
             (
                 catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server,
@@ -397,6 +427,7 @@ class ForewordServer:
                     engine=self._metrics.metered(self._hooked_engine) if self._metrics else self._hooked_engine,
                     models=models,
                     traffic=traffic,
+                    captures=AnswerCapture(captures),
                     parsing=self._pools.parsing,
                 ),
             ),

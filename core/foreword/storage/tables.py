@@ -429,7 +429,7 @@ class DeploymentRow(Base):
 
     `change_count` is part of the etag. Revisions up to `passed_over_revision` are not served when they pass their
     probe, because the deployment was rolled back in the meantime. `candidate_revision` is the revision whose rollout
-    waits or runs; 0 if there is none.
+    waits or runs; 0 if there is none. `capture` is set once it was configured.
     """
 
     __tablename__ = "deployments"
@@ -453,6 +453,7 @@ class DeploymentRow(Base):
     serving_revision: Mapped[int]
     passed_over_revision: Mapped[int]
     candidate_revision: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    capture: Mapped[dict[str, Any] | None]
     change_count: Mapped[int]
     creator: Mapped[str]
     create_time: Mapped[datetime]
@@ -478,3 +479,44 @@ class RevisionRow(Base):
     rollout: Mapped[dict[str, Any] | None]
     verdict: Mapped[dict[str, Any] | None]
     create_time: Mapped[datetime]
+
+
+class CapturedRequestRow(Base):
+    """A request of a deployment with its answer, redacted. `byte_size` is what counts against the tenant's limit."""
+
+    __tablename__ = "captured_requests"
+    __table_args__ = (
+        UniqueConstraint("deployment_key", "request_id"),
+        Index(None, "deployment_key", "key"),
+        Index(None, "deployment_key", "create_time", "key"),
+        {"sqlite_autoincrement": True},
+    )
+
+    key: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    deployment_key: Mapped[int] = mapped_column(RowNumber, ForeignKey("deployments.key", ondelete="CASCADE"))
+    tenant: Mapped[str]
+    request_id: Mapped[str]
+    revision: Mapped[int]
+    model: Mapped[str]
+    input: Mapped[str]
+    output: Mapped[str]
+    labels: Mapped[list[Any] | None]
+    probability: Mapped[float | None]
+    threshold: Mapped[float | None]
+    abstained: Mapped[bool | None]
+    byte_size: Mapped[int]
+    create_time: Mapped[datetime]
+
+
+class CaptureUsageRow(Base):
+    """The number and the size of the captured requests of a deployment, so that nobody needs to count them."""
+
+    __tablename__ = "capture_usage"
+    __table_args__ = (Index(None, "tenant"),)
+
+    deployment_key: Mapped[int] = mapped_column(
+        RowNumber, ForeignKey("deployments.key", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    tenant: Mapped[str]
+    request_count: Mapped[int]
+    byte_size: Mapped[int]

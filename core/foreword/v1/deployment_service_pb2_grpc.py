@@ -236,7 +236,7 @@ class DeploymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteDeployment(self, request, context):
-        """Delete a deployment. Running requests finish. NOT_FOUND: the deployment does not exist.
+        """Delete a deployment with its captured requests. Running requests finish. NOT_FOUND: the deployment does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -60,6 +60,12 @@ TENANTS: Final = Dashboard(
             queries=(rate("foreword_inference_requests_total", "tenant, deployment, outcome", _MINE),),
         ),
         Panel(
+            title="Captured requests",
+            description="Requests of the captured share per second. Those that are not stored say why.",
+            unit="reqps",
+            queries=(rate("foreword_captured_requests_total", "tenant, deployment, outcome", _MINE),),
+        ),
+        Panel(
             title="Jobs that have not ended",
             description="Every server exports the same numbers.",
             queries=(

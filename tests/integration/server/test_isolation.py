@@ -72,6 +72,7 @@ VALID: dict[str, dict[str, Any]] = {
         }
     },
     "UploadDataset": {"header": {"display_name": "x"}},
+    "DeleteCapturedRequests": {"filter": "*"},
 }
 # Fields that hold a name, by RPC: path and kinds of resource. The rest follows from `name` and `parent`.
 NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
@@ -99,6 +100,8 @@ NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
         ("parent", ("tenant",)),
     ],
     "ListBatchAnswers": [("name", ("batch_job",))],
+    "ListCapturedRequests": [("name", ("deployment",))],
+    "DeleteCapturedRequests": [("name", ("deployment",))],
     "UploadDataset": [("header.parent", ("tenant",))],
     "CheckDataset": [("header.parent", ("tenant",))],
     "GetDataset": [("name", ("dataset",))],

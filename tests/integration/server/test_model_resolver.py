@@ -12,7 +12,8 @@ from factories.stored import make_tuned_model, store_experiment
 from foreword.domain.failure import Failure
 from foreword.domain.model_reference import ModelReference
 from foreword.errors import FailedPreconditionError, NotFoundError
-from foreword.server.inference.model_resolver import ModelResolver, ResolvedModel
+from foreword.server.inference.model_resolver import ModelResolver
+from foreword.server.inference.resolved_model import ResolvedModel
 from foreword.storage.database import Database
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.storage.repositories.tenants import TenantRepository

@@ -42,6 +42,7 @@ READ_ONE = {
     "GetBatchJob": "batch job",
     "WatchBatchJob": "batch job",
     "ListBatchAnswers": "batch job",
+    "ListCapturedRequests": "deployment",
     "GetTunedModel": "model",
     "ExportTunedModel": "model",
 }

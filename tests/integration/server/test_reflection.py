@@ -13,6 +13,7 @@ from foreword.server.app import SERVICES
 from foreword.server.callers.scopes import SCOPES
 from foreword.server.services import (
     batch_job,
+    capture,
     catalog,
     dataset,
     deployment,
@@ -26,6 +27,7 @@ from foreword.server.services import (
 
 SERVICERS = {
     "BatchJobService": batch_job.BatchJobService,
+    "CaptureService": capture.CaptureService,
     "CatalogService": catalog.CatalogService,
     "DatasetService": dataset.DatasetService,
     "DeploymentService": deployment.DeploymentService,

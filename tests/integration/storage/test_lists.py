@@ -21,8 +21,9 @@ from foreword.domain.failure import Failure
 from foreword.domain.model_reference import ModelReference
 from foreword.domain.tenant import Scope
 from foreword.errors import InternalError, InvalidArgumentError
+from foreword.storage.captures.repository import CaptureRepository
 from foreword.storage.database import Database
-from foreword.storage.lists.fields import NumberField, TimeField
+from foreword.storage.lists.fields import FlagField, NumberField, RealField, TimeField
 from foreword.storage.lists.list_specs import LISTS, ListSpec
 from foreword.storage.lists.request import ListRequest
 from foreword.storage.repositories.batch_jobs import BatchJobRepository
@@ -38,7 +39,7 @@ from foreword.storage.tables import DatasetRow
 from foreword.storage.workers.probes import ProbeQueue
 from foreword.storage.workers.queue import JobQueue
 
-VALUES = {NumberField: "1", TimeField: "2026-01-31T12:00:00Z"}
+VALUES = {NumberField: "1", RealField: "0.5", FlagField: "true", TimeField: "2026-01-31T12:00:00Z"}
 MOMENT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
 
@@ -219,7 +220,9 @@ def test_nothing_that_a_tenant_sees_shows_how_much_others_have_stored(database: 
 
 @pytest.mark.parametrize("spec", LISTS, ids=lambda spec: spec.name)
 def test_every_field_of_every_list_can_be_used_in_sql(database: Database, spec: ListSpec[Any]) -> None:
-    store_tenant(database)
+    DeploymentRepository(database, store_tenant(database)).create(
+        space="default", id="triage", serving_name="triage", model=ModelReference(base_model="foreword--starter")
+    )
     read = {
         "datasets": DatasetRepository(database, "acme").list,
         "tuneExperiments": ExperimentRepository(database, "acme").list,
@@ -229,6 +232,7 @@ def test_every_field_of_every_list_can_be_used_in_sql(database: Database, spec: 
         "tunedModels": TunedModelRepository(database, "acme").list,
         "spaces": SpaceRepository(database, "acme").list,
         "deployments": lambda request: DeploymentRepository(database, "acme").list(None, request),
+        "capturedRequests": lambda request: CaptureRepository(database, "acme").list("default", "triage", request),
         "tenants": TenantRepository(database).list_tenants,
         "apiKeys": lambda request: TenantRepository(database).list_api_keys("acme", request),
     }[spec.name]

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from foreword.client._async.batch_jobs import BatchJobMethods
+from foreword.client._async.captures import CaptureMethods
 from foreword.client._async.catalog import CatalogMethods
 from foreword.client._async.comparisons import TuneComparisonMethods
 from foreword.client._async.connection import Connection
@@ -29,6 +30,7 @@ class AsyncClient(
     BatchJobMethods,
     TunedModelMethods,
     RolloutMethods,
+    CaptureMethods,
     InferenceMethods,
     CatalogMethods,
     TenantMethods,

@@ -10,10 +10,12 @@ from foreword.client import decode, resources
 from foreword.client._async.policy_evaluations import PolicyEvaluationMethods
 from foreword.client._async.spaces import SpaceMethods
 from foreword.client._async.waiting import sleep
+from foreword.client.capture_messages import encode_capture
 from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference, is_full_name, new_request_id
 from foreword.client.rollout_messages import encode_rollout
 from foreword.client.rollout_resources import Canary, Shadow
+from foreword.domain.capture import CapturePolicy
 from foreword.domain.deployment import DeploymentState, RevisionState
 from foreword.domain.resource_view import ResourceView
 from foreword.errors import DeadlineExceededError, FailedPreconditionError
@@ -37,6 +39,7 @@ class DeploymentMethods(SpaceMethods, PolicyEvaluationMethods):
         display_name: str = "",
         description: str = "",
         tags: Sequence[str] = (),
+        capture: CapturePolicy | None = None,
         evaluate: bool = False,
         force_reason: str = "",
         validate_only: bool = False,
@@ -48,6 +51,7 @@ class DeploymentMethods(SpaceMethods, PolicyEvaluationMethods):
         Args:
             model: The tuned model or its name, or `baseModels/{model}`.
             serving_name: Name that requests use; unique in the tenant.
+            capture: Which requests are captured, and how long they are kept. Default: none are.
             evaluate: If the policy of the space needs an evaluation that does not exist, run it and wait for it first.
             force_reason: Why the model is deployed although it does not meet the policy. Only for keys that also have
                 the scope `admin`; the reason is stored in the revision.
@@ -70,6 +74,7 @@ class DeploymentMethods(SpaceMethods, PolicyEvaluationMethods):
             display_name=display_name,
             description=description,
             tags=tags,
+            capture=encode_capture(capture),
         )
         request = build(
             messages.CreateDeploymentRequest,
@@ -144,6 +149,7 @@ class DeploymentMethods(SpaceMethods, PolicyEvaluationMethods):
         display_name: str | None = None,
         description: str | None = None,
         tags: Sequence[str] | None = None,
+        capture: CapturePolicy | None = None,
         etag: str = "",
         evaluate: bool = False,
         force_reason: str = "",
@@ -158,6 +164,8 @@ class DeploymentMethods(SpaceMethods, PolicyEvaluationMethods):
         Args:
             rollout: A canary or a shadow, by which the new revision gets traffic before it is served. It needs `model`.
                 Default: the revision serves all requests once it has passed its probe.
+            capture: Which requests are captured from now on. `CapturePolicy()` captures none; those that are stored are
+                kept for its `retention_days`. Default: unchanged.
             etag: Etag of the deployment as it was read; the update is refused if it is outdated. Default: no check.
             evaluate: If the policy of the space needs an evaluation that does not exist, run it and wait for it first.
             force_reason: Why the model is deployed although it does not meet the policy; see `create_deployment`.
@@ -171,7 +179,12 @@ class DeploymentMethods(SpaceMethods, PolicyEvaluationMethods):
                 still served. Or there is nothing that it can be compared with in a rollout.
         """
         references: dict[str, tuple[Reference, str]] = {"deployment.name": (deployment, _DEPLOYMENTS)}
-        changes: dict[str, Any] = {"display_name": display_name, "description": description, "tags": tags}
+        changes: dict[str, Any] = {
+            "display_name": display_name,
+            "description": description,
+            "tags": tags,
+            "capture": encode_capture(capture),
+        }
         given = {field: value for field, value in changes.items() if value is not None}
         changed = list(given)
         if model is not None:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from foreword.client._sync.batch_jobs import BatchJobMethods
+from foreword.client._sync.captures import CaptureMethods
 from foreword.client._sync.catalog import CatalogMethods
 from foreword.client._sync.comparisons import TuneComparisonMethods
 from foreword.client._sync.connection import Connection
@@ -31,6 +32,7 @@ class Client(
     BatchJobMethods,
     TunedModelMethods,
     RolloutMethods,
+    CaptureMethods,
     InferenceMethods,
     CatalogMethods,
     TenantMethods,

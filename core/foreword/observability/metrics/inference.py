@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from foreword.observability.metrics.labels import (
-    COUNT_BUCKETS,
-    LATENCY_BUCKETS,
-    MOST_DEPLOYMENTS,
-    MOST_TENANTS,
-    OTHER,
-    BoundedLabel,
-)
+from foreword.observability.metrics.labels import COUNT_BUCKETS, LATENCY_BUCKETS, DeploymentLabels
 
-_SEPARATOR = "\0"
 _TOKEN_BUCKETS = (0.0005, 0.001, 0.0025, *LATENCY_BUCKETS)
 
 
 class InferenceMetrics:
     """The requests to the engine and their tokens, by tenant and deployment."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, labels: DeploymentLabels) -> None:
         self._requests = Counter(
             "foreword_inference_requests",
             "Requests to the engine, those of batches counted one by one. The outcome is ok, cancelled, error or "
@@ -34,8 +26,7 @@ class InferenceMetrics:
             ["tenant", "deployment", "direction"],
             registry=registry,
         )
-        self._tenant = BoundedLabel(MOST_TENANTS)
-        self._deployment = BoundedLabel(MOST_DEPLOYMENTS)
+        self._labels = labels
         self._request_counts: dict[tuple[str, str, str], Counter] = {}
         self._token_counts: dict[tuple[str, str], tuple[Counter, Counter, Counter]] = {}
 
@@ -64,14 +55,6 @@ class InferenceMetrics:
         for count, tokens in zip(counts, (input, soft_prompt, generated), strict=True):
             if tokens:
                 count.inc(tokens)
-
-    def _labels(self, tenant: str, deployment: str) -> tuple[str, str]:
-        """Return the labels of a deployment. The names of different tenants count as different ones."""
-        known = self._tenant(tenant)
-        if not deployment or known == OTHER:
-            return known, "" if not deployment else OTHER
-        joined = known + _SEPARATOR + deployment
-        return known, deployment if self._deployment(joined) == joined else OTHER
 
 
 class EngineMetrics:

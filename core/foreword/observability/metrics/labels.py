@@ -17,6 +17,9 @@ COUNT_BUCKETS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """Upper bounds of rows and runs that are computed together."""
 
 
+_SEPARATOR: Final = "\0"
+
+
 class BoundedLabel:
     """The first values of a label; later ones become `_other`. It may be called on any thread.
 
@@ -36,3 +39,19 @@ class BoundedLabel:
             return OTHER
         self._known[value] = None
         return value
+
+
+class DeploymentLabels:
+    """The labels of tenants and deployments, which metrics share. The names of different tenants count as different."""
+
+    def __init__(self) -> None:
+        self._tenant = BoundedLabel(MOST_TENANTS)
+        self._deployment = BoundedLabel(MOST_DEPLOYMENTS)
+
+    def __call__(self, tenant: str, deployment: str) -> tuple[str, str]:
+        """Return the labels of a deployment; an empty name stays empty."""
+        known = self._tenant(tenant)
+        if not deployment or known == OTHER:
+            return known, "" if not deployment else OTHER
+        joined = known + _SEPARATOR + deployment
+        return known, deployment if self._deployment(joined) == joined else OTHER

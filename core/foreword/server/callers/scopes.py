@@ -31,6 +31,10 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
         "DeleteBatchJob": _WRITE,
         "ListBatchAnswers": _READ,
     },
+    "CaptureService": {
+        "ListCapturedRequests": _READ,
+        "DeleteCapturedRequests": _WRITE,
+    },
     "DatasetService": {
         "UploadDataset": _WRITE,
         "CheckDataset": _READ,

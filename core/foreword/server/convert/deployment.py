@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from foreword.domain.capture import CapturePolicy
 from foreword.domain.deployment import Deployment, Revision, RevisionState
 from foreword.domain.failure import Failure
 from foreword.domain.rollout import CanaryPlan, RolloutState, ShadowPlan
@@ -17,6 +18,7 @@ from foreword.names import (
     check_serving_name,
 )
 from foreword.server.calls.status import failure_status
+from foreword.server.convert.capture import capture_policy, parse_capture_policy
 from foreword.server.convert.changed_fields import changed_fields
 from foreword.server.convert.deploy_policy import deploy_verdict
 from foreword.server.convert.model_names import model_name
@@ -27,7 +29,7 @@ from foreword.server.convert.timestamps import timestamp
 from foreword.v1 import deployment_pb2, deployment_service_pb2
 
 DEFAULT_SPACE = "default"
-MUTABLE_FIELDS = ("model", "display_name", "description", "tags")
+MUTABLE_FIELDS = ("model", "display_name", "description", "tags", "capture")
 MAX_FORCE_REASON = 500
 
 
@@ -51,6 +53,7 @@ def deployment(item: Deployment, *, with_revisions: bool = True) -> deployment_p
         update_time=timestamp(item.update_time),
         etag=item.etag,
         candidate_revision=item.candidate_revision,
+        capture=capture_policy(item.capture),
     )
 
 
@@ -107,6 +110,7 @@ class NewDeployment:
     Attributes:
         parent: The space; None for the default space of the caller.
         id: Id of the deployment; empty if neither an id nor a serving name was given.
+        capture: Which requests are captured; None for none.
         force_reason: Why a model that the policy refuses is to be deployed; empty if it is not.
     """
 
@@ -116,6 +120,7 @@ class NewDeployment:
     display_name: str
     description: str
     tags: tuple[str, ...]
+    capture: CapturePolicy | None
     model: NamedModel
     force_reason: str
     validate_only: bool
@@ -134,6 +139,9 @@ def parse_new_deployment(request: deployment_service_pb2.CreateDeploymentRequest
     description = violations.text("deployment.description", message.description, MAX_DESCRIPTION)
     tags = parse_tags(violations, "deployment.tags", message.tags)
     model = violations.collect(lambda: parse_model(message.model, "deployment.model"))
+    capture = None
+    if message.HasField("capture"):
+        capture = parse_capture_policy(violations, "deployment.capture", message.capture)
     force_reason = violations.text("force_reason", request.force_reason, MAX_FORCE_REASON)
     violations.check()
     assert model is not None
@@ -144,6 +152,7 @@ def parse_new_deployment(request: deployment_service_pb2.CreateDeploymentRequest
         display_name=display_name,
         description=description,
         tags=tags,
+        capture=capture,
         model=model,
         force_reason=force_reason,
         validate_only=request.validate_only,
@@ -165,6 +174,7 @@ class DeploymentChange:
     display_name: str | None
     description: str | None
     tags: tuple[str, ...] | None
+    capture: CapturePolicy | None
     plan: CanaryPlan | ShadowPlan | None
     force_reason: str
     validate_only: bool
@@ -177,7 +187,7 @@ def parse_deployment_change(request: deployment_service_pb2.UpdateDeploymentRequ
     name = violations.collect(lambda: DeploymentName.parse(message.name, "deployment.name"))
     etag = violations.text("deployment.etag", message.etag, 200)
     changed = changed_fields(violations, message, request.update_mask.paths, MUTABLE_FIELDS, "a deployment")
-    model = display_name = description = tags = None
+    model = display_name = description = tags = capture = None
     if "model" in changed:
         model = violations.collect(lambda: parse_model(message.model, "deployment.model"))
     if "display_name" in changed:
@@ -186,6 +196,8 @@ def parse_deployment_change(request: deployment_service_pb2.UpdateDeploymentRequ
         description = violations.text("deployment.description", message.description, MAX_DESCRIPTION)
     if "tags" in changed:
         tags = parse_tags(violations, "deployment.tags", message.tags)
+    if "capture" in changed:
+        capture = parse_capture_policy(violations, "deployment.capture", message.capture)
     plan = parse_plan(violations, request)
     if plan is not None and "model" not in changed:
         violations.add(
@@ -201,6 +213,7 @@ def parse_deployment_change(request: deployment_service_pb2.UpdateDeploymentRequ
         display_name=display_name,
         description=description,
         tags=tags,
+        capture=capture,
         plan=plan,
         force_reason=force_reason,
         validate_only=request.validate_only,

@@ -8,7 +8,8 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from foreword.errors import ErrorKind, ForewordError
 from foreword.server.calls.unforeseen import request_fault
-from foreword.server.inference.model_resolver import ResolvedModel, RunningRollout
+from foreword.server.inference.model_resolver import RunningRollout
+from foreword.server.inference.resolved_model import ResolvedModel
 
 Value_co = TypeVar("Value_co", covariant=True)
 

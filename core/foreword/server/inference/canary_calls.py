@@ -14,7 +14,8 @@ from foreword.errors import DeadlineExceededError, ForewordError
 from foreword.inference.interfaces import Piece
 from foreword.server.calls.closable import closable
 from foreword.server.inference.answers import Answer, Ask, candidate_of, is_of_the_service, known_error
-from foreword.server.inference.model_resolver import ResolvedModel, RunningRollout
+from foreword.server.inference.model_resolver import RunningRollout
+from foreword.server.inference.resolved_model import ResolvedModel
 from foreword.server.inference.rollout_recorder import RolloutRecorder
 
 Value = TypeVar("Value")

@@ -7,59 +7,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.canary_wait import longest_wait_seconds
 from foreword.domain.deployment import Deployment, DeploymentState
 from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import CanaryPlan, ShadowPlan
-from foreword.domain.templates import apply_verbalizer
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import FailedPreconditionError, ForewordError, NotFoundError
 from foreword.inference.interfaces import AdapterReference
 from foreword.names import BaseModelName, DeploymentName, TunedModelName, is_serving_name
-from foreword.plugin.interfaces import LabelSpace
 from foreword.plugin.manager import PluginManager
 from foreword.server.callers.auth import require_own
 from foreword.server.calls.pools import READ_SECONDS
 from foreword.server.calls.recent import RecentCache
+from foreword.server.inference.capture_point import CapturePoint
+from foreword.server.inference.resolved_model import ResolvedModel
 from foreword.storage.database import Database
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.storage.repositories.tuned_models import TunedModelRepository
 from foreword.turns.turn_pool import TurnPool
 
 _MAX_AGE_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedModel:
-    """A model that was found by its name.
-
-    Attributes:
-        version: Resource name of the tuned or base model.
-        adapter: Adapter of a tuned model; None for a base model.
-        verbalizer: Template of inputs; `{{input}}` for a base model.
-        label_space: Closed set of answers; None if any text is possible.
-        soft_prompt_tokens: Number of soft-prompt vectors before every input.
-        context_tokens: Context of the base model in tokens.
-        label_temperature: Divisor of the log-probabilities of label sets, from the calibration of a tuned model.
-        calibration: That calibration; None if there is none.
-        deployment: Serving name or id of the deployment whose model it is; empty if the model was named itself.
-    """
-
-    version: str
-    base_model: str
-    adapter: AdapterReference | None
-    verbalizer: str
-    label_space: LabelSpace | None
-    soft_prompt_tokens: int
-    context_tokens: int
-    label_temperature: float = 1.0
-    calibration: AnswerCalibration | None = None
-    deployment: str = ""
-
-    def text(self, prompt: str) -> str:
-        """Return the input for the base model."""
-        return apply_verbalizer(self.verbalizer, prompt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +57,15 @@ class RunningRollout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Where the requests for a model go: to the stable model, and a share of them to a revision that is rolled out."""
+    """Where the requests for a model go: to the stable model, and a share of them to a revision that is rolled out.
+
+    Attributes:
+        capture: The deployment that captures some of them; None if none does.
+    """
 
     stable: ResolvedModel
     rollout: RunningRollout | None = None
+    capture: CapturePoint | None = None
 
 
 class ModelResolver:
@@ -192,8 +164,12 @@ class ModelResolver:
         serving = deployment.serving
         if serving is not None:
             called = deployment.serving_name or deployment.id
-            stable = replace(self.resolve(deployment.tenant, serving.model), deployment=called)
-            return Route(stable=stable, rollout=self._rollout(deployment, called))
+            resolved = self.resolve(deployment.tenant, serving.model)
+            return Route(
+                stable=replace(resolved, deployment=called, revision=serving.number),
+                rollout=self._rollout(deployment, called),
+                capture=_capture(deployment, called),
+            )
         name = str(DeploymentName(deployment.tenant, deployment.space, deployment.id))
         failure = deployment.revisions[0].failure
         if deployment.state is DeploymentState.FAILED and failure is not None:
@@ -215,7 +191,8 @@ class ModelResolver:
         plan, figures = candidate.rollout.plan, candidate.rollout.figures
         resolved: ResolvedModel | ForewordError
         try:
-            resolved = replace(self.resolve(deployment.tenant, candidate.model), deployment=called)
+            found = self.resolve(deployment.tenant, candidate.model)
+            resolved = replace(found, deployment=called, revision=candidate.number)
         except ForewordError as error:  # must not affect the requests of the revision in service
             resolved = error
         return RunningRollout(
@@ -290,6 +267,17 @@ class ModelResolver:
             soft_prompt_tokens=0,
             context_tokens=spec.context_tokens,
         )
+
+
+def _capture(deployment: Deployment, called: str) -> CapturePoint | None:
+    if not deployment.capture.share:
+        return None
+    return CapturePoint(
+        deployment=DeploymentName(deployment.tenant, deployment.space, deployment.id),
+        called=called,
+        create_time=deployment.create_time,
+        policy=deployment.capture,
+    )
 
 
 def labels_missing(version: str) -> FailedPreconditionError:

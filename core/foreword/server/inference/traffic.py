@@ -14,7 +14,8 @@ from foreword.inference.interfaces import Piece
 from foreword.server.calls.closable import closable
 from foreword.server.inference.answers import Answer, Ask, candidate_of
 from foreword.server.inference.canary_calls import CanaryCalls, caller_wait
-from foreword.server.inference.model_resolver import ResolvedModel, Route, RunningRollout
+from foreword.server.inference.model_resolver import Route, RunningRollout
+from foreword.server.inference.resolved_model import ResolvedModel
 from foreword.server.inference.rollout_recorder import RolloutRecorder
 from foreword.server.inference.shadows import Shadows
 

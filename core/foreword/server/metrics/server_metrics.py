@@ -10,12 +10,15 @@ from foreword import __version__
 from foreword.config import Settings
 from foreword.inference.interfaces import EngineClient
 from foreword.observability.metrics.calls import CallMetrics
+from foreword.observability.metrics.captures import CaptureMetrics
 from foreword.observability.metrics.database import DatabaseMetrics
 from foreword.observability.metrics.endpoint import MetricsEndpoint
 from foreword.observability.metrics.inference import EngineMetrics, InferenceMetrics
+from foreword.observability.metrics.labels import DeploymentLabels
 from foreword.observability.metrics.process import new_registry
 from foreword.server.calls.hold_log import HoldLog
 from foreword.server.calls.interceptors import Call
+from foreword.server.inference.capture_point import CapturePoint
 from foreword.server.metrics.metered_engine import MeteredEngine
 from foreword.server.metrics.state import EngineCollector, HoldCollector, JobCollector
 from foreword.storage.database import Database
@@ -33,7 +36,9 @@ class ServerMetrics:
     def __init__(self, settings: Settings) -> None:
         self._registry = new_registry(__version__)
         self._calls = CallMetrics(self._registry)
-        self._inference = InferenceMetrics(self._registry)
+        labels = DeploymentLabels()
+        self._inference = InferenceMetrics(self._registry, labels)
+        self._captures = CaptureMetrics(self._registry, labels)
         self.engine = EngineMetrics(self._registry)
         self._database = DatabaseMetrics(self._registry)
         self._endpoint = MetricsEndpoint(
@@ -57,6 +62,10 @@ class ServerMetrics:
     def metered(self, engine: EngineClient) -> EngineClient:
         """Return the engine, with its requests counted."""
         return MeteredEngine(engine, self._inference)
+
+    def count_captured(self, point: CapturePoint, outcome: str, number: int) -> None:
+        """Count requests of a deployment that captures some."""
+        self._captures.captured(tenant=point.deployment.tenant, deployment=point.called, outcome=outcome, number=number)
 
     def count_call(self, call: Call, code: grpc.StatusCode, seconds: float) -> None:
         """Count an RPC that has ended."""

@@ -20,7 +20,8 @@ from foreword.plugin.manager import PluginManager
 from foreword.server.convert.batch_job import CLASSIFY, GENERATE, NewBatchJob
 from foreword.server.convert.generate_parameters import fitted
 from foreword.server.convert.inference import fitted_options
-from foreword.server.inference.model_resolver import ResolvedModel, calibration_missing, labels_missing
+from foreword.server.inference.model_resolver import calibration_missing, labels_missing
+from foreword.server.inference.resolved_model import ResolvedModel
 from foreword.server.plans.token_counts import TokenCounters
 from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database

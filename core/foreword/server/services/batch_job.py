@@ -16,7 +16,8 @@ from foreword.server.callers.auth import current_caller, require_own, require_re
 from foreword.server.calls.pools import BEGIN_SECONDS, READ_SECONDS, ROW_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.convert import batch_job as convert
 from foreword.server.convert.paging import page_size
-from foreword.server.inference.model_resolver import ModelResolver, ResolvedModel
+from foreword.server.inference.model_resolver import ModelResolver
+from foreword.server.inference.resolved_model import ResolvedModel
 from foreword.server.jobs.watches import Watches
 from foreword.server.plans.batch_jobs import BatchPlanner
 from foreword.server.services.idempotency import request_key

@@ -86,6 +86,7 @@ class DeploymentService(SpaceRpcs, deployment_service_pb2_grpc.DeploymentService
             display_name=new.display_name,
             description=new.description,
             tags=new.tags,
+            capture=new.capture,
             model=model,
             creator=caller.api_key,
             admission=await self._storage.run(
@@ -164,6 +165,7 @@ class DeploymentService(SpaceRpcs, deployment_service_pb2_grpc.DeploymentService
             display_name=change.display_name,
             description=change.description,
             tags=change.tags,
+            capture=change.capture,
             admission=admission,
             request=key,
             validate_only=change.validate_only,

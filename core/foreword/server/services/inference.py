@@ -19,11 +19,13 @@ from foreword.server.callers.auth import current_caller
 from foreword.server.calls.call_record import current_record
 from foreword.server.calls.closable import closable
 from foreword.server.calls.pools import BEGIN_SECONDS
+from foreword.server.captures.seen import AnswerCapture
 from foreword.server.convert import inference as convert
 from foreword.server.convert.prompts import Prompt
 from foreword.server.inference.answers import Answer
 from foreword.server.inference.batches import settled, with_patience
-from foreword.server.inference.model_resolver import ModelResolver, ResolvedModel, calibration_missing, labels_missing
+from foreword.server.inference.model_resolver import ModelResolver, calibration_missing, labels_missing
+from foreword.server.inference.resolved_model import ResolvedModel
 from foreword.server.inference.traffic import Traffic
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
@@ -44,10 +46,19 @@ _BATCH_ROWS = 32
 class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
     """The implementation of `foreword.v1.InferenceService`. It does not write to the database."""
 
-    def __init__(self, *, engine: EngineClient, models: ModelResolver, traffic: Traffic, parsing: TurnPool) -> None:
+    def __init__(
+        self,
+        *,
+        engine: EngineClient,
+        models: ModelResolver,
+        traffic: Traffic,
+        captures: AnswerCapture,
+        parsing: TurnPool,
+    ) -> None:
         self._engine = engine
         self._models = models
         self._traffic = traffic
+        self._captures = captures
         self._parsing = parsing
 
     async def Generate(
@@ -68,13 +79,13 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         def start(model: ResolvedModel) -> AsyncIterator[Piece]:
             return self._engine.generate(_text_request(tenant, model, parsed, deadline, stream=True))
 
-        pieces = self._traffic.stream(
-            route, current_record().request_id, deadline, start, partial(self._generate, tenant, parsed)
-        )
+        request_id = current_record().request_id
+        pieces = self._traffic.stream(route, request_id, deadline, start, partial(self._generate, tenant, parsed))
         async with aclosing(pieces):
             async for model, piece in pieces:
                 if piece.final is not None:
                     _count(piece.final.usage)
+                    self._captures.text(route.capture, request_id, parsed.prompt.text, model, piece.final)
                 yield convert.stream_response(piece.text, piece.final, model.version)
 
     async def BatchGenerate(
@@ -111,9 +122,14 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         tenant = current_caller().tenant
         route = await self._models.route(tenant, parsed.model)
         ask = partial(self._classify, tenant, parsed)
-        answer = await self._traffic.answer(route, current_record().request_id, _deadline(context), ask)
-        _count(answer.value.result.usage)
-        return answer.value.response
+        request_id = current_record().request_id
+        answer = await self._traffic.answer(route, request_id, _deadline(context), ask)
+        found = answer.value
+        _count(found.result.usage)
+        self._captures.labels(
+            route.capture, request_id, parsed.prompt.text, answer.model, found.result, found.space, found.response
+        )
+        return found.response
 
     async def Tokenize(
         self, request: inference_service_pb2.TokenizeRequest, context: Any
@@ -153,6 +169,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         route = await self._models.route(tenant, parsed.model)
         answer = await self._traffic.answer(route, request_id, deadline, partial(self._generate, tenant, parsed))
         _count(answer.value.usage)
+        self._captures.text(route.capture, request_id, parsed.prompt.text, answer.model, answer.value)
         return convert.generate_response(answer.value, answer.model.version)
 
     async def _generate(
@@ -206,7 +223,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         response = convert.classify_response(result, space, parsed, threshold, model.version)
         return Answer(
             model=model,
-            value=_Labels(result, response),
+            value=_Labels(result, response, space),
             shown=tuple(response.labels),
             abstained=response.abstained,
         )
@@ -238,6 +255,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
 class _Labels(NamedTuple):
     result: Classification
     response: inference_service_pb2.ClassifyResponse
+    space: LabelSpace
 
 
 def _text_request(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -115,6 +116,32 @@ class NumberField(Field):
         if not -(2**63) <= number < 2**63:
             raise InvalidArgumentError.of("filter", f"needs a whole number for {name}, not {value[:40]!r}")
         return _compared(self.column, operator, number)
+
+
+class RealField(Field):
+    """A number."""
+
+    operators = _COMPARISONS
+
+    def _compare(self, name: str, operator: str, value: str, context: Context) -> ColumnElement[bool]:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise InvalidArgumentError.of("filter", f"needs a number such as 0.5 for {name}, not {value[:40]!r}")
+        return _compared(self.column, operator, number)
+
+
+class FlagField(Field):
+    """True or false."""
+
+    operators = _EQUALITY
+
+    def _compare(self, name: str, operator: str, value: str, context: Context) -> ColumnElement[bool]:
+        if value.lower() not in ("true", "false"):
+            raise InvalidArgumentError.of("filter", f"needs true or false for {name}, not {value[:40]!r}")
+        return _compared(self.column, operator, value.lower() == "true")
 
 
 class TimeField(Field):

@@ -15,8 +15,10 @@ from foreword.domain.tenant import Scope
 from foreword.storage.lists.fields import (
     ChoiceField,
     Field,
+    FlagField,
     ListField,
     NumberField,
+    RealField,
     ReferenceField,
     TagsField,
     TextField,
@@ -27,6 +29,7 @@ from foreword.storage.lists.sweep_fields import sweep_end_time, sweep_state, swe
 from foreword.storage.tables import (
     ApiKeyRow,
     BatchJobRow,
+    CapturedRequestRow,
     DatasetRow,
     DeploymentRow,
     EvaluationRow,
@@ -255,6 +258,23 @@ DEPLOYMENTS: Final = ListSpec(
     creator=DeploymentRow.creator,
 )
 
+CAPTURED_REQUESTS: Final = ListSpec(
+    name="capturedRequests",
+    row=CapturedRequestRow,
+    fields={
+        "request_id": TextField(CapturedRequestRow.request_id),
+        "revision": NumberField(CapturedRequestRow.revision),
+        "model_version": TextField(CapturedRequestRow.model),
+        "input": TextField(CapturedRequestRow.input),
+        "output": TextField(CapturedRequestRow.output),
+        "labels": ListField(CapturedRequestRow.labels),
+        "probability": RealField(CapturedRequestRow.probability, nullable=True),
+        "abstained": FlagField(CapturedRequestRow.abstained, nullable=True),
+        "create_time": TimeField(CapturedRequestRow.create_time, sortable=True),
+    },
+    key=_newest_first(CapturedRequestRow.key),
+)
+
 TENANTS: Final = ListSpec(
     name="tenants",
     row=TenantRow,
@@ -286,6 +306,7 @@ LISTS: Final = (
     TUNED_MODELS,
     SPACES,
     DEPLOYMENTS,
+    CAPTURED_REQUESTS,
     TENANTS,
     API_KEYS,
 )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from foreword.domain.capture import CapturePolicy
 from foreword.domain.deploy_policy import NO_POLICY, Admission, DeployPolicy
 from foreword.domain.deployment import Deployment
 from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import CanaryPlan, Rollout, RolloutState, ShadowPlan
 from foreword.errors import AbortedError, AlreadyExistsError, NotFoundError
 from foreword.names import DeploymentName, SpaceName, check_serving_name
-from foreword.storage.codec import decode
+from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.lists.list_specs import DEPLOYMENTS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
@@ -55,6 +57,7 @@ class DeploymentRepository:
         display_name: str = "",
         description: str = "",
         tags: Sequence[str] = (),
+        capture: CapturePolicy | None = None,
         creator: str = "",
         admission: Admission = NO_POLICY,
         request: RequestKey | None = None,
@@ -65,6 +68,7 @@ class DeploymentRepository:
         An empty display name becomes the serving name.
 
         Args:
+            capture: Which of its requests are captured; None for none.
             admission: Why the policy of the space accepts the model.
             validate_only: Whether to return the deployment as it would be, and store nothing.
 
@@ -96,6 +100,7 @@ class DeploymentRepository:
                 serving_revision=0,
                 passed_over_revision=0,
                 candidate_revision=0,
+                capture=_encoded(capture),
                 change_count=0,
                 creator=creator,
                 create_time=now,
@@ -185,6 +190,7 @@ class DeploymentRepository:
         display_name: str | None = None,
         description: str | None = None,
         tags: Sequence[str] | None = None,
+        capture: CapturePolicy | None = None,
         admission: Admission = NO_POLICY,
         request: RequestKey | None = None,
         validate_only: bool = False,
@@ -239,6 +245,7 @@ class DeploymentRepository:
             row.display_name = row.display_name if display_name is None else display_name
             row.description = row.description if description is None else description
             row.tags = row.tags if tags is None else list(tags)
+            row.capture = row.capture if capture is None else _encoded(capture)
             row.change_count += 1
             row.update_time = now
             remember(session, self._tenant, request, f"{space}/{id}", now)
@@ -390,6 +397,10 @@ class DeploymentRepository:
             f"The {what} is taken by {name}. Update that deployment, or choose another name.",
             metadata={"resource": str(name)},
         )
+
+
+def _encoded(capture: CapturePolicy | None) -> dict[str, Any] | None:
+    return None if capture is None else encode(CapturePolicy, capture, "capture")
 
 
 def _end_candidate(

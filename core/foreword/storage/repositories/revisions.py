@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from foreword.domain.capture import CAPTURES_NOTHING, CapturePolicy
 from foreword.domain.deploy_policy import DeployVerdict
 from foreword.domain.deployment import Deployment, Revision, RevisionState
 from foreword.domain.failure import Failure
@@ -92,6 +93,11 @@ def read_revisions(session: Session, deployment_key: int) -> list[RevisionRow]:
     return list(session.scalars(select(RevisionRow).where(RevisionRow.deployment_key == deployment_key)))
 
 
+def capture_of(row: DeploymentRow) -> CapturePolicy:
+    """Return which requests of a deployment are captured."""
+    return CAPTURES_NOTHING if row.capture is None else decode(CapturePolicy, row.capture)
+
+
 def to_deployments(session: Session, rows: Sequence[DeploymentRow]) -> Iterator[Deployment]:
     """Yield deployments, whose revisions are read together."""
     revisions: dict[int, list[RevisionRow]] = {row.key: [] for row in rows}
@@ -114,6 +120,7 @@ def to_deployment(row: DeploymentRow, revisions: Iterable[RevisionRow]) -> Deplo
         serving_revision=row.serving_revision,
         passed_over_revision=row.passed_over_revision,
         candidate_revision=row.candidate_revision,
+        capture=capture_of(row),
         revisions=tuple(
             Revision(
                 number=item.number,

@@ -7,7 +7,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from factories.scrapes import Scrape
 from foreword.observability.metrics.calls import CallMetrics
 from foreword.observability.metrics.inference import InferenceMetrics
-from foreword.observability.metrics.labels import MOST_DEPLOYMENTS, MOST_REASONS, MOST_TENANTS, OTHER, BoundedLabel
+from foreword.observability.metrics.labels import (
+    MOST_DEPLOYMENTS,
+    MOST_REASONS,
+    MOST_TENANTS,
+    OTHER,
+    BoundedLabel,
+    DeploymentLabels,
+)
 
 
 def test_the_first_values_are_kept_and_later_ones_are_other():
@@ -30,7 +37,7 @@ def test_tenants_and_reasons_beyond_the_bound_share_one_series():
 
 def test_deployments_of_one_name_in_several_tenants_count_apart_and_one_tenant_cannot_make_series_without_end():
     registry = CollectorRegistry()
-    metrics = InferenceMetrics(registry)
+    metrics = InferenceMetrics(registry, DeploymentLabels())
     for tenant in ("one", "two"):
         metrics.ended(tenant=tenant, deployment="complaints", outcome="ok")
     for number in range(2 * MOST_DEPLOYMENTS):

@@ -1,4 +1,4 @@
-"""Redaction of personal data in everything that is stored, logged and used for training.
+"""Redaction of personal data in texts that are stored, logged and used for training.
 
 Placeholders replace e-mail addresses, card numbers and telephone numbers. Card numbers are recognised by their check
 digit (ISO/IEC 7812-1, Luhn) and telephone numbers by their format, so that order numbers are kept.
@@ -26,7 +26,7 @@ _FEWEST_PHONE_DIGITS = 7
 _MOST_PHONE_DIGITS = 15  # ITU-T E.164
 
 
-def redact(text: str) -> str:
+def redact_personal_data(text: str) -> str:
     """Replace personal data in a text with placeholders. Redacting the result again changes nothing."""
     text = _EMAIL.sub(EMAIL, text)
     text = _DIGITS.sub(lambda found: CARD if _has_check_digit(found.group()) else found.group(), text)

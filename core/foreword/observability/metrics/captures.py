@@ -1,0 +1,29 @@
+"""Metrics of captured requests."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter
+
+from foreword.observability.metrics.labels import DeploymentLabels
+
+
+class CaptureMetrics:
+    """The requests that were to be captured, by what became of them."""
+
+    def __init__(self, registry: CollectorRegistry, labels: DeploymentLabels) -> None:
+        self._requests = Counter(
+            "foreword_captured_requests",
+            "Requests that belong to the captured share of their deployment. The outcome is stored, repeated, off, or "
+            "for those that were dropped busy, full, late, too_long or failed.",
+            ["tenant", "deployment", "outcome"],
+            registry=registry,
+        )
+        self._labels = labels
+
+    def captured(self, *, tenant: str, deployment: str, outcome: str, number: int) -> None:
+        """Count requests.
+
+        Args:
+            deployment: Serving name.
+        """
+        self._requests.labels(*self._labels(tenant, deployment), outcome).inc(number)

@@ -1,0 +1,1 @@
+"""Captured requests: a sample of what deployments are asked and answer."""

@@ -1,0 +1,127 @@
+"""The requests that the servers of a database capture, which they add in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from foreword.domain.capture import SeenRequest
+from foreword.names import DeploymentName
+from foreword.storage.captures.usage import CaptureUsage, byte_size_of
+from foreword.storage.database import Database
+from foreword.storage.repositories.revisions import capture_of
+from foreword.storage.tables import CapturedRequestRow, DeploymentRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureCounts:
+    """What became of the requests of a batch.
+
+    Attributes:
+        stored: Number of new requests.
+        repeated: Number of requests whose id was stored before.
+        full: Number of requests for which there was no room.
+        off: Number of requests of a deployment that is gone or captures nothing any more.
+    """
+
+    stored: int = 0
+    repeated: int = 0
+    full: int = 0
+    off: int = 0
+
+
+class CaptureLedger:
+    """The writer of captured requests.
+
+    A batch is stored as a whole or not at all, and a request is stored once however often it is added.
+
+    Args:
+        max_tenant_bytes: Room that the captured requests of a tenant may take.
+    """
+
+    def __init__(self, database: Database, *, max_tenant_bytes: int) -> None:
+        self._database = database
+        self._max_tenant_bytes = max_tenant_bytes
+
+    def add(self, deployment: DeploymentName, create_time: datetime, requests: Sequence[SeenRequest]) -> CaptureCounts:
+        """Store redacted requests of a deployment. The oldest ones make room.
+
+        Args:
+            create_time: When the deployment was created: another one may have its name by now.
+        """
+        with self._database.write_tenant(deployment.tenant) as session:
+            row = session.scalars(
+                select(DeploymentRow).where(
+                    DeploymentRow.tenant == deployment.tenant,
+                    DeploymentRow.space == deployment.space,
+                    DeploymentRow.id == deployment.deployment,
+                    DeploymentRow.create_time == create_time,
+                )
+            ).one_or_none()
+            if row is None or not capture_of(row).share:
+                return CaptureCounts(off=len(requests))
+            new = _new(session, row, requests)
+            kept = self._make_room(CaptureUsage(session, row), new, capture_of(row).max_requests)
+            now = self._database.clock(session)
+            if kept:
+                session.flush()  # the row of the usage
+                session.execute(insert(CapturedRequestRow), [_values(row, item, now) for item in kept])
+            return CaptureCounts(stored=len(kept), repeated=len(requests) - len(new), full=len(new) - len(kept))
+
+    def _make_room(
+        self, usage: CaptureUsage, requests: Sequence[SeenRequest], max_requests: int
+    ) -> Sequence[SeenRequest]:
+        """Return the newest requests for which there is room, and count them."""
+        kept = list(requests[-max_requests:])
+        sizes = [_byte_size(item) for item in kept]
+        usage.make_room(
+            usage.request_count + len(kept) - max_requests,
+            usage.tenant_bytes() + sum(sizes) - self._max_tenant_bytes,
+        )
+        free = self._max_tenant_bytes - usage.tenant_bytes()
+        while kept and sum(sizes) > free:
+            kept.pop(0)
+            sizes.pop(0)
+        usage.add(len(kept), sum(sizes))
+        return kept
+
+
+def _new(session: Session, deployment: DeploymentRow, requests: Sequence[SeenRequest]) -> list[SeenRequest]:
+    """Return the requests whose id is not stored, the first of each id."""
+    by_id: dict[str, SeenRequest] = {}
+    for item in requests:
+        by_id.setdefault(item.request_id, item)
+    known = session.scalars(
+        select(CapturedRequestRow.request_id).where(
+            CapturedRequestRow.deployment_key == deployment.key, CapturedRequestRow.request_id.in_(by_id)
+        )
+    )
+    for id in known:
+        del by_id[id]
+    return list(by_id.values())
+
+
+def _values(deployment: DeploymentRow, seen: SeenRequest, now: datetime) -> dict[str, object]:
+    return {
+        "deployment_key": deployment.key,
+        "tenant": deployment.tenant,
+        "request_id": seen.request_id,
+        "revision": seen.revision,
+        "model": seen.model,
+        "input": seen.input,
+        "output": seen.output,
+        "labels": None if seen.labels is None else list(seen.labels),
+        "probability": seen.probability,
+        "threshold": seen.threshold,
+        "abstained": seen.abstained,
+        "byte_size": _byte_size(seen),
+        "create_time": now,
+    }
+
+
+def _byte_size(seen: SeenRequest) -> int:
+    return byte_size_of(seen.input, seen.output, *(seen.labels or ()))

@@ -1,0 +1,97 @@
+"""The room that captured requests take, kept beside them in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.orm import Session
+
+from foreword.storage.tables import CapturedRequestRow, CaptureUsageRow, DeploymentRow
+
+BATCH: Final = 500
+"""Number of requests that a statement deletes at most."""
+
+_ROW_BYTES: Final = 300
+"""Room that a request takes besides its texts: numbers, names and the entries of four indexes."""
+
+
+def byte_size_of(*texts: str) -> int:
+    """Return the room that a request with these texts takes."""
+    return _ROW_BYTES + sum(len(text.encode()) for text in texts)
+
+
+class CaptureUsage:
+    """The usage of one deployment, within a transaction that is serialised for its tenant."""
+
+    def __init__(self, session: Session, deployment: DeploymentRow) -> None:
+        self._session = session
+        self._tenant = deployment.tenant
+        found = session.get(CaptureUsageRow, deployment.key)
+        if found is None:
+            found = CaptureUsageRow(
+                deployment_key=deployment.key, tenant=deployment.tenant, request_count=0, byte_size=0
+            )
+            session.add(found)
+        self._row = found
+
+    @property
+    def request_count(self) -> int:
+        """Number of captured requests of the deployment."""
+        return self._row.request_count
+
+    def tenant_bytes(self) -> int:
+        """Return the room that the captured requests of all deployments of the tenant take."""
+        self._session.flush()
+        total = self._session.scalars(
+            select(func.sum(CaptureUsageRow.byte_size)).where(CaptureUsageRow.tenant == self._tenant)
+        ).one()
+        return int(total or 0)
+
+    def add(self, request_count: int, byte_size: int) -> None:
+        """Note that requests were stored."""
+        self._row.request_count += request_count
+        self._row.byte_size += byte_size
+
+    def delete(self, condition: ColumnElement[bool], order: Sequence[Any] = (CapturedRequestRow.key,)) -> int:
+        """Delete requests of the deployment that meet a condition, at most `BATCH`, and return their number.
+
+        Args:
+            order: Which of them are deleted first.
+        """
+        found = self._session.execute(
+            select(CapturedRequestRow.key, CapturedRequestRow.byte_size)
+            .where(CapturedRequestRow.deployment_key == self._row.deployment_key, condition)
+            .order_by(*order)
+            .limit(BATCH)
+        ).all()
+        self._delete([key for key, _ in found], sum(size for _, size in found))
+        return len(found)
+
+    def make_room(self, request_count: int, byte_size: int) -> None:
+        """Delete the oldest requests, until at least so many requests and bytes are gone or none is left."""
+        while request_count > 0 or byte_size > 0:
+            found = self._session.execute(
+                select(CapturedRequestRow.key, CapturedRequestRow.byte_size)
+                .where(CapturedRequestRow.deployment_key == self._row.deployment_key)
+                .order_by(CapturedRequestRow.key)
+                .limit(BATCH)
+            ).all()
+            if not found:
+                return
+            going: list[int] = []
+            freed = 0
+            for key, size in found:
+                if len(going) >= request_count and freed >= byte_size:
+                    break
+                going.append(key)
+                freed += size
+            self._delete(going, freed)
+            request_count -= len(going)
+            byte_size -= freed
+
+    def _delete(self, keys: Sequence[int], byte_size: int) -> None:
+        if keys:
+            self._session.execute(delete(CapturedRequestRow).where(CapturedRequestRow.key.in_(keys)))
+            self.add(-len(keys), -byte_size)

@@ -1,0 +1,90 @@
+"""`foreword deployments captures` against a real service."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+
+from foreword.cli.application import run
+from foreword.client import Client
+
+Command = Callable[..., tuple[int, str, str]]
+BASE = "baseModels/foreword--starter"
+
+
+@pytest.fixture
+def key(server) -> str:
+    return server.new_key(f"cli-{time.time_ns()}")
+
+
+@pytest.fixture
+def client(server, key: str):
+    with Client(server.endpoint, key) as connected:
+        connected.create_deployment(BASE, serving_name="triage")
+        yield connected
+
+
+@pytest.fixture
+def command(server, key: str, client, monkeypatch, capsys) -> Command:
+    """Runs a command as a new tenant and returns status, standard output and standard error with single spaces."""
+    monkeypatch.setenv("FOREWORD_ENDPOINT", server.endpoint)
+    monkeypatch.setenv("FOREWORD_API_KEY", key)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        status = run(arguments)
+        captured = capsys.readouterr()
+        return status, captured.out, " ".join(captured.err.split())
+
+    return call
+
+
+def classify(server, client: Client, *texts: str) -> None:
+    for text in texts:
+        client.classify("triage", text, labels=["Warehouse", "Service"])
+    server.settle_captures()
+
+
+def test_captures_are_set_listed_and_deleted(server, client, command: Command):
+    status, out, _ = command("deployments", "captures", "set", "triage", "--share", "100%", "--retention-days", "7")
+    assert status == 0
+    assert out == "triage captures 100 % of its requests; they are kept for 7 days, at most 10,000.\n"
+    assert "captures" in command("deployments", "show", "triage")[1]
+    classify(server, client, "Jane has lost a screw.", "John waits.", "Jane again, " + "very " * 30)
+
+    _, listed, _ = command("deployments", "captures", "list", "triage", "--filter", "input : jane", "--json")
+    found = json.loads(listed)
+    assert [item["input"][:11] for item in found] == ["Jane again,", "Jane has lo"]
+    assert found[0]["labels"][0] in ("Warehouse", "Service")
+    table = command("deployments", "captures", "list", "triage")[1]
+    assert "John waits." in table
+    assert "..." in table
+    assert command("deployments", "captures", "delete", "triage", found[0]["request_id"])[1] == (
+        "Deleted 1 captured request.\n"
+    )
+    assert command("deployments", "captures", "delete", "triage", "--all")[1] == "Deleted 2 captured requests.\n"
+    assert command("deployments", "captures", "set", "triage", "--share", "0")[1] == (
+        "triage captures no requests; what it has captured is kept for 7 days.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("set", "triage"), "Give --share, --retention-days or --max-requests."),
+        (("set", "triage", "--share", "2"), "is not a share"),
+        (("set", "triage", "--max-requests", "0"), "--max-requests: must be in [1, 100000], not 0"),
+        (("delete", "triage"), "Give either ids of requests, --filter or --all."),
+        (("delete", "triage", "--all", "some-id"), "Give either ids of requests, --filter or --all."),
+        (("list", "triage", "--filter", "mood = good"), "filter by request_id"),
+        (("list", "nowhere"), "nowhere does not exist"),
+    ],
+)
+def test_wrong_usage_names_the_option(command: Command, arguments: tuple[str, ...], problem: str):
+    status, _, err = command("deployments", "captures", *arguments)
+
+    assert status in (1, 2)
+    assert problem in err

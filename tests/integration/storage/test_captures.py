@@ -1,0 +1,236 @@
+"""Captured requests: stored once, within their limits, and deleted in time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select, update
+
+from factories.captures import see
+from factories.stored import store_tenant
+from foreword.domain.capture import CapturePolicy, SeenRequest
+from foreword.domain.model_reference import ModelReference
+from foreword.errors import InvalidArgumentError, NotFoundError
+from foreword.names import DeploymentName
+from foreword.storage.captures.ledger import CaptureCounts, CaptureLedger
+from foreword.storage.captures.repository import CaptureRepository
+from foreword.storage.captures.retention import CaptureRetention
+from foreword.storage.database import Database
+from foreword.storage.lists.request import ListRequest
+from foreword.storage.repositories.deployments import DeploymentRepository
+from foreword.storage.tables import CapturedRequestRow, CaptureUsageRow
+
+BASE = ModelReference(base_model="foreword--starter")
+ROOM = 10_000_000
+
+
+class Store:
+    """A database with a deployment that captures all requests."""
+
+    def __init__(self, database: Database, tenant: str = "acme", *, room: int = ROOM, **policy) -> None:
+        self.database = database
+        self.tenant = store_tenant(database, tenant)
+        self.deployments = DeploymentRepository(database, self.tenant)
+        self.ledger = CaptureLedger(database, max_tenant_bytes=room)
+        self.captures = CaptureRepository(database, self.tenant)
+        self.create("triage", **policy)
+
+    def create(self, id: str, **policy) -> None:
+        capture = CapturePolicy(**{"share": 1.0, **policy})
+        created = self.deployments.create(space="default", id=id, serving_name=id, model=BASE, capture=capture)
+        self.create_time = created.create_time
+
+    def add(self, *requests: SeenRequest, deployment: str = "triage") -> CaptureCounts:
+        created = self.deployments.get("default", deployment).create_time
+        return self.ledger.add(DeploymentName(self.tenant, "default", deployment), created, requests)
+
+    def ids(self, deployment: str = "triage", filter: str = "") -> list[str]:
+        """The ids of the stored requests, oldest first. What is counted must be what is there."""
+        with self.database.read() as session:
+            rows = select(func.count(), func.coalesce(func.sum(CapturedRequestRow.byte_size), 0))
+            counted = select(
+                func.coalesce(func.sum(CaptureUsageRow.request_count), 0),
+                func.coalesce(func.sum(CaptureUsageRow.byte_size), 0),
+            )
+            assert tuple(session.execute(rows).one()) == tuple(map(int, session.execute(counted).one()))
+        page = self.captures.list("default", deployment, ListRequest(filter=filter, page_size=1000))
+        return [item.seen.request_id for item in page.items][::-1]
+
+    def grow_old(self, id: str, days: float) -> None:
+        with self.database.write() as session:
+            past = self.database.clock(session) - timedelta(days=days)
+            session.execute(
+                update(CapturedRequestRow).where(CapturedRequestRow.request_id == id).values(create_time=past)
+            )
+
+
+@pytest.fixture
+def store(database: Database) -> Store:
+    return Store(database)
+
+
+def test_a_request_is_stored_once_however_often_it_is_added(store: Store):
+    first = store.add(see("1"), see("2"), see("1", input="Again"))
+    second = store.add(see("2"), see("3"))
+
+    assert (first.stored, first.repeated) == (2, 1)
+    assert (second.stored, second.repeated) == (1, 1)
+    assert store.ids() == ["1", "2", "3"]
+
+
+def test_what_was_seen_is_what_is_read(store: Store):
+    labelled = see("1", labels=("Service", "L3"), probability=0.75, threshold=0.5, abstained=False)
+    text = see("2", input="Où est-ce ?", output="\N{PACKAGE}")
+
+    store.add(labelled, text)
+
+    assert [item.seen for item in store.captures.list("default", "triage").items] == [text, labelled]
+
+
+def test_the_oldest_requests_make_room(database: Database):
+    store = Store(database, max_requests=3)
+
+    for id in "12345":
+        store.add(see(id))
+    many = store.add(*(see(f"many {number}") for number in range(5)))
+
+    assert (many.stored, many.full) == (3, 2)
+    assert store.ids() == ["many 2", "many 3", "many 4"]
+
+
+def test_a_tenant_has_no_more_room_than_its_limit_and_takes_none_from_others(database: Database):
+    store, other = Store(database, room=3_000), Store(database, "other", room=3_000)
+    store.create("second")
+    large = [see(f"{number}", input="x" * 500) for number in range(3)]
+
+    assert other.add(large[0]).stored == 1
+    assert store.add(*large).stored == 3
+    assert store.add(see("new", input="x" * 500)).stored == 1
+    assert store.ids() == ["1", "2", "new"]
+    # A deployment does not delete what another one has captured.
+    assert store.add(*large, deployment="second").full == 3
+    assert store.add(see("huge", input="x" * 5_000)).full == 1
+    assert other.ids("triage", "request_id = 0") == ["0"]
+
+
+def test_nothing_is_stored_for_a_deployment_that_captures_nothing_any_more(store: Store):
+    created = store.create_time
+    store.deployments.update("default", "triage", capture=CapturePolicy())
+    off = store.add(see("1"))
+    store.deployments.delete("default", "triage")
+    store.create("triage")
+    replaced = store.ledger.add(DeploymentName("acme", "default", "triage"), created, [see("2")])
+
+    assert (off.off, replaced.off) == (1, 1)
+    assert store.ids() == []
+
+
+def test_requests_are_deleted_when_their_retention_has_ended(database: Database):
+    store = Store(database, retention_days=7)
+    store.create("second", retention_days=30)
+    store.add(see("old"), see("new"))
+    store.add(see("old"), deployment="second")
+    store.grow_old("old", 8)
+
+    assert CaptureRetention(database).delete_expired() == 1
+    assert CaptureRetention(database).delete_expired() == 0
+    assert (store.ids(), store.ids("second")) == (["new"], ["old"])
+
+
+def test_a_retention_that_is_shortened_holds_for_what_is_stored_even_if_nothing_is_captured_any_more(store: Store):
+    store.add(see("old"), see("new"))
+    store.grow_old("old", 2)
+    assert CaptureRetention(store.database).delete_expired() == 0
+
+    store.deployments.update("default", "triage", capture=CapturePolicy(share=0.0, retention_days=1))
+
+    assert CaptureRetention(store.database).delete_expired() == 1
+    assert store.ids() == ["new"]
+
+
+def test_more_requests_expire_at_once_than_one_transaction_deletes(store: Store):
+    store.add(*(see(f"{number}") for number in range(1_200)))
+    with store.database.write() as session:
+        session.execute(update(CapturedRequestRow).values(create_time=store.create_time - timedelta(days=31)))
+
+    assert CaptureRetention(store.database).delete_expired() == 1_200
+    assert store.ids() == []
+
+
+def test_a_deployment_is_deleted_with_its_captured_requests(store: Store):
+    store.create("second")
+    store.add(see("1"))
+    store.add(see("2"), deployment="second")
+
+    store.deployments.delete("default", "triage")
+
+    assert store.ids("second") == ["2"]
+    with pytest.raises(NotFoundError):
+        store.ids("triage")
+
+
+def test_requests_are_deleted_by_their_ids_or_a_condition(store: Store):
+    requests = [see(f"{number}", input=f"Jane {number}" if number % 2 else "John") for number in range(6)]
+    store.add(*requests)
+
+    assert store.captures.delete_some("default", "triage", request_ids=["0", "1", "unknown"]) == 2
+    assert store.captures.delete_some("default", "triage", filter='input : "jane"') == 2
+    assert store.ids() == ["2", "4"]
+    assert store.captures.delete_some("default", "triage") == 2
+    assert store.ids() == []
+    with pytest.raises(InvalidArgumentError, match="filter"):
+        store.captures.delete_some("default", "triage", filter="mood = good")
+
+
+def test_requests_are_found_by_their_answers(store: Store):
+    sure = see("sure", labels=("L3",), probability=0.9, threshold=0.5, abstained=False)
+    unsure = see("unsure", labels=("L3", "Service"), probability=0.4, threshold=0.5, abstained=True)
+    store.add(sure, unsure, see("text", output="A fine answer"))
+
+    assert store.ids(filter="abstained = true") == ["unsure"]
+    assert store.ids(filter="NOT abstained = true") == ["sure", "text"]
+    assert store.ids(filter="probability < 0.5") == ["unsure"]
+    assert store.ids(filter="labels : Service") == ["unsure"]
+    assert store.ids(filter="output : fine AND revision = 1") == ["text"]
+    for filter in ("abstained = maybe", "probability < much", "probability < nan"):
+        with pytest.raises(InvalidArgumentError, match="needs"):
+            store.ids(filter=filter)
+
+
+def _add_until_killed(url: str, created: str, sender) -> None:
+    from datetime import datetime
+
+    ledger = CaptureLedger(Database(url), max_tenant_bytes=ROOM)
+    for batch in range(10_000):
+        requests = [see(f"{batch}/{number}") for number in range(20)]
+        ledger.add(DeploymentName("acme", "default", "triage"), datetime.fromisoformat(created), requests)
+        sender.send(batch)
+
+
+@pytest.mark.parametrize("kills", [2])
+def test_a_killed_server_loses_only_what_was_not_stored_and_doubles_nothing(
+    store: Store, database_url: str, kills: int
+):
+    context = multiprocessing.get_context("forkserver")
+    stored: Sequence[str] = ()
+    for _ in range(kills):
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_add_until_killed, args=(database_url, store.create_time.isoformat(), sender))
+        process.start()
+        last = -1
+        while last < 5:
+            last = receiver.recv()
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        while receiver.poll():
+            last = receiver.recv()
+
+        stored = store.ids()
+        assert len(stored) == len(set(stored))
+        assert len(stored) % 20 == 0, "a batch is stored as a whole"
+        assert {f"{batch}/0" for batch in range(last + 1)} <= set(stored)
