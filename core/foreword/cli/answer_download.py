@@ -14,14 +14,20 @@ from foreword.private_files import open_private
 if TYPE_CHECKING:
     from foreword.client import BatchAnswer, BatchJob, Client
 
-_COLUMNS: Final = ("row", "input", "answer", "abstained", "probability", "input_tokens", "generated_tokens", "error")
+_COLUMNS: Final = ("input", "answer", "abstained", "probability", "input_tokens", "generated_tokens", "error")
+_NAMES: Final = (
+    *("row", "input", "answer", "labels", "abstained", "probability", "label_probabilities", "stop_reason", "seed"),
+    *("input_tokens", "generated_tokens", "error"),
+)
+"""Names in a record. Other fields of rows that have one of them get another one."""
 
 
 def answer_record(answer: BatchAnswer) -> dict[str, Any]:
-    """Return an answer as a JSON object, without what it does not have."""
+    """Return an answer as a JSON object, without what it does not have, with the other fields of its row."""
+    from foreword.client.other_fields import apart
+
     usage, failure, reason = answer.usage, answer.failure, answer.stop_reason
     record = {
-        "row": answer.row,
         "input": answer.input,
         "answer": None if failure or answer.abstained else answer.answer,
         "labels": list(answer.labels) or None,
@@ -34,7 +40,8 @@ def answer_record(answer: BatchAnswer) -> dict[str, Any]:
         "generated_tokens": None if usage is None else usage.generated_tokens,
         "error": None if failure is None else {"reason": failure.reason, "message": failure.message},
     }
-    return {name: value for name, value in record.items() if value is not None}
+    known = {name: value for name, value in record.items() if value is not None}
+    return {"row": answer.row, **apart(answer.fields, _NAMES), **known}
 
 
 def answer_lines(answers: Iterable[BatchAnswer]) -> Iterator[str]:
@@ -56,9 +63,9 @@ def download(client: Client, job: BatchJob, output: Path) -> int:
         OSError: The file cannot be written.
     """
     part = output.with_name(f"{output.name}.{job.name.rsplit('/', 1)[-1]}.part")
-    done = _whole_lines(part)
+    done, last_row = _whole_lines(part)
     with open_private(part, "a", encoding="utf-8", newline="\n") as file:
-        for line in answer_lines(client.list_batch_answers(job, after_row=done)):
+        for line in answer_lines(client.list_batch_answers(job, after_row=last_row)):
             file.write(line)
             done += 1
         file.flush()
@@ -73,29 +80,42 @@ def download(client: Client, job: BatchJob, output: Path) -> int:
     return done
 
 
-def _whole_lines(part: Path) -> int:
-    """Return the number of answers in a file that was interrupted, after cutting off a line that is not whole."""
+def _whole_lines(part: Path) -> tuple[int, int]:
+    """Return the number of answers in a file that was interrupted, and the row of the last one.
+
+    A line that is not whole is cut off.
+    """
     if not part.exists():
-        return 0
+        return 0, 0
     count = end = 0
+    last = b""
     with part.open("rb+") as file:
         for line in file:
             if not line.endswith(b"\n"):
                 break
-            count, end = count + 1, end + len(line)
+            count, end, last = count + 1, end + len(line), line
         file.truncate(end)
-    return count
+    return count, json.loads(last)["row"] if last else 0
 
 
 def _write_csv(part: Path, table: Path) -> None:
+    """Write the answers of a JSONL file as CSV, with a column for each other field that any row has."""
+    with part.open(encoding="utf-8") as lines:
+        others = list(dict.fromkeys(name for line in lines for name in json.loads(line) if name not in _NAMES))
+    columns = ("row", *others, *_COLUMNS)
     with (
         part.open(encoding="utf-8") as lines,
         open_private(table, "w", encoding="utf-8", newline="") as file,
     ):
         writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
+        writer.writerow(columns)
         for line in lines:
             record = json.loads(line)
             record["error"] = record.get("error", {}).get("message")
-            record["abstained"] = "true" if record.get("abstained") else None
-            writer.writerow([record.get(name) for name in _COLUMNS])
+            record["abstained"] = record.get("abstained")
+            writer.writerow([_cell(record.get(name)) for name in columns])
+
+
+def _cell(value: Any) -> Any:
+    """Return a value of JSON as a cell: a text or a number as it is, all else as JSON, and nothing for null."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (bool, list, dict)) else value

@@ -64,8 +64,11 @@ def batch(
 ) -> None:
     """Answer every row of FILE_OR_DATASET with a model, in the background of the service.
 
-    FILE is JSONL, JSON or CSV with a column `input`; other columns are not used. A model that was tuned to classify
-    chooses labels, any other model generates text. A row that cannot be answered has its error in the output.
+    FILE is JSONL, JSON or CSV with a column `input`. A model that was tuned to classify chooses labels, any other model
+    generates text. A row that cannot be answered has its error in the output.
+
+    The other columns of FILE, such as the number of a ticket, are in the output as well; one with the name of a result
+    gets `input_` in front of it. `row` is the number of the row in FILE, where blank lines count.
 
     The job goes on if this command is interrupted. The same command then waits for the same job again.
     """

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from foreword.domain.failure import Failure
 from foreword.domain.inference import StopReason, TokenUsage
@@ -94,7 +95,8 @@ class BatchAnswer:
     """The answer to one row of a batch job.
 
     Attributes:
-        row: Number of the row in the dataset, from 1.
+        row: Number of the row in the file, from 1; blank lines count, the header of a CSV file does not.
+        fields: The other fields of the row, such as the number of a ticket.
         answer: The text, or the labels as text; empty if the row abstained or failed.
         labels: The labels of the answer; empty unless labels were chosen.
         abstained: Whether no label set reached the threshold.
@@ -108,6 +110,7 @@ class BatchAnswer:
 
     row: int
     input: str
+    fields: Mapping[str, Any]
     answer: str
     labels: tuple[str, ...]
     abstained: bool

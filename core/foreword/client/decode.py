@@ -121,7 +121,7 @@ def dataset(message: dataset_pb2.Dataset) -> resources.Dataset:
 
 def dataset_row(message: dataset_pb2.DatasetRow) -> Row:
     """Decode a row."""
-    return Row(number=message.row, input=message.input, output=message.output)
+    return Row(number=message.row, input=message.input, output=message.output, fields=message.fields_json)
 
 
 def _tune_plan(message: tune_experiment_pb2.TunePlan) -> resources.TunePlan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from foreword.client import batch_resources as resources
 from foreword.client import decode_values as values
 from foreword.client.decode import token_usage
+from foreword.client.other_fields import read_fields
 from foreword.domain.inference import StopReason
 from foreword.domain.job import JobState
 from foreword.v1 import batch_job_pb2, inference_pb2
@@ -53,6 +54,7 @@ def batch_answer(message: batch_job_pb2.BatchAnswer) -> resources.BatchAnswer:
     return resources.BatchAnswer(
         row=message.row,
         input=message.input,
+        fields=read_fields(message.fields_json),
         answer=message.answer,
         labels=tuple(message.labels),
         abstained=message.abstained,

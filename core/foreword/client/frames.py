@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from foreword.client.batch_resources import BatchAnswer
 from foreword.client.comparison_resources import TuneComparison
 from foreword.client.evaluation_resources import Evaluation, EvaluationRow
+from foreword.client.other_fields import apart
 from foreword.client.resources import TunedModel, TuneExperiment, TuneSnapshot
 from foreword.client.sweep_resources import TuneSweep
 from foreword.domain.report import (
@@ -241,7 +242,9 @@ def evaluation_rows(rows: Iterable[EvaluationRow]) -> DataFrame:
 
 
 def batch_answers(answers: Iterable[BatchAnswer], rows: DataFrame | None = None) -> DataFrame:
-    """Return the answers of a batch job, indexed by number of the row.
+    """Return the answers of a batch job, indexed by number of the row, with the other fields of their rows.
+
+    A field with the name of a column of the answers gets `input_` in front of it.
 
         job = client.batch(frame, "complaints")
         frames.batch_answers(client.list_batch_answers(job), frame)
@@ -251,19 +254,39 @@ def batch_answers(answers: Iterable[BatchAnswer], rows: DataFrame | None = None)
             columns and index. Rows without an answer so far have empty cells.
 
     Raises:
-        InvalidArgumentError: There are more answers than rows.
+        InvalidArgumentError: There are answers to other rows.
     """
     columns = ("row", "input", "answer", "probability", "abstained", "tokens", "error")
-    table = frame(columns, [_answer(item) for item in answers], index="row")
+    found = list(answers)
+    table = frame(columns, [_answer(item) for item in found], index="row")
     if rows is None:
+        others = [apart(item.fields, columns) for item in found]
+        names = list(dict.fromkeys(name for item in others for name in item))
+        fields = frame(names, [[item.get(name) for name in names] for item in others])
+        for place, name in enumerate(names):
+            table.insert(place, name, fields[name].to_numpy())
         return table
     if len(table) and table.index[-1] > len(rows):
         raise InvalidArgumentError.of(
             "rows",
             f"has {len(rows):,} rows, but there is an answer to row {table.index[-1]:,}; pass the frame of the job",
         )
+    _check_inputs(found, rows)
     added = table.drop(columns="input").reindex(range(1, len(rows) + 1))
     return rows.assign(**{name: added[name].to_numpy() for name in added.columns})
+
+
+def _check_inputs(answers: Iterable[BatchAnswer], rows: DataFrame) -> None:
+    """Raise InvalidArgumentError if a row has another input than its answer: a frame of a file has no blank lines."""
+    texts = rows["input"].to_numpy() if "input" in rows.columns else ()
+    for answer in answers if len(texts) else ():
+        text = texts[answer.row - 1]
+        if isinstance(text, str) and text != answer.input:
+            raise InvalidArgumentError.of(
+                "rows",
+                f"has another input in row {answer.row:,} than the answer to that row; pass the frame of the job. In a "
+                "file, blank lines count as rows; if the job was made from one with some, join by one of its columns",
+            )
 
 
 def _answer(item: BatchAnswer) -> list[Any]:

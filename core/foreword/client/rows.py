@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,7 +40,7 @@ Rows = str | PathLike[str] | bytes | Frame | Iterable[Row] | Iterable[Mapping[st
 """Training data: the path of a file, its bytes, or the rows themselves.
 
 Rows are a pandas DataFrame with the columns `input` and `output`, or any iterable of mappings with these keys or of
-pairs of input and output. Unlabelled rows need no `output`, and may be plain texts.
+pairs of input and output. Unlabelled rows need no `output`, and may be plain texts. Their other columns are kept.
 """
 
 
@@ -161,7 +162,7 @@ def _unreadable(path: Path, error: OSError) -> InvalidArgumentError:
 def _jsonl(rows: Any, unlabelled: bool) -> bytes:
     """Return rows as JSONL. Their content is not checked here: the service reports faults by row."""
     if _is_frame(rows):
-        rows = _frame_rows(rows, ("input",) if unlabelled else _COLUMNS)
+        rows = _unlabelled_frame_rows(rows) if unlabelled else _frame_rows(rows, _COLUMNS)
     if not isinstance(rows, Iterable):
         raise InvalidArgumentError.of("rows", f"must be a path, bytes, a frame or rows, not a {type(rows).__name__}")
     return b"".join(_json_line(number, row, unlabelled) for number, row in enumerate(rows, start=1))
@@ -177,7 +178,12 @@ def _frame_rows(frame: Frame, columns: Sequence[str]) -> Iterable[Mapping[str, A
     Raises:
         InvalidArgumentError: The frame lacks a column.
     """
-    names = [str(name) for name in frame.columns]
+    _check_columns([str(name) for name in frame.columns], columns)
+    cells = frame.astype(object).where(frame.notna(), None)[list(columns)]
+    return (dict(zip(columns, values, strict=True)) for values in cells.itertuples(index=False, name=None))
+
+
+def _check_columns(names: Sequence[str], columns: Sequence[str]) -> None:
     missing = [name for name in columns if names.count(name) != 1]
     if missing:
         raise InvalidArgumentError.of(
@@ -185,14 +191,37 @@ def _frame_rows(frame: Frame, columns: Sequence[str]) -> Iterable[Mapping[str, A
             f"must be a frame with one column {' and one column '.join(missing)}; its columns are "
             f"{', '.join(names) or 'none'}. Rename the right ones with frame.rename(columns={{...}})",
         )
-    cells = frame.astype(object).where(frame.notna(), None)[list(columns)]
-    return (dict(zip(columns, values, strict=True)) for values in cells.itertuples(index=False, name=None))
+
+
+def _unlabelled_frame_rows(frame: Frame) -> Iterable[Mapping[str, Any]]:
+    """Return the rows of a frame with all of its columns. Cells that JSON does not have, such as times, become texts.
+
+    Raises:
+        InvalidArgumentError: The frame lacks the column `input`.
+    """
+    names = [str(name) for name in frame.columns]
+    _check_columns(names, ("input",))
+    others = [place for place, name in enumerate(names) if name != "input"]
+    place_of_input = names.index("input")
+    cells = frame.astype(object).where(frame.notna(), None)
+    for values in cells.itertuples(index=False, name=None):
+        kept = {names[place]: _json_value(values[place]) for place in others}
+        yield {**kept, "input": values[place_of_input]}
+
+
+def _json_value(value: Any) -> Any:
+    """Return a cell as JSON has it: a number or a text."""
+    value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+    if value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return str(value)
 
 
 def _json_line(number: int, row: Any, unlabelled: bool) -> bytes:
     value = row
     if isinstance(row, Row):
-        value = {"input": row.input, "output": row.output}
+        others = json.loads(row.fields) if unlabelled and row.fields else {}
+        value = {**others, "input": row.input, "output": row.output}
     elif unlabelled and isinstance(row, str):
         value = {"input": row}
     elif isinstance(row, (tuple, list)) and len(row) == len(_COLUMNS):

@@ -37,7 +37,8 @@ class CheckedData:
             checker is closed.
         row_count: Number of rows in `file`.
         byte_size: Size of `file` in bytes.
-        content_sha256: SHA-256 of `file` in hexadecimal.
+        content_sha256: SHA-256 of the rows without their numbers, in hexadecimal.
+        stored_sha256: SHA-256 of `file` in hexadecimal.
         task: Task whose checks ran; empty if none was set and none suits the rows.
     """
 
@@ -46,6 +47,7 @@ class CheckedData:
     row_count: int
     byte_size: int
     content_sha256: str
+    stored_sha256: str
     task: str
 
 
@@ -186,7 +188,8 @@ class DatasetChecker:
             file=self._spool.file(),
             row_count=self._spool.row_count,
             byte_size=self._spool.byte_size,
-            content_sha256=self._spool.sha256,
+            content_sha256=self._spool.content_sha256,
+            stored_sha256=self._spool.stored_sha256,
             task=task.id if task else "",
         )
 

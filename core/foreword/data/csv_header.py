@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
-from foreword.data.record import MAX_NAMED_KEYS, fault, more_keys, only_used
+from foreword.data.record import MAX_NAMED_KEYS, ONLY_USED, UNLABELLED_COLUMNS, fault, more_keys
 from foreword.domain.report import Finding, Severity, excerpt
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
@@ -32,7 +34,7 @@ def _names_columns(line: str, delimiter: str, columns: Sequence[str]) -> bool:
     return {name.strip().strip('"').lower() for name in line.split(delimiter)}.issuperset(columns)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Header:
     """The columns of a file.
 
@@ -46,10 +48,23 @@ class Header:
     delimiter: str
     columns: Sequence[str]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The names, with those of `columns` in lower case."""
         return tuple(name.lower() if name.lower() in self.columns else name for name in self.written)
+
+    def distinct_names(self) -> tuple[str, ...]:
+        """Return the names, those that are repeated with a number: `id`, `id_2`, `id_3`."""
+        taken, counts, found = set(self.names), Counter[str](), []
+        for name in self.names:
+            counts[name] += 1
+            distinct = name
+            while counts[name] > 1 and distinct in taken:
+                distinct = f"{name}_{counts[name]}"
+                counts[name] += distinct in taken
+            taken.add(distinct)
+            found.append(distinct)
+        return tuple(found)
 
     def faults(self) -> Iterator[Finding]:
         """Yield what prevents the rows from being read."""
@@ -79,8 +94,9 @@ class Header:
 
     def remarks(self) -> Iterator[Finding]:
         """Yield remarks on columns that are renamed or ignored."""
+        known = set(self.names)
         for name in dict.fromkeys(self.written):
-            if name not in self.names:
+            if name not in known:
                 yield fault(
                     "COLUMN_CASE",
                     f"Column {name!r} is read as {name.lower()!r}.",
@@ -88,17 +104,19 @@ class Header:
                     column=name.lower(),
                     severity=Severity.INFO,
                 )
+        if tuple(self.columns) == UNLABELLED_COLUMNS:  # the other columns are kept
+            return
         unknown = self._unknown
         for name in unknown[:MAX_NAMED_KEYS]:
             yield fault(
                 "UNKNOWN_KEY",
                 f"Column {excerpt(name)!r} is unknown and is ignored.",
-                f"Remove the column; {only_used(self.columns)}.",
+                f"Remove the column; {ONLY_USED}.",
                 text=name,
                 severity=Severity.WARNING,
             )
         if len(unknown) > MAX_NAMED_KEYS:
-            yield more_keys(len(unknown) - MAX_NAMED_KEYS, "columns", self.columns)
+            yield more_keys(len(unknown) - MAX_NAMED_KEYS, "columns")
 
     @property
     def _unknown(self) -> list[str]:

@@ -13,7 +13,15 @@ from enum import Enum
 
 from foreword.data.csv_header import Header, choose_delimiter
 from foreword.data.line_ends import BLANK_LINES, LINE_END, count_line_ends
-from foreword.data.record import MAX_ROW_BYTES, check_text, decode, fault, too_large
+from foreword.data.record import (
+    MAX_ROW_BYTES,
+    UNLABELLED_COLUMNS,
+    check_text,
+    decode,
+    fault,
+    too_large,
+    unlabelled_row,
+)
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding
 
@@ -42,6 +50,7 @@ class CsvReader:
     def __init__(self, columns: Sequence[str]) -> None:
         self.row_count = 0
         self._columns = columns
+        self._is_unlabelled = tuple(columns) == UNLABELLED_COLUMNS
         self._number = 0
         self._buffer = bytearray()
         self._start = 0  # of the record
@@ -246,7 +255,7 @@ class CsvReader:
         faults = list(header.faults())
         self._broken_header = bool(faults)
         if not faults:
-            self._header = header.names
+            self._header = header.distinct_names() if self._is_unlabelled else header.names
         yield from faults or header.remarks()
 
     def _read_fields(self, fields: list[str]) -> Iterator[Row | Finding]:
@@ -264,7 +273,9 @@ class CsvReader:
         values = dict(zip(self._header, fields, strict=True))
         wrong = [found for column in self._columns if (found := check_text(column, values[column], self._number))]
         yield from wrong
-        if not wrong:
-            yield Row(
-                number=self._number, input=values["input"], output=values["output"] if "output" in self._columns else ""
-            )
+        if wrong:
+            return
+        if self._is_unlabelled:
+            yield from unlabelled_row(self._number, values.pop("input"), values)
+        else:
+            yield Row(number=self._number, input=values["input"], output=values["output"])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
+from foreword.data.other_fields import MAX_OTHER_BYTES, Number, other_fields
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity, excerpt
 
@@ -15,7 +16,10 @@ MAX_ROW_BYTES = 1 << 20
 COLUMNS = ("input", "output")
 
 UNLABELLED_COLUMNS = ("input",)
-"""The columns of a file without outputs."""
+"""The columns that every row of a file without outputs must have. Its other columns are kept as they are."""
+
+ONLY_USED = "only input and output are used"
+"""The part of a remedy that names the columns of labelled rows."""
 
 MAX_NAMED_KEYS = 20
 """Maximum number of unknown keys that the findings about one row, or about a header, name."""
@@ -24,11 +28,6 @@ MAX_NAMED_KEYS = 20
 def example(columns: Sequence[str]) -> str:
     """Return a row with these columns as JSON, for a remedy."""
     return json.dumps(dict.fromkeys(columns, "..."))
-
-
-def only_used(columns: Sequence[str]) -> str:
-    """Return the part of a remedy that names the columns that are used."""
-    return f"only {' and '.join(columns)} {'is' if len(columns) == 1 else 'are'} used"
 
 
 def fault(
@@ -66,17 +65,16 @@ def too_large(number: int, raw: bytes) -> Finding:
     )
 
 
-def more_keys(count: int, kind: str, columns: Sequence[str], number: int | None = None) -> Finding:
+def more_keys(count: int, kind: str, number: int | None = None) -> Finding:
     """Return the finding that counts the unknown keys or columns that are not named.
 
     Args:
         kind: `keys` or `columns`.
-        columns: The columns that are used.
     """
     return fault(
         "UNKNOWN_KEY",
         f"{count:,} more {kind} are unknown and are ignored.",
-        f"Remove the {kind}; {only_used(columns)}.",
+        f"Remove the {kind}; {ONLY_USED}.",
         number=number,
         severity=Severity.WARNING,
     )
@@ -94,12 +92,6 @@ def decode(raw: bytes, number: int | None) -> str | Finding:
             number=number,
             text=raw[max(0, error.start - 40) : error.start + 40].decode("utf-8", "replace"),
         )
-
-
-class _Number(str):
-    """A JSON number as written in the file: 1.50 stays 1.50."""
-
-    __slots__ = ()
 
 
 class _Object(dict[str, Any]):
@@ -121,7 +113,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(
-    parse_float=_Number, parse_int=_Number, parse_constant=_refuse_constant, object_pairs_hook=_Object.of
+    parse_float=Number, parse_int=Number, parse_constant=_refuse_constant, object_pairs_hook=_Object.of
 )
 
 
@@ -129,7 +121,7 @@ def read_object(raw: bytes, number: int, columns: Sequence[str]) -> Iterator[Row
     """Read one JSON object and yield its faults and, unless one of them is an error, its row.
 
     Args:
-        columns: `COLUMNS` or `UNLABELLED_COLUMNS`; a row of the latter has an empty output.
+        columns: `COLUMNS` or `UNLABELLED_COLUMNS`; a row of the latter has an empty output and keeps its other fields.
     """
     text = decode(raw, number)
     if isinstance(text, Finding):
@@ -191,18 +183,49 @@ def _read_columns(value: _Object, number: int, columns: Sequence[str]) -> Iterat
             yield wrong
     if not usable:
         return
+    if tuple(columns) == UNLABELLED_COLUMNS:
+        yield from unlabelled_row(number, str(value["input"]), {key: value[key] for key in unknown})
+        return
     for key in unknown[:MAX_NAMED_KEYS]:
         yield fault(
             "UNKNOWN_KEY",
             f"Key {excerpt(key)!r} is unknown and is ignored.",
-            f"Remove the key; {only_used(columns)}.",
+            f"Remove the key; {ONLY_USED}.",
             number=number,
             text=key,
             severity=Severity.WARNING,
         )
     if len(unknown) > MAX_NAMED_KEYS:
-        yield more_keys(len(unknown) - MAX_NAMED_KEYS, "keys", columns, number)
-    yield Row(number=number, input=str(value["input"]), output=str(value["output"]) if "output" in columns else "")
+        yield more_keys(len(unknown) - MAX_NAMED_KEYS, "keys", number)
+    yield Row(number=number, input=str(value["input"]), output=str(value["output"]))
+
+
+def unlabelled_row(number: int, input: str, others: Mapping[str, Any]) -> Iterator[Row | Finding]:
+    """Yield a row without an output, and a warning about each field that it does not keep.
+
+    Args:
+        others: Its other fields.
+    """
+    fields, left_out = other_fields(others)
+    for name in left_out[:MAX_NAMED_KEYS]:
+        yield fault(
+            "FIELD_LEFT_OUT",
+            f"Field {excerpt(name)!r} is left out of the answers: the other fields of a row have more than "
+            f"{MAX_OTHER_BYTES:,} bytes, or this one is nested too deeply.",
+            "Remove long fields that you do not need to find the row again, or join the answers by the row number.",
+            number=number,
+            text=name,
+            severity=Severity.WARNING,
+        )
+    if len(left_out) > MAX_NAMED_KEYS:
+        yield fault(
+            "FIELD_LEFT_OUT",
+            f"{len(left_out) - MAX_NAMED_KEYS:,} more fields are left out of the answers.",
+            "Remove fields that you do not need to find the row again.",
+            number=number,
+            severity=Severity.WARNING,
+        )
+    yield Row(number=number, input=input, output="", fields=fields)
 
 
 def _missing(column: str, unknown: list[str], number: int, columns: Sequence[str]) -> Finding:
@@ -220,7 +243,7 @@ def _missing(column: str, unknown: list[str], number: int, columns: Sequence[str
 
 def _check_value(column: str, value: object, number: int) -> Finding | None:
     """Return the finding for a value that is not a valid text; None if it is valid."""
-    if isinstance(value, _Number):
+    if isinstance(value, Number):
         return fault(
             "NUMBER_AS_TEXT",
             f"Numbers in {column} are read as text, exactly as written.",

@@ -1,4 +1,8 @@
-"""The stored form of rows: JSONL in UTF-8 with the keys input and output, each line ended by a line feed."""
+"""The stored form of rows: JSONL in UTF-8, each line ended by a line feed.
+
+A line has the keys `input` and `output`. It has `fields` if the row has other fields, and `row` if the row has
+another number than the line, because blank lines of the file are not stored.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,26 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` would crea
 
 
 def write_rows(rows: Iterable[Row]) -> bytes:
-    """Return the stored form of rows. Equal rows give equal bytes, so their hash identifies the content."""
-    return b"".join(map(write_row, rows))
+    """Return the stored form of rows."""
+    return b"".join(with_number(write_row(row), row.number, line) for line, row in enumerate(rows, 1))
 
 
 def write_row(row: Row) -> bytes:
-    """Return the stored form of a row."""
-    return f'{{"input": {_encode(row.input)}, "output": {_encode(row.output)}}}\n'.encode()
+    """Return the stored form of a row whose number is that of its line.
+
+    Equal rows give equal bytes, whatever their numbers, so the hash of these bytes identifies the content.
+    """
+    fields = f', "fields": {_encode(row.fields)}' if row.fields else ""
+    return f'{{"input": {_encode(row.input)}, "output": {_encode(row.output)}{fields}}}\n'.encode()
+
+
+def with_number(line: bytes, number: int, place: int) -> bytes:
+    """Return what `write_row` returned with the number of the row, if it is needed.
+
+    Args:
+        place: Number of the line.
+    """
+    return line if number == place else line.removesuffix(b"}\n") + f', "row": {number}}}\n'.encode()
 
 
 def read_rows(lines: Iterable[bytes], first: int = 1) -> Iterator[Row]:
@@ -26,7 +43,7 @@ def read_rows(lines: Iterable[bytes], first: int = 1) -> Iterator[Row]:
 
     Args:
         lines: The stored lines, such as a binary file.
-        first: Number of the first row.
+        first: Number of the first line.
 
     Raises:
         ArtifactError: The lines are not the stored form of rows.
@@ -34,7 +51,12 @@ def read_rows(lines: Iterable[bytes], first: int = 1) -> Iterator[Row]:
     for number, line in enumerate(lines, first):
         try:
             value = json.loads(line)
-            row = Row(number=number, input=value["input"], output=value["output"])
-        except (ValueError, KeyError, TypeError) as error:
+            row = Row(
+                number=int(value.get("row", number)),
+                input=value["input"],
+                output=value["output"],
+                fields=value.get("fields", ""),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArtifactError(f"Row {number} of a stored dataset cannot be read; upload the file again.") from error
         yield row

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from foreword.data.rows import read_rows, write_row
+from foreword.data.rows import read_rows, with_number, write_row
 from foreword.domain.dataset import Row
 from foreword.errors import UnavailableError
 
@@ -23,6 +22,10 @@ class RowSpool:
     The file has no name, and only the owner of the process can read it. The operating system removes it when it is
     closed or the process ends, even if the process is killed.
 
+    Attributes:
+        row_count: Number of rows so far.
+        byte_size: Size of the file so far in bytes.
+
     Args:
         folder: Folder on the disk that holds the file; None for that of temporary files.
     """
@@ -30,19 +33,20 @@ class RowSpool:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._opened: IO[bytes] | None = None
-        self._numbers = array("I")
-        self._sha256 = hashlib.sha256()
+        self._content = hashlib.sha256()
+        self._stored = self._content
+        self.row_count = 0
         self.byte_size = 0
 
     @property
-    def row_count(self) -> int:
-        """Number of rows so far."""
-        return len(self._numbers)
+    def content_sha256(self) -> str:
+        """SHA-256 of the rows so far without their numbers, in hexadecimal."""
+        return self._content.hexdigest()
 
     @property
-    def sha256(self) -> str:
-        """SHA-256 of the stored form so far, in hexadecimal."""
-        return self._sha256.hexdigest()
+    def stored_sha256(self) -> str:
+        """SHA-256 of the file so far, in hexadecimal: that of the content if no row needs its number."""
+        return self._stored.hexdigest()
 
     def add(self, row: Row) -> None:
         """Write a row.
@@ -50,17 +54,21 @@ class RowSpool:
         Raises:
             UnavailableError: The disk is full.
         """
-        line = write_row(row)
+        content = write_row(row)
+        line = with_number(content, row.number, self.row_count + 1)
         with _translated():
             self._file().write(line)
-        self._numbers.append(row.number)
-        self._sha256.update(line)
+        if line != content and self._stored is self._content:
+            self._stored = self._content.copy()
+        self._content.update(content)
+        if self._stored is not self._content:
+            self._stored.update(line)
+        self.row_count += 1
         self.byte_size += len(line)
 
     def rows(self) -> Iterator[Row]:
-        """Read the rows in their order, with the numbers that they were added with."""
-        for row, number in zip(read_rows(self.file()), self._numbers, strict=True):
-            yield Row(number=number, input=row.input, output=row.output)
+        """Read the rows in their order."""
+        return read_rows(self.file())
 
     def file(self) -> IO[bytes]:
         """Return the file at its start. The spool remains its owner.

@@ -104,7 +104,8 @@ class BatchAnswer:
     """The answer to one row, or the reason why it has none.
 
     Attributes:
-        row: Number of the row in the dataset, from 1.
+        row: Number of the row, as `Row.number`.
+        fields: The other fields of the row, as `Row.fields`.
         answer: The text, cut to `MAX_ANSWER_CHARACTERS`; empty if the row abstained or failed.
         labels: The labels of the answer; empty unless labels were chosen.
         abstained: Whether no label set reached the threshold.
@@ -118,6 +119,7 @@ class BatchAnswer:
 
     row: int
     input: str
+    fields: str = ""
     answer: str = ""
     labels: tuple[str, ...] = ()
     abstained: bool = False

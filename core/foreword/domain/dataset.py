@@ -14,11 +14,18 @@ MAX_DATASET_BYTES: Final = 200_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A training example. `number` is its position in the file, counted from 1."""
+    """A training example, or a row to answer.
+
+    Attributes:
+        number: Position in the file, counted from 1, blank lines included.
+        output: Empty in an unlabelled dataset.
+        fields: The other fields of a row of an unlabelled dataset as a JSON object; empty if it has none.
+    """
 
     number: int
     input: str
     output: str
+    fields: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +37,7 @@ class Dataset:
         id: Last part of the resource name.
         display_name: Human-readable name; versions of the same display name are numbered from 1.
         artifact: Key of the stored rows (JSONL) in the artifact store.
-        content_sha256: SHA-256 of the stored bytes, in hexadecimal.
+        content_sha256: SHA-256 of the rows without their numbers, in hexadecimal.
         blocks_sha256: SHA-256 of the hashes of the rows' blocks, as they are stored beside the rows; empty if there are
             none.
         report: None if the dataset was listed without its report.

@@ -215,7 +215,7 @@ class AnsweredRow:
     """A row with the answers of all systems.
 
     Attributes:
-        row: Number of the row in the dataset, from 1.
+        row: Number of the row in the file, from 1.
         reference: The right answer, in the canonical form of the task.
         answers: In the order of the systems.
         scores: The main metric on this row alone, for each answer.

@@ -15,7 +15,7 @@ class SuspectRow:
 
     Attributes:
         dataset: Id of the dataset.
-        row: Number of the row in the dataset, counted from 1.
+        row: Number of the row in the file, counted from 1.
         loss: Loss of the answer in the row: in a closed task, the squared distance between its labels and those that
             the other rows predict; in an open task, nats per token under the tuned model.
         output: The answer in the row.

@@ -112,7 +112,7 @@ class BatchJobProgress(_message.Message):
     def __init__(self, percent: _Optional[float] = ..., answered_count: _Optional[int] = ..., failed_count: _Optional[int] = ..., total_count: _Optional[int] = ..., remaining_seconds: _Optional[float] = ..., phase: _Optional[str] = ...) -> None: ...
 
 class BatchAnswer(_message.Message):
-    __slots__ = ("row", "input", "answer", "labels", "abstained", "probability", "label_probabilities", "stop_reason", "usage", "seed", "error")
+    __slots__ = ("row", "input", "answer", "labels", "abstained", "probability", "label_probabilities", "stop_reason", "usage", "seed", "error", "fields_json")
     class LabelProbabilitiesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -131,6 +131,7 @@ class BatchAnswer(_message.Message):
     USAGE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_JSON_FIELD_NUMBER: _ClassVar[int]
     row: int
     input: str
     answer: str
@@ -142,4 +143,5 @@ class BatchAnswer(_message.Message):
     usage: _inference_pb2.TokenUsage
     seed: int
     error: _status_pb2.Status
-    def __init__(self, row: _Optional[int] = ..., input: _Optional[str] = ..., answer: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., abstained: _Optional[bool] = ..., probability: _Optional[float] = ..., label_probabilities: _Optional[_Mapping[str, float]] = ..., stop_reason: _Optional[_Union[_inference_pb2.StopReason, str]] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., seed: _Optional[int] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+    fields_json: str
+    def __init__(self, row: _Optional[int] = ..., input: _Optional[str] = ..., answer: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., abstained: _Optional[bool] = ..., probability: _Optional[float] = ..., label_probabilities: _Optional[_Mapping[str, float]] = ..., stop_reason: _Optional[_Union[_inference_pb2.StopReason, str]] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., seed: _Optional[int] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., fields_json: _Optional[str] = ...) -> None: ...

@@ -54,11 +54,13 @@ class DataReport(_message.Message):
     def __init__(self, row_count: _Optional[int] = ..., usable_row_count: _Optional[int] = ..., findings: _Optional[_Iterable[_Union[_report_pb2.Finding, _Mapping]]] = ..., omitted_finding_count: _Optional[int] = ..., parts: _Optional[_Iterable[_Union[_report_pb2.ReportPart, _Mapping]]] = ..., format: _Optional[str] = ...) -> None: ...
 
 class DatasetRow(_message.Message):
-    __slots__ = ("row", "input", "output")
+    __slots__ = ("row", "input", "output", "fields_json")
     ROW_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_JSON_FIELD_NUMBER: _ClassVar[int]
     row: int
     input: str
     output: str
-    def __init__(self, row: _Optional[int] = ..., input: _Optional[str] = ..., output: _Optional[str] = ...) -> None: ...
+    fields_json: str
+    def __init__(self, row: _Optional[int] = ..., input: _Optional[str] = ..., output: _Optional[str] = ..., fields_json: _Optional[str] = ...) -> None: ...

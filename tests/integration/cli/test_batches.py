@@ -45,7 +45,8 @@ def command(server, key: str, monkeypatch, capsys) -> Command:
 def rows(tmp_path: Path) -> str:
     path = tmp_path / "march.jsonl"
     texts = ["Two screws are missing.", "word " * 900, "Nobody answers."]
-    path.write_text("".join(json.dumps({"input": text, "ticket": place}) + "\n" for place, text in enumerate(texts)))
+    lines = (json.dumps({"input": text, "ticket": place, "row": "mine"}) + "\n" for place, text in enumerate(texts))
+    path.write_text("\n".join(lines))
     return str(path)
 
 
@@ -72,7 +73,8 @@ def test_a_file_in_gives_a_file_of_answers(server, key: str, command: Command, r
     assert status == 0, err
     assert "Wrote 3 answers" in out
     found = [json.loads(line) for line in output.read_text().splitlines()]
-    assert [record["row"] for record in found] == [1, 2, 3]
+    assert [record["row"] for record in found] == [1, 3, 5]
+    assert [(record["ticket"], record["input_row"]) for record in found] == [(0, "mine"), (1, "mine"), (2, "mine")]
     assert found[0]["answer"] in ("Warehouse", "Service")
     assert found[0]["probability"] == pytest.approx(found[0]["label_probabilities"][found[0]["answer"]], abs=1e-6)
     assert (found[1]["error"]["reason"], "answer" in found[1]) == ("TEXT_TOO_LONG", False)
@@ -80,8 +82,12 @@ def test_a_file_in_gives_a_file_of_answers(server, key: str, command: Command, r
     table = tmp_path / "answers.csv"
     assert command("batches", "download", "march", "--output", str(table))[0] == 0
     with table.open(newline="") as file:
-        assert [row["answer"] for row in csv.DictReader(file)] == [record.get("answer", "") for record in found]
-    assert json.loads(command("batches", "download", "march", "--failed")[1])["row"] == 2
+        cells = list(csv.DictReader(file))
+    assert list(cells[0])[:5] == ["row", "ticket", "input_row", "input", "answer"]
+    assert [(row["row"], row["ticket"], row["answer"]) for row in cells] == [
+        (str(record["row"]), str(record["ticket"]), record.get("answer", "")) for record in found
+    ]
+    assert json.loads(command("batches", "download", "march", "--failed")[1])["row"] == 3
 
 
 def test_an_interrupted_command_goes_on_with_the_same_job(

@@ -39,6 +39,9 @@ def test_a_frame_gets_the_columns_of_its_answers(server: RunningServer, client: 
     answers = list(client.list_batch_answers(ended))
     found = frames.batch_answers(answers, frame)
 
+    assert [answer.fields for answer in answers] == [{"ticket": "a"}, {"ticket": "b"}, {"ticket": "c"}]
+    alone = frames.batch_answers(answers)
+    assert (list(alone.columns)[:3], list(alone["ticket"])) == (["ticket", "input", "answer"], ["a", "b", "c"])
     assert (ended.state, ended.progress.failed_count) == (JobState.SUCCEEDED, 1)
     assert list(found.index) == [10, 20, 30]
     assert list(found.columns)[:3] == ["ticket", "input", "answer"]
@@ -48,6 +51,8 @@ def test_a_frame_gets_the_columns_of_its_answers(server: RunningServer, client: 
     assert [answer.row for answer in client.list_batch_answers(ended, selection="failed")] == [2]
     with pytest.raises(InvalidArgumentError, match="has 1 rows, but there is an answer to row 3"):
         frames.batch_answers(answers, frame[:1])
+    with pytest.raises(InvalidArgumentError, match="has another input in row 1"):
+        frames.batch_answers(answers, frame[::-1])
 
 
 def test_texts_are_answered_and_the_job_is_cancelled_and_deleted(client: Client) -> None:

@@ -202,6 +202,17 @@ def test_a_job_yields_to_a_run_of_any_tenant_and_goes_on_where_it_was(shop, tena
     assert [answer.row for answer in answers_of(shop, job)] == [row.number for row in MANY_ROWS]
 
 
+def test_a_download_goes_on_after_any_row_of_a_file_with_blank_lines(shop):
+    rows = [dataclasses.replace(row, number=2 * row.number) for row in MANY_ROWS]
+    job = shop.queue_batch(rows=rows)
+    work(shop)
+
+    numbers = [row.number for row in rows]
+    for after in (0, 1, 2, 2 * PART_ROWS - 1, 2 * PART_ROWS, 2 * PART_ROWS + 1, numbers[-1] - 1, numbers[-1]):
+        found = [answer.row for answer in answers_of(shop, job, after_row=after, page_size=50)]
+        assert found == [number for number in numbers if number > after], after
+
+
 def test_a_download_goes_on_after_a_row(shop):
     job = shop.queue_batch(rows=MANY_ROWS)
     work(shop)

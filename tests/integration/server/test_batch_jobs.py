@@ -189,6 +189,19 @@ def test_an_unlabelled_dataset_is_neither_trained_nor_evaluated_on(stubs, datase
         assert "has no outputs" in failure.violations[field] or "have no outputs" in failure.violations[field]
 
 
+def test_answers_have_the_other_fields_and_the_numbers_of_their_rows(server: RunningServer, stubs) -> None:
+    lines = [f'{{"id": {place}, "input": "Text {place}."}}\n' for place in range(5)]
+    name = upload(stubs, "\n\n".join(lines).encode(), unlabelled=True).name
+
+    job = answered(server, stubs, name, classify={"labels": ["a", "b"]})
+
+    found = [(answer.row, answer.fields_json) for answer in answers(stubs, job.name, page_size=2)]
+    assert found == [(1 + 3 * place, f'{{"id": {place}}}') for place in range(5)]
+    assert [answer.row for answer in answers(stubs, job.name, after_row=7)] == [10, 13]
+    assert [answer.row for answer in answers(stubs, job.name, after_row=8)] == [10, 13]
+    assert answers(stubs, job.name, after_row=13) == []
+
+
 def test_an_unlabelled_upload_reads_only_inputs_and_names_faulty_rows(stubs) -> None:
     stored = upload(stubs, b"id,input\n1,Two screws are missing.\n2,Nobody answers.\n", unlabelled=True)
     content = to_jsonl([{"input": "x"}, {"text": "y"}, {"input": " "}])
@@ -198,7 +211,8 @@ def test_an_unlabelled_upload_reads_only_inputs_and_names_faulty_rows(stubs) -> 
     rows = stubs.datasets.ListDatasetRows(dataset_service_pb2.ListDatasetRowsRequest(name=stored.name)).rows
     assert [(row.input, row.output) for row in rows] == [("Two screws are missing.", ""), ("Nobody answers.", "")]
     assert stored.unlabelled
-    assert [finding.code for finding in stored.report.findings] == ["UNKNOWN_KEY"]
+    assert [row.fields_json for row in rows] == ['{"id": "1"}', '{"id": "2"}']
+    assert not stored.report.findings
     assert set(failure.violations) == {"rows[2].input", "rows[3].input"}
     assert set(refused(upload, stubs, content, unlabelled=True, task="classification").violations) == {"header.task"}
 

@@ -52,6 +52,10 @@ def test_an_upload_can_reuse_the_stored_dataset_with_the_same_name_and_rows(serv
     assert again.dataset == first.dataset
     assert reusing(make_file(6), "reused").dataset.version == 2
     assert not reusing(make_file(5), "named otherwise").reused
+    shifted = reusing(make_file(2) + b"\n" + make_file(5).removeprefix(make_file(2)), "reused")
+    assert (shifted.reused, shifted.dataset.content_sha256) == (False, first.dataset.content_sha256)
+    page = stubs.datasets.ListDatasetRows(pb2.ListDatasetRowsRequest(name=shifted.dataset.name))
+    assert [row.row for row in page.rows] == [1, 2, 4, 5, 6], "numbers are not those of the file"
     writer = server.stubs(server.new_key(first.dataset.name.split("/")[1], (Scope.WRITE,)))
     assert not reusing(make_file(5), "reused", writer).reused, "it cannot read the dataset of the other key"
 

@@ -29,6 +29,29 @@ def test_rows_of_the_client_and_of_files_and_bytes_can_be_sent(tmp_path):
     assert default_name(path) == "rows"
 
 
+def test_all_columns_of_an_unlabelled_frame_are_sent_as_json_has_them():
+    frame = pd.DataFrame(
+        {
+            "time": [pd.Timestamp("2026-01-31"), None],
+            "id": [1, 2],
+            "input": ["a", "b"],
+            "weight": [0.5, float("inf")],
+            "tags": [["x"], None],
+        }
+    )
+
+    assert read(chunks(frame, unlabelled=True)) == [
+        {"time": "2026-01-31 00:00:00", "id": 1, "weight": 0.5, "tags": "['x']", "input": "a"},
+        {"time": None, "id": 2, "weight": "inf", "tags": None, "input": "b"},
+    ]
+
+
+def test_rows_of_an_unlabelled_dataset_are_sent_with_their_other_fields():
+    row = Row(number=1, input="a", output="", fields='{"id": 7}')
+
+    assert read(chunks([row], unlabelled=True)) == [{"id": 7, "input": "a", "output": ""}]
+
+
 def test_a_generator_of_rows_can_be_sent_twice():
     start = chunks(row for row in [{"input": "a", "output": "b"}])
 

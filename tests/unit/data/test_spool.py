@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import os
 from pathlib import Path
 
@@ -31,6 +33,16 @@ def test_rows_are_read_back_with_their_numbers_and_stored_in_their_usual_form(sp
     assert list(spool.rows()) == ROWS
     assert spool.file().read() == content
     assert (spool.row_count, spool.byte_size) == (3, len(content))
+    assert spool.stored_sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_the_content_is_the_same_wherever_blank_lines_were(spool: RowSpool, tmp_path: Path):
+    dense = RowSpool(tmp_path)
+    for number, row in enumerate(ROWS, 1):
+        dense.add(dataclasses.replace(row, number=number))
+
+    assert dense.content_sha256 == dense.stored_sha256 == spool.content_sha256 != spool.stored_sha256
+    dense.close()
 
 
 def test_the_file_has_no_name_so_that_nothing_stays_behind_if_the_process_is_killed(spool: RowSpool, tmp_path: Path):

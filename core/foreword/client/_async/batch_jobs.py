@@ -55,8 +55,8 @@ class BatchJobMethods(DatasetMethods, WatchMethods):
 
         Args:
             rows: Unlabelled rows: path of a JSONL, JSON or CSV file with the column `input`, its bytes, a pandas
-                DataFrame with the column `input`, or an iterable of texts or of mappings with `input`. Other columns
-                are not used. Or a stored dataset.
+                DataFrame with the column `input`, or an iterable of texts or of mappings with `input`. Their other
+                columns, up to 64 KiB of JSON for a row, come back in the answers. Or a stored dataset.
             model: Serving name, deployment, tuned model or base model, like the argument `model` of `classify`; a tuned
                 model may also be given by its id or its display name.
             display_name: Human-readable name. Default: the name of the file or the dataset.

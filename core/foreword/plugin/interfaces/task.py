@@ -22,7 +22,7 @@ class Answer:
 
     Attributes:
         text: The answer as the model gave it.
-        row: Number of the row in its dataset, from 1.
+        row: Number of the row in its file, from 1.
         probability: Probability of the answer among all label sets, in [0, 1]; None unless the answer was chosen among
             label sets, and None while a model is tuned.
         label_probabilities: Probability of each label; empty if `probability` is None.

@@ -149,6 +149,7 @@ class Answering:
         return BatchAnswer(
             row=item.row.number,
             input=item.row.input,
+            fields=item.row.fields,
             answer=cut_text(text, MAX_ANSWER_CHARACTERS),
             stop_reason=reason,
             input_tokens=item.input_tokens,
@@ -163,6 +164,7 @@ class Answering:
         return BatchAnswer(
             row=item.row.number,
             input=item.row.input,
+            fields=item.row.fields,
             answer="" if abstained else found.text(0),
             labels=() if abstained else found.sets[0],
             abstained=abstained,
@@ -175,4 +177,4 @@ class Answering:
 
 
 def _failed(row: Row, error: ForewordError) -> BatchAnswer:
-    return BatchAnswer(row=row.number, input=row.input, failure=Failure.of(error))
+    return BatchAnswer(row=row.number, input=row.input, fields=row.fields, failure=Failure.of(error))

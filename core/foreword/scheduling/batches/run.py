@@ -36,7 +36,7 @@ PART_ROWS: Final = 128
 """Rows of a part of the answers, which is what a worker that dies loses at most."""
 
 PART_CHARACTERS: Final = 4 * 2**20
-"""Characters of inputs after which a part ends, because a part is in memory as a whole, when it is read too."""
+"""Characters of inputs and other fields after which a part ends. A part is in memory as a whole, also when read."""
 
 
 class BatchRun(SlicedRun):
@@ -189,7 +189,7 @@ def _next_part(rows: Iterator[Row]) -> list[Row]:
     characters = 0
     for row in islice(rows, PART_ROWS):
         part.append(row)
-        characters += len(row.input)
+        characters += len(row.input) + len(row.fields)
         if characters >= PART_CHARACTERS:
             break
     return part

@@ -143,6 +143,7 @@ def batch_answer(item: BatchAnswer) -> batch_job_pb2.BatchAnswer:
     return batch_job_pb2.BatchAnswer(
         row=item.row,
         input=item.input,
+        fields_json=item.fields,
         answer=item.answer,
         labels=item.labels,
         abstained=item.abstained,

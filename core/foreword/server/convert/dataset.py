@@ -36,7 +36,7 @@ def dataset(item: Dataset) -> dataset_pb2.Dataset:
 
 def dataset_row(row: Row) -> dataset_pb2.DatasetRow:
     """Convert a row to a message."""
-    return dataset_pb2.DatasetRow(row=row.number, input=row.input, output=row.output)
+    return dataset_pb2.DatasetRow(row=row.number, input=row.input, output=row.output, fields_json=row.fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

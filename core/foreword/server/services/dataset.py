@@ -159,14 +159,14 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
                 byte_size=checked.byte_size,
                 report=checked.report,
                 creator=caller.api_key,
-                request=request_key("UploadDataset", message, checked.content_sha256),
+                request=request_key("UploadDataset", message, checked.stored_sha256),
                 reuses_identical=header.reuse_identical,
                 reader=caller.reads_only_of,
                 unlabelled=header.unlabelled,
             )
             is_new = stored.artifact == artifact
             if not is_new:
-                # The rows may have been lost since. The same fingerprint or content hash means the same rows.
+                # The rows may have been lost since. The same fingerprint, or hash of blocks, means the same file.
                 self._publisher.restore(stored.artifact, files)
         return stored, is_new
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from foreword.domain.batch_job import BatchJob, BatchJobConfig, BatchJobPlan, BatchJobProgress
@@ -107,7 +107,7 @@ class BatchJobRepository(JobResources[BatchJobRow, BatchJob]):
         return self._list(request, take, lambda _, rows: (to_batch_job(row) for row in rows))
 
     def parts(self, id: str, *, after_row: int, limit: int) -> tuple[BatchPart, ...]:
-        """Return the stored parts with answers to rows after a row, in order.
+        """Return the stored parts with answers to rows after a row, in order; the first may have none.
 
         Args:
             limit: Maximum number of parts.
@@ -117,12 +117,12 @@ class BatchJobRepository(JobResources[BatchJobRow, BatchJob]):
         """
         with self._database.read() as session:
             row = self._require(session, id)
+            of_job = BatchPartRow.batch_job_key == row.key
+            # Numbers of rows have gaps, so that the last row of a part is not known here.
+            begun = select(func.max(BatchPartRow.first_row)).where(of_job, BatchPartRow.first_row <= after_row)
             found = session.scalars(
                 select(BatchPartRow)
-                .where(
-                    BatchPartRow.batch_job_key == row.key,
-                    BatchPartRow.first_row + BatchPartRow.row_count - 1 > after_row,
-                )
+                .where(of_job, BatchPartRow.first_row >= func.coalesce(begun.scalar_subquery(), 0))
                 .order_by(BatchPartRow.first_row)
                 .limit(limit)
             )

@@ -77,7 +77,7 @@ class DatasetRepository:
             require_tenant(session, self._tenant)
             now = self._database.clock(session)
             if reuses_identical:
-                identical = _identical(session, self._tenant, display_name, content_sha256, reader, unlabelled)
+                identical = _identical(session, self._tenant, display_name, blocks_sha256, reader, unlabelled)
                 if identical is not None:
                     remember(session, self._tenant, request, identical.id, now)
                     return to_dataset(identical)
@@ -253,13 +253,13 @@ def _find(session: Session, tenant: str, id: str) -> DatasetRow | None:
 
 
 def _identical(
-    session: Session, tenant: str, display_name: str, content_sha256: str, reader: str | None, unlabelled: bool
+    session: Session, tenant: str, display_name: str, blocks_sha256: str, reader: str | None, unlabelled: bool
 ) -> DatasetRow | None:
-    """Return the newest dataset with a display name and the same rows; None if there is none."""
+    """Return the newest dataset with a display name and the same rows and row numbers; None if there is none."""
     query = select(DatasetRow).where(
         DatasetRow.tenant == tenant,
         DatasetRow.display_name == display_name,
-        DatasetRow.content_sha256 == content_sha256,
+        DatasetRow.blocks_sha256 == blocks_sha256,
         DatasetRow.unlabelled.is_(unlabelled),
     )
     if reader is not None:
