@@ -13,12 +13,14 @@ from factories.servers import shared_plugins
 from factories.stored import store_tenant
 from foreword.domain.inference import Generation, StopReason, TokenUsage
 from foreword.domain.model_reference import ModelReference
-from foreword.domain.rollout import CanaryPlan, Rollout, RolloutFigures
+from foreword.domain.rollout import CanaryPlan, Rollout
+from foreword.domain.rollout_figures import RolloutFigures
 from foreword.inference.interfaces import Piece
 from foreword.names import DeploymentName
 from foreword.server.inference.answers import Answer
 from foreword.server.inference.model_resolver import ModelResolver, Route, RunningRollout
 from foreword.server.inference.resolved_model import ResolvedModel
+from foreword.server.inference.rollout_clock import RolloutClock
 from foreword.server.inference.rollout_recorder import RolloutRecorder
 from foreword.server.inference.shadows import Shadows
 from foreword.server.inference.traffic import Traffic
@@ -44,6 +46,8 @@ class CanaryTraffic:
     route: Route
     repository: DeploymentRepository
     recorder: RolloutRecorder
+    database: Database
+    clock: RolloutClock
 
     async def answering(self, deadline: float | None = None, *, chosen: bool = True, **acts: object) -> str:
         """Return which revision answers a request.
@@ -126,6 +130,8 @@ async def running_canary(
         route=Route(stable=_model("stable"), rollout=rollout),
         repository=repository,
         recorder=recorder,
+        database=database,
+        clock=RolloutClock(database=database, storage=storage, recorder=recorder),
     )
     storage.close()
     database.close()

@@ -281,6 +281,7 @@ def _note(deployment: Deployment, revision: DeploymentRevision) -> str:
 
 def _print(client: Client, deployment: Deployment, as_json: bool, *, dry_run: bool = False) -> None:
     from foreword.cli.render import out_console, print_json, short_name
+    from foreword.cli.render.rollout import ended_with, outcome_text
 
     if as_json:
         print_json(deployment)
@@ -293,6 +294,9 @@ def _print(client: Client, deployment: Deployment, as_json: bool, *, dry_run: bo
         return
     served = f", revision {deployment.serving_revision}" if deployment.serving_revision else ""
     console.print(f"{deployment.serving_name} is {deployment.state.value}: {short_name(deployment.model)}{served}.")
+    ended = ended_with(deployment)
+    if ended is not None:
+        console.print(outcome_text(deployment, ended))
     if deployment.candidate_revision:
         console.print(f"Revision {deployment.candidate_revision} is on trial.")
         console.print(f"Next: foreword deployments watch {deployment.serving_name}")

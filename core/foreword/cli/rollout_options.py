@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from foreword.cli.share import SHARE
+from foreword.cli.time_span import TIME_SPAN
 
 if TYPE_CHECKING:
     from foreword.client import Canary, Shadow
@@ -63,22 +65,40 @@ def rollout_options(function: Callable[..., Any]) -> Callable[..., Any]:
         type=int,
         help="With --canary: number of canary requests after which it is promoted; 0 for never.  [default: 500]",
     )
+    @click.option(
+        "--max-duration",
+        type=TIME_SPAN,
+        metavar="TIME",
+        help="With --canary or --shadow: time after which the trial ends in any case, such as 36h.  [default: 7d]",
+    )
     @functools.wraps(function)
-    def command(*arguments: Any, canary_share: float | None, shadow_share: float | None, **options: Any) -> Any:
+    def command(
+        *arguments: Any,
+        canary_share: float | None,
+        shadow_share: float | None,
+        max_duration: timedelta | None,
+        **options: Any,
+    ) -> Any:
         limits = {name: options.pop(name) for name in _LIMITS}
-        return function(*arguments, rollout=_plan(canary_share, shadow_share, limits), **options)
+        return function(*arguments, rollout=_plan(canary_share, shadow_share, max_duration, limits), **options)
 
     return command
 
 
-def _plan(canary: float | None, shadow: float | None, limits: dict[str, Any]) -> Canary | Shadow | None:
+def _plan(
+    canary: float | None, shadow: float | None, max_duration: timedelta | None, limits: dict[str, Any]
+) -> Canary | Shadow | None:
     from foreword.client import Canary, Shadow
 
     if canary is not None and shadow is not None:
         raise click.UsageError("Choose either --canary or --shadow.")
     if canary is not None:
-        return Canary(share=canary, **limits)
+        return Canary(share=canary, max_duration=max_duration, **limits)
     given = [_LIMITS[name] for name, value in limits.items() if value is not None]
     if given:
         raise click.UsageError(f"{given[0]} needs --canary.")
-    return None if shadow is None else Shadow(share=shadow)
+    if shadow is not None:
+        return Shadow(share=shadow, max_duration=max_duration)
+    if max_duration is not None:
+        raise click.UsageError("--max-duration needs --canary or --shadow.")
+    return None

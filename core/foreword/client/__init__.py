@@ -82,7 +82,8 @@ from foreword.domain.report import (
     SystemEvaluation,
 )
 from foreword.domain.resource_view import ResourceView
-from foreword.domain.rollout import RolloutState, ShadowFigures
+from foreword.domain.rollout import RolloutState
+from foreword.domain.rollout_figures import ShadowFigures
 from foreword.domain.suspect_rows import SuspectRow, SuspectRows
 from foreword.domain.sweep import Search, SweptRange
 from foreword.domain.sweep_outcome import SweepState

@@ -7,7 +7,8 @@ from typing import Any
 from foreword.client import decode_values as values
 from foreword.client.message import build
 from foreword.client.rollout_resources import Canary, RevisionFigures, Rollout, Shadow
-from foreword.domain.rollout import RolloutState, ShadowFigures
+from foreword.domain.rollout import RolloutState
+from foreword.domain.rollout_figures import ShadowFigures
 from foreword.errors import InvalidArgumentError
 from foreword.v1 import rollout_pb2
 
@@ -21,7 +22,7 @@ def encode_rollout(plan: Canary | Shadow | None) -> dict[str, Any]:
     if plan is None:
         return {}
     if isinstance(plan, Shadow):
-        return {"shadow": build(rollout_pb2.Shadow, "shadow", share=plan.share)}
+        return {"shadow": build(rollout_pb2.Shadow, "shadow", share=plan.share, max_duration=plan.max_duration)}
     if isinstance(plan, Canary):
         names = rollout_pb2.Canary.DESCRIPTOR.fields_by_name
         return {"canary": build(rollout_pb2.Canary, "canary", **{name: getattr(plan, name) for name in names})}
@@ -32,7 +33,7 @@ def decode_rollout(message: rollout_pb2.Rollout) -> Rollout:
     """Decode a rollout."""
     is_shadow = message.HasField("shadow")
     return Rollout(
-        plan=Shadow(share=message.shadow.share) if is_shadow else _canary(message.canary),
+        plan=_shadow(message.shadow) if is_shadow else _canary(message.canary),
         state=values.member(RolloutState, rollout_pb2.Rollout.State, "STATE_", message.state),
         stable_revision=message.stable_revision,
         candidate_figures=None if is_shadow else _revision_figures(message.candidate_figures),
@@ -41,11 +42,17 @@ def decode_rollout(message: rollout_pb2.Rollout) -> Rollout:
         explanation=message.explanation,
         start_time=values.time(message, "start_time"),
         end_time=values.time(message, "end_time"),
+        expire_time=values.time(message, "expire_time"),
     )
 
 
 def _canary(message: rollout_pb2.Canary) -> Canary:
-    return Canary(**{name: getattr(message, name) for name in message.DESCRIPTOR.fields_by_name})
+    values = {name: getattr(message, name) for name in message.DESCRIPTOR.fields_by_name}
+    return Canary(**values | {"max_duration": message.max_duration.ToTimedelta()})
+
+
+def _shadow(message: rollout_pb2.Shadow) -> Shadow:
+    return Shadow(share=message.share, max_duration=message.max_duration.ToTimedelta())
 
 
 def _revision_figures(message: rollout_pb2.RevisionFigures) -> RevisionFigures:

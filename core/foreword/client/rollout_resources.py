@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from foreword.domain.rollout import RolloutState, ShadowFigures
+from foreword.domain.rollout import RolloutState
+from foreword.domain.rollout_figures import ShadowFigures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class Canary:
             revision. Range [0, 1]; default 0.1.
         promote_after_requests: Number of canary requests after which it is promoted if no figure is above its limit.
             Range [50, 1000000], or 0 to promote it only by `promote_deployment`; default 500.
+        max_duration: Time after which it ends in any case, counted from its first share, or from the creation of the
+            revision while it is being probed. Range [1 minute, 90 days]; default 7 days.
     """
 
     share: float
@@ -33,13 +36,21 @@ class Canary:
     max_latency_ratio: float | None = None
     max_abstention_increase: float | None = None
     promote_after_requests: int | None = None
+    max_duration: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shadow:
-    """A share of the requests that a new revision answers as well, for comparison only. Range of the share (0, 1]."""
+    """A share of the requests that a new revision answers as well, for comparison only.
+
+    Attributes:
+        share: Share of the requests. Range (0, 1].
+        max_duration: Time after which it ends in any case, as that of a canary. Range [1 minute, 90 days]; default 7
+            days.
+    """
 
     share: float
+    max_duration: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +92,7 @@ class Rollout:
         explanation: Why it ended, with the figures; empty until then.
         start_time: When the revision got its first share; None before.
         end_time: When it ended; None until then.
+        expire_time: When it ends at the latest.
     """
 
     plan: Canary | Shadow
@@ -92,3 +104,4 @@ class Rollout:
     explanation: str
     start_time: datetime | None
     end_time: datetime | None
+    expire_time: datetime | None

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from foreword.domain.rate_bounds import exceeds, lower_bound, upper_bound
-from foreword.domain.rollout import CanaryPlan, RevisionFigures, RolloutFigures, RolloutState, buckets_between
+from foreword.domain.rollout import CanaryPlan, RolloutState
+from foreword.domain.rollout_figures import RevisionFigures, RolloutFigures, buckets_between
 
 FALSE_ROLLBACK_PROBABILITY = 0.01
 
@@ -44,7 +45,7 @@ def decide(plan: CanaryPlan, figures: RolloutFigures) -> CanaryDecision:
     if _above_limits(plan, figures):  # not proven yet: more requests will show it
         return CanaryDecision(state=RolloutState.RUNNING)
     return CanaryDecision(
-        state=RolloutState.PROMOTED, explanation=_sentence(figures, [_describe(figures), "all limits are kept"])
+        state=RolloutState.PROMOTED, explanation=_sentence(figures, [describe(figures), "all limits are kept"])
     )
 
 
@@ -115,7 +116,8 @@ def _sentence(figures: RolloutFigures, facts: list[str]) -> str:
     return f"Of {figures.candidate.requests} canary requests, {'; '.join(facts)}."
 
 
-def _describe(figures: RolloutFigures) -> str:
+def describe(figures: RolloutFigures) -> str:
+    """Return the figures of a canary as clauses, such as `2 failed (INTERNAL 2); its median latency is ...`."""
     candidate, stable = figures.candidate, figures.stable
     facts = [_errors(candidate)]
     if candidate.missed or stable.missed:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from foreword.domain.rollout import CanaryPlan, RevisionFigures
+from foreword.domain.rollout import CanaryPlan
+from foreword.domain.rollout_figures import RevisionFigures
 
 _SHORTEST_SECONDS: Final = 2.0
 """A canary is not given up for a hiccup, such as the first load of its artifact."""

@@ -113,8 +113,7 @@ class Deployment:
         """State of the deployment, derived from its revisions."""
         if self.serving_revision:
             return DeploymentState.READY if self.coming is None else DeploymentState.UPDATING
-        failed = self.revisions[0].state is RevisionState.FAILED
-        return DeploymentState.FAILED if failed else DeploymentState.INITIALIZING
+        return DeploymentState.FAILED if self.coming is None else DeploymentState.INITIALIZING
 
     @property
     def intended_model(self) -> ModelReference | None:
@@ -125,10 +124,10 @@ class Deployment:
 
     @property
     def coming(self) -> Revision | None:
-        """The revision that is being probed and gets traffic if it passes; None if there is none."""
-        newest = self.revisions[0]
-        probing = newest.state is RevisionState.PROBING
-        return newest if probing and newest.number > self.passed_over_revision else None
+        """The newest revision that is being probed and gets traffic if it passes; None if there is none."""
+        passed = max(self.serving_revision, self.passed_over_revision)
+        probing = (item for item in self.revisions if item.state is RevisionState.PROBING and item.number > passed)
+        return next(probing, None)
 
     @property
     def serving(self) -> Revision | None:

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
+
+from foreword.domain.rollout_figures import RolloutFigures
 
 MAX_CANARY_SHARE = 0.9
 """Largest share of a canary. The rest is what it is compared with."""
 MIN_PROMOTE_AFTER_REQUESTS = 50
 MAX_PROMOTE_AFTER_REQUESTS = 1_000_000
 MAX_LATENCY_RATIO = 1000.0
-
-_BUCKETS_PER_OCTAVE = 8
-_FIRST_SECONDS = 0.001
-_BUCKETS = 160
-_MAX_REASONS = 8
-_OTHER = "OTHER"
+DEFAULT_MAX_DURATION = timedelta(days=7)
+MIN_MAX_DURATION = timedelta(minutes=1)
+MAX_MAX_DURATION = timedelta(days=90)
 
 
 class RolloutState(Enum):
-    """State of a rollout: WAITING -> RUNNING -> PROMOTED | ROLLED_BACK | REPLACED. It may also end while it waits."""
+    """State of a rollout: WAITING -> RUNNING -> PROMOTED | ROLLED_BACK | REPLACED | EXPIRED.
+
+    It may also end while it waits.
+    """
 
     WAITING = "waiting"
     RUNNING = "running"
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled_back"
     REPLACED = "replaced"
+    EXPIRED = "expired"
 
     @property
     def ended(self) -> bool:
@@ -47,6 +48,7 @@ class CanaryPlan:
         max_latency_ratio: Limit of its median latency as a multiple of that of the stable revision. Range [1, 1000].
         max_abstention_increase: Limit of its share of abstentions minus that of the stable revision. Range [0, 1].
         promote_after_requests: Requests after which it is promoted if its figures keep the limits; 0 for never.
+        max_duration: Time after which it ends in any case. Range [1 minute, 90 days].
     """
 
     share: float
@@ -54,177 +56,20 @@ class CanaryPlan:
     max_latency_ratio: float = 1.5
     max_abstention_increase: float = 0.1
     promote_after_requests: int = 500
+    max_duration: timedelta = DEFAULT_MAX_DURATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowPlan:
-    """A share of the requests that the new revision answers as well, for comparison only. Range of the share (0, 1]."""
+    """A share of the requests that the new revision answers as well, for comparison only.
+
+    Attributes:
+        share: Share of the requests. Range (0, 1].
+        max_duration: Time after which it ends in any case. Range [1 minute, 90 days].
+    """
 
     share: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """What was seen of one request.
-
-    Attributes:
-        seconds: Time until the answer, or until the revision was given up.
-        failure: Reason of the error of a new revision that failed on a request which the stable revision could answer;
-            empty if it did not.
-        missed: Whether the caller has left, or its deadline has passed, while it waited for an answer.
-        abstained: Whether `Classify` abstained; None for other answers and for none.
-    """
-
-    seconds: float
-    failure: str = ""
-    missed: bool = False
-    abstained: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevisionFigures:
-    """The requests of one revision during a rollout.
-
-    Attributes:
-        requests: Number of requests.
-        errors: Number of those that it failed on although the stable revision could answer them.
-        error_reasons: Number of errors of each reason, of at most eight reasons and `OTHER`.
-        missed: Number of requests whose callers have waited in vain: they have left, or their deadlines have passed.
-        classifications: Number of answers to `Classify`.
-        abstentions: Number of those that abstained.
-        latencies: Number of answers in each bucket of latency, by the number of the bucket. Eight buckets double the
-            latency, and the first begins at a millisecond.
-    """
-
-    requests: int = 0
-    errors: int = 0
-    error_reasons: Mapping[str, int] = field(default_factory=dict)
-    missed: int = 0
-    classifications: int = 0
-    abstentions: int = 0
-    latencies: Mapping[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, observations: Iterable[Observation]) -> RevisionFigures:
-        """Count observations."""
-        seen = tuple(observations)
-        classified = [item.abstained for item in seen if item.abstained is not None]
-        return cls(
-            requests=len(seen),
-            errors=sum(bool(item.failure) for item in seen),
-            error_reasons=_bounded(Counter(item.failure for item in seen if item.failure)),
-            missed=sum(item.missed for item in seen),
-            classifications=len(classified),
-            abstentions=sum(classified),
-            latencies=Counter(str(bucket_of(item.seconds)) for item in seen if not (item.failure or item.missed)),
-        )
-
-    def plus(self, other: RevisionFigures) -> RevisionFigures:
-        """Return the sum of two figures."""
-        return RevisionFigures(
-            requests=self.requests + other.requests,
-            errors=self.errors + other.errors,
-            error_reasons=_bounded(Counter(self.error_reasons) + Counter(other.error_reasons)),
-            missed=self.missed + other.missed,
-            classifications=self.classifications + other.classifications,
-            abstentions=self.abstentions + other.abstentions,
-            latencies=Counter(self.latencies) + Counter(other.latencies),
-        )
-
-    @property
-    def error_ratio(self) -> float:
-        """Share of the requests that failed; 0 without requests."""
-        return self.errors / self.requests if self.requests else 0.0
-
-    @property
-    def missed_ratio(self) -> float:
-        """Share of the requests whose callers have waited in vain; 0 without requests."""
-        return self.missed / self.requests if self.requests else 0.0
-
-    @property
-    def abstention_ratio(self) -> float:
-        """Share of the classifications that abstained; 0 without any."""
-        return self.abstentions / self.classifications if self.classifications else 0.0
-
-    @property
-    def median_seconds(self) -> float | None:
-        """Median latency, which is at most 5 % off; None without answers."""
-        bucket = self.median_bucket
-        return None if bucket is None else _FIRST_SECONDS * 2 ** ((bucket + 0.5) / _BUCKETS_PER_OCTAVE)
-
-    @property
-    def median_bucket(self) -> int | None:
-        """Number of the bucket with the median latency; None without answers."""
-        return self._bucket_at(0.5)
-
-    @property
-    def slowest_seconds(self) -> float | None:
-        """Latency within which 99 % of the answers came; None without answers."""
-        bucket = self._bucket_at(0.99)
-        return None if bucket is None else _FIRST_SECONDS * 2 ** ((bucket + 1) / _BUCKETS_PER_OCTAVE)
-
-    def _bucket_at(self, share: float) -> int | None:
-        """Return the number of the bucket within which this share of the answers came; None without answers."""
-        wanted = share * sum(self.latencies.values())
-        below = 0
-        for bucket in sorted(self.latencies, key=int):
-            below += self.latencies[bucket]
-            if below >= wanted:
-                return int(bucket)
-        return None
-
-    def latency_counts(self) -> list[int]:
-        """Return the number of requests of every bucket."""
-        return [self.latencies.get(str(bucket), 0) for bucket in range(_BUCKETS)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShadowFigures:
-    """The comparison of the answers of a shadow with those that were returned.
-
-    Attributes:
-        compared: Number of pairs of answers.
-        agreed: Number of pairs with the same labels or the same text.
-        errors: Number of requests that the shadow failed on.
-        shed: Number of requests that it was not given, because the engine had no spare time.
-    """
-
-    compared: int = 0
-    agreed: int = 0
-    errors: int = 0
-    shed: int = 0
-
-    def plus(self, other: ShadowFigures) -> ShadowFigures:
-        """Return the sum of two figures."""
-        return ShadowFigures(
-            compared=self.compared + other.compared,
-            agreed=self.agreed + other.agreed,
-            errors=self.errors + other.errors,
-            shed=self.shed + other.shed,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RolloutFigures:
-    """What all servers have counted during a rollout.
-
-    Attributes:
-        candidate: Requests of the new revision as a canary.
-        stable: Requests of the stable revision during a canary, except those that the candidate failed on.
-        shadow: Comparisons of the new revision as a shadow.
-    """
-
-    candidate: RevisionFigures = field(default_factory=RevisionFigures)
-    stable: RevisionFigures = field(default_factory=RevisionFigures)
-    shadow: ShadowFigures = field(default_factory=ShadowFigures)
-
-    def plus(self, other: RolloutFigures) -> RolloutFigures:
-        """Return the sum of two figures."""
-        return RolloutFigures(
-            candidate=self.candidate.plus(other.candidate),
-            stable=self.stable.plus(other.stable),
-            shadow=self.shadow.plus(other.shadow),
-        )
+    max_duration: timedelta = DEFAULT_MAX_DURATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +81,7 @@ class Rollout:
         explanation: Why it ended, with the figures; empty until then.
         start_time: When it began to run, after the probe; None before.
         end_time: When it ended; None until then.
+        counted: Number of the last batch of figures of each server that `figures` contains.
     """
 
     plan: CanaryPlan | ShadowPlan
@@ -245,23 +91,12 @@ class Rollout:
     explanation: str = ""
     start_time: datetime | None = None
     end_time: datetime | None = None
+    counted: Mapping[str, int] = field(default_factory=dict)
 
+    def expire_time(self, create_time: datetime) -> datetime:
+        """Return when it ends at the latest.
 
-def _bounded(counts: Counter[str]) -> dict[str, int]:
-    """Return the counts of the most frequent reasons. Plugins can invent any number of reasons."""
-    own = Counter({reason: count for reason, count in counts.items() if reason != _OTHER})
-    kept = dict(own.most_common(_MAX_REASONS))
-    rest = counts.total() - sum(kept.values())
-    return kept | {_OTHER: rest} if rest else kept
-
-
-def bucket_of(seconds: float) -> int:
-    """Return the number of the bucket of a latency."""
-    if seconds <= _FIRST_SECONDS:
-        return 0
-    return min(int(_BUCKETS_PER_OCTAVE * math.log2(seconds / _FIRST_SECONDS)), _BUCKETS - 1)
-
-
-def buckets_between(ratio: float) -> int:
-    """Return the number of buckets that multiply a latency by at least a ratio of 1 or more."""
-    return math.ceil(_BUCKETS_PER_OCTAVE * math.log2(ratio) - 1e-9)
+        Args:
+            create_time: When its revision was created. The time for its probe is limited likewise.
+        """
+        return (self.start_time or create_time) + self.plan.max_duration

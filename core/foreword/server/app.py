@@ -40,6 +40,7 @@ from foreword.server.endpoint.server_options import server_options
 from foreword.server.inference.hooked_engine import HookedEngine, hooked
 from foreword.server.inference.model_resolver import ModelResolver
 from foreword.server.inference.prober import Prober
+from foreword.server.inference.rollout_clock import RolloutClock
 from foreword.server.inference.rollout_recorder import RolloutRecorder
 from foreword.server.inference.shadows import Shadows
 from foreword.server.inference.traffic import Traffic
@@ -231,6 +232,7 @@ class ForewordServer:
         models = ModelResolver(database=self._database, plugins=self._plugins, storage=storage, clock=self._clock)
         prober = Prober(database=self._database, engine=self._engine, models=models, storage=storage)
         recorder = self._recorder = RolloutRecorder(database=self._database, storage=storage, models=models)
+        clock = RolloutClock(database=self._database, storage=storage, recorder=recorder)
         self._shadows = Shadows(engine=self._hooked_engine, recorder=recorder)
         traffic = Traffic(recorder=recorder, shadows=self._shadows)
         captures = self._captures = CaptureRecorder(
@@ -252,6 +254,7 @@ class ForewordServer:
             asyncio.create_task(prober.run(), name="prober"),
             asyncio.create_task(recorder.run(), name="rollouts"),
             asyncio.create_task(captures.run(), name="captures"),
+            asyncio.create_task(clock.run(), name="rollout clock"),
             asyncio.create_task(self._preload(), name="preload"),
             asyncio.create_task(self._delete_due(), name="deletions"),
             asyncio.create_task(keep_trimming(), name="memory"),

@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66oreword/v1/rollout.proto\x12\x0b\x66oreword.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x02\n\x06\x43\x61nary\x12\r\n\x05share\x18\x01 \x01(\x01\x12\x1c\n\x0fmax_error_ratio\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x1e\n\x11max_latency_ratio\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12$\n\x17max_abstention_increase\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12#\n\x16promote_after_requests\x18\x05 \x01(\x05H\x03\x88\x01\x01\x42\x12\n\x10_max_error_ratioB\x14\n\x12_max_latency_ratioB\x1a\n\x18_max_abstention_increaseB\x19\n\x17_promote_after_requests\"\x17\n\x06Shadow\x12\r\n\x05share\x18\x01 \x01(\x01\"\xbf\x04\n\x07Rollout\x12%\n\x06\x63\x61nary\x18\x01 \x01(\x0b\x32\x13.foreword.v1.CanaryH\x00\x12%\n\x06shadow\x18\x02 \x01(\x0b\x32\x13.foreword.v1.ShadowH\x00\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.foreword.v1.Rollout.State\x12\x17\n\x0fstable_revision\x18\x04 \x01(\x05\x12\x37\n\x11\x63\x61ndidate_figures\x18\x05 \x01(\x0b\x32\x1c.foreword.v1.RevisionFigures\x12\x34\n\x0estable_figures\x18\x06 \x01(\x0b\x32\x1c.foreword.v1.RevisionFigures\x12\x32\n\x0eshadow_figures\x18\x07 \x01(\x0b\x32\x1a.foreword.v1.ShadowFigures\x12\x13\n\x0b\x65xplanation\x18\x08 \x01(\t\x12.\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x83\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_WAITING\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x12\n\x0eSTATE_PROMOTED\x10\x03\x12\x15\n\x11STATE_ROLLED_BACK\x10\x04\x12\x12\n\x0eSTATE_REPLACED\x10\x05\x42\x06\n\x04plan\"\x9d\x02\n\x0fRevisionFigures\x12\x10\n\x08requests\x18\x01 \x01(\x03\x12\x0e\n\x06\x65rrors\x18\x02 \x01(\x03\x12\x17\n\x0f\x63lassifications\x18\x03 \x01(\x03\x12\x13\n\x0b\x61\x62stentions\x18\x04 \x01(\x03\x12\x1b\n\x0emedian_seconds\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06missed\x18\x06 \x01(\x03\x12\x45\n\rerror_reasons\x18\x07 \x03(\x0b\x32..foreword.v1.RevisionFigures.ErrorReasonsEntry\x1a\x33\n\x11\x45rrorReasonsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x11\n\x0f_median_seconds\"O\n\rShadowFigures\x12\x10\n\x08\x63ompared\x18\x01 \x01(\x03\x12\x0e\n\x06\x61greed\x18\x02 \x01(\x03\x12\x0e\n\x06\x65rrors\x18\x03 \x01(\x03\x12\x0c\n\x04shed\x18\x04 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66oreword/v1/rollout.proto\x12\x0b\x66oreword.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x02\n\x06\x43\x61nary\x12\r\n\x05share\x18\x01 \x01(\x01\x12\x1c\n\x0fmax_error_ratio\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x1e\n\x11max_latency_ratio\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12$\n\x17max_abstention_increase\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12#\n\x16promote_after_requests\x18\x05 \x01(\x05H\x03\x88\x01\x01\x12/\n\x0cmax_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x12\n\x10_max_error_ratioB\x14\n\x12_max_latency_ratioB\x1a\n\x18_max_abstention_increaseB\x19\n\x17_promote_after_requests\"H\n\x06Shadow\x12\r\n\x05share\x18\x01 \x01(\x01\x12/\n\x0cmax_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x83\x05\n\x07Rollout\x12%\n\x06\x63\x61nary\x18\x01 \x01(\x0b\x32\x13.foreword.v1.CanaryH\x00\x12%\n\x06shadow\x18\x02 \x01(\x0b\x32\x13.foreword.v1.ShadowH\x00\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.foreword.v1.Rollout.State\x12\x17\n\x0fstable_revision\x18\x04 \x01(\x05\x12\x37\n\x11\x63\x61ndidate_figures\x18\x05 \x01(\x0b\x32\x1c.foreword.v1.RevisionFigures\x12\x34\n\x0estable_figures\x18\x06 \x01(\x0b\x32\x1c.foreword.v1.RevisionFigures\x12\x32\n\x0eshadow_figures\x18\x07 \x01(\x0b\x32\x1a.foreword.v1.ShadowFigures\x12\x13\n\x0b\x65xplanation\x18\x08 \x01(\t\x12.\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x96\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_WAITING\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x12\n\x0eSTATE_PROMOTED\x10\x03\x12\x15\n\x11STATE_ROLLED_BACK\x10\x04\x12\x12\n\x0eSTATE_REPLACED\x10\x05\x12\x11\n\rSTATE_EXPIRED\x10\x06\x42\x06\n\x04plan\"\x9d\x02\n\x0fRevisionFigures\x12\x10\n\x08requests\x18\x01 \x01(\x03\x12\x0e\n\x06\x65rrors\x18\x02 \x01(\x03\x12\x17\n\x0f\x63lassifications\x18\x03 \x01(\x03\x12\x13\n\x0b\x61\x62stentions\x18\x04 \x01(\x03\x12\x1b\n\x0emedian_seconds\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06missed\x18\x06 \x01(\x03\x12\x45\n\rerror_reasons\x18\x07 \x03(\x0b\x32..foreword.v1.RevisionFigures.ErrorReasonsEntry\x1a\x33\n\x11\x45rrorReasonsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x11\n\x0f_median_seconds\"O\n\rShadowFigures\x12\x10\n\x08\x63ompared\x18\x01 \x01(\x03\x12\x0e\n\x06\x61greed\x18\x02 \x01(\x03\x12\x0e\n\x06\x65rrors\x18\x03 \x01(\x03\x12\x0c\n\x04shed\x18\x04 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,18 +35,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REVISIONFIGURES_ERRORREASONSENTRY']._loaded_options = None
   _globals['_REVISIONFIGURES_ERRORREASONSENTRY']._serialized_options = b'8\001'
-  _globals['_CANARY']._serialized_start=76
-  _globals['_CANARY']._serialized_end=333
-  _globals['_SHADOW']._serialized_start=335
-  _globals['_SHADOW']._serialized_end=358
-  _globals['_ROLLOUT']._serialized_start=361
-  _globals['_ROLLOUT']._serialized_end=936
-  _globals['_ROLLOUT_STATE']._serialized_start=797
-  _globals['_ROLLOUT_STATE']._serialized_end=928
-  _globals['_REVISIONFIGURES']._serialized_start=939
-  _globals['_REVISIONFIGURES']._serialized_end=1224
-  _globals['_REVISIONFIGURES_ERRORREASONSENTRY']._serialized_start=1154
-  _globals['_REVISIONFIGURES_ERRORREASONSENTRY']._serialized_end=1205
-  _globals['_SHADOWFIGURES']._serialized_start=1226
-  _globals['_SHADOWFIGURES']._serialized_end=1305
+  _globals['_CANARY']._serialized_start=108
+  _globals['_CANARY']._serialized_end=414
+  _globals['_SHADOW']._serialized_start=416
+  _globals['_SHADOW']._serialized_end=488
+  _globals['_ROLLOUT']._serialized_start=491
+  _globals['_ROLLOUT']._serialized_end=1134
+  _globals['_ROLLOUT_STATE']._serialized_start=976
+  _globals['_ROLLOUT_STATE']._serialized_end=1126
+  _globals['_REVISIONFIGURES']._serialized_start=1137
+  _globals['_REVISIONFIGURES']._serialized_end=1422
+  _globals['_REVISIONFIGURES_ERRORREASONSENTRY']._serialized_start=1352
+  _globals['_REVISIONFIGURES_ERRORREASONSENTRY']._serialized_end=1403
+  _globals['_SHADOWFIGURES']._serialized_start=1424
+  _globals['_SHADOWFIGURES']._serialized_end=1503
 # @@protoc_insertion_point(module_scope)

@@ -333,20 +333,30 @@ def check_rollouts(command, model: str) -> None:
     for share in ("much", "10", "nan"):
         assert f"'{share}' is not a share; write 10% or 0.1" in command(*update, "--canary", share)[2]
     assert "--max-latency-ratio needs --canary" in command(*update, "--shadow", "50%", "--max-latency-ratio", "2")[2]
+    assert "--max-duration needs --canary or --shadow" in command(*update, "--max-duration", "7d")[2]
+    assert "'1 week' is not a time span; write 7d, 36h or 90m" in command(*update, "--max-duration", "1 week")[2]
+    assert "--max-duration: must be in [60," in command(*update, "--canary", "1%", "--max-duration", "5s")[2]
 
     assert "Revision 3 is on trial." in command("deploy", base, "--name", "complaints", "--canary", "10%")[1]
     shown = command("deployments", "show", "complaints")[1]
     assert "canary 10%, running" in shown
-    assert "0 of 500 canary requests, 0 failed" in shown
-    assert "foreword--starter, revision 3." in command("deployments", "promote", "complaints")[1]
-    status, out, _ = command("deployments", "watch", "complaints")
-    assert (status, out) == (0, "Revision 3 was promoted. Promoted on request. complaints serves revision 3.\n")
+    assert "0 of 500 canary requests, 0 failed; ends by 20" in shown
+    outcome = "The canary of revision 3 was promoted. Promoted on request. complaints serves revision 3."
+    promoted = command("deployments", "promote", "complaints")[1]
+    assert "foreword--starter, revision 3." in promoted
+    assert outcome in " ".join(promoted.split())
+    assert command("deployments", "watch", "complaints")[:2] == (0, f"{outcome}\n")
 
-    assert "on trial" in command("deployments", "update", "complaints", "--model", model, "--shadow", "0.5")[1]
-    assert "0 answers compared" in command("deployments", "show", "complaints")[1]
-    assert "revision 3." in command("deployments", "rollback", "complaints")[1]
-    status, out, _ = command("deployments", "watch", "complaints")
-    assert (status, "Revision 4 was rolled back." in out) == (1, True)
+    shadow = ("--shadow", "0.5", "--max-duration", "36h")
+    assert "on trial" in command("deployments", "update", "complaints", "--model", model, *shadow)[1]
+    shown = command("deployments", "show", "complaints")[1]
+    assert "0 answers compared" in shown
+    assert re.search(r"ends by \d{4}-\d\d-\d\d \d\d:\d\d UTC", shown)
+    rolled_back = " ".join(command("deployments", "rollback", "complaints")[1].split())
+    outcome = "The shadow of revision 4 was rolled back. Rolled back on request. complaints serves revision 3."
+    assert "revision 3." in rolled_back
+    assert outcome in rolled_back
+    assert command("deployments", "watch", "complaints")[:2] == (1, f"{outcome}\n")
 
 
 def test_a_tuned_model_is_exported_deployed_asked_and_rolled_back(command, rows, server, tmp_path):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from itertools import count
 
 import pytest
@@ -208,7 +209,11 @@ def test_the_answers_of_a_shadow_are_compared_and_never_returned(server, client,
 
 def test_a_canary_is_promoted_and_ended_by_hand(server, client, stable):
     second = tuned_model(server, server.stubs())
-    client.update_deployment(stable, model=second, rollout=Canary(share=0.001))
+    asked = client.update_deployment(stable, model=second, rollout=Canary(share=0.001, max_duration=timedelta(hours=1)))
+    assert asked.candidate is not None
+    waiting = asked.candidate.rollout
+    assert waiting is not None
+    assert waiting.plan.max_duration == waiting.expire_time - waiting.start_time == timedelta(hours=1)
     assert client.promote_deployment(stable).serving_revision == 2
     assert generate(client, stable) == second
     assert rollout_of(client, stable).state is RolloutState.PROMOTED
@@ -245,7 +250,9 @@ def test_watching_ends_with_the_rollout(server, client, stable):
         (Canary(share=0.1, max_latency_ratio=0.5), "canary.max_latency_ratio"),
         (Canary(share=0.1, max_abstention_increase=-0.1), "canary.max_abstention_increase"),
         (Canary(share=0.1, promote_after_requests=7), "canary.promote_after_requests"),
+        (Canary(share=0.1, max_duration=timedelta(seconds=59)), "canary.max_duration"),
         (Shadow(share=float("nan")), "shadow.share"),
+        (Shadow(share=0.1, max_duration=timedelta(days=91)), "shadow.max_duration"),
     ],
     ids=str,
 )

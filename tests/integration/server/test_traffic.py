@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from factories.canaries import HANGS, CanaryTraffic, running_canary
-from foreword.domain.rollout import CanaryPlan, RevisionFigures, RolloutState
+from foreword.domain.rollout import CanaryPlan, RolloutState
+from foreword.domain.rollout_figures import RevisionFigures
 from foreword.errors import (
     DeadlineExceededError,
     ExhaustedError,

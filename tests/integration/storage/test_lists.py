@@ -335,7 +335,10 @@ def test_spaces_deployments_and_keys_are_found_by_tags_states_and_scopes(databas
                 probes.failed(tenant, revision.key, Failure.of(InternalError("Broken.")))
             case _:
                 waiting.add(revision.key)
-    deployments.update("live", "changing", model=ModelReference(base_model="other"))
+    for number, name in ((2, "other"), (3, "failing")):  # the newest revision fails while the one before is probed
+        deployments.update("live", "changing", model=ModelReference(base_model=name))
+        if name == "failing":
+            probes.failed(tenant, (4, number), Failure.of(InternalError("Broken.")))
     tenants = TenantRepository(database)
     tenants.create_api_key(tenant, "reader", {Scope.READ})
     tenants.create_api_key(tenant, "administrator", {Scope.ADMIN, Scope.READ}, MOMENT + timedelta(days=9_999))

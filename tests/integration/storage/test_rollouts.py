@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import count
 
 import pytest
 
@@ -10,22 +12,15 @@ from factories.stored import store_tenant
 from foreword.domain.deployment import Deployment, DeploymentState
 from foreword.domain.failure import Failure
 from foreword.domain.model_reference import ModelReference
-from foreword.domain.rollout import (
-    CanaryPlan,
-    Observation,
-    RevisionFigures,
-    RolloutFigures,
-    RolloutState,
-    ShadowFigures,
-    ShadowPlan,
-)
+from foreword.domain.rollout import CanaryPlan, RolloutState, ShadowPlan
+from foreword.domain.rollout_figures import Observation, RevisionFigures, RolloutFigures, ShadowFigures
 from foreword.errors import FailedPreconditionError
 from foreword.names import DeploymentName
 from foreword.storage.database import Database
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.storage.repositories.requests import RequestKey
 from foreword.storage.workers.probes import ProbeQueue
-from foreword.storage.workers.rollouts import RolloutLedger
+from foreword.storage.workers.rollouts import BatchId, RolloutLedger
 
 BASE, SECOND, THIRD = (ModelReference(base_model=name) for name in ("first", "second", "third"))
 CANARY = CanaryPlan(share=0.1, promote_after_requests=50)
@@ -38,6 +33,7 @@ class Store:
         self.tenant = store_tenant(database)
         self.deployments = DeploymentRepository(database, self.tenant)
         self.ledger = RolloutLedger(database)
+        self._numbers = count(1)
         self._probes = ProbeQueue(database)
         self.deployments.create(space="default", id="triage", serving_name="triage", model=BASE)
         self.passes(1)
@@ -60,8 +56,10 @@ class Store:
     def fails(self, revision: int) -> None:
         self._probes.failed(self.tenant, (1, revision), Failure(kind="internal", reason="X", message="Broken."))
 
-    def add(self, revision: int, figures: RolloutFigures):
-        return self.ledger.add(DeploymentName(self.tenant, "default", "triage"), revision, figures)
+    def add(self, revision: int, figures: RolloutFigures, *, server: str = "server", number: int = 0):
+        """Add a batch of figures, by default one with a new number."""
+        batch = BatchId(server=server, number=number or next(self._numbers))
+        return self.ledger.add(DeploymentName(self.tenant, "default", "triage"), revision, figures, batch)
 
     def outcome(self, revision: int) -> RolloutState:
         rollout = next(item.rollout for item in self.get().revisions if item.number == revision)
@@ -122,12 +120,68 @@ def test_figures_of_servers_that_write_at_the_same_time_add_up_and_decide_once(s
     number = store.rolls_out(SECOND)
 
     with ThreadPoolExecutor(4) as servers:
-        decisions = list(servers.map(lambda _: store.add(number, answered(5)), range(12)))
+        decisions = list(servers.map(lambda server: store.add(number, answered(5), server=str(server)), range(12)))
 
     ended = [item for item in decisions if item is not None and item.state.ended]
     assert len(ended) == 1
     assert sum(item is None for item in decisions) == 2, "figures after the end do not count"
     assert store.get().revisions[0].rollout.figures.candidate.requests == 50
+
+
+def test_a_batch_counts_once_however_often_it_is_added(store: Store):
+    number = store.rolls_out(SECOND)
+
+    for server in ("one", "two"):
+        for batch in (1, 1, 2, 2, 1):
+            assert store.add(number, answered(3), server=server, number=batch).state is RolloutState.RUNNING
+    assert store.get().revisions[0].rollout.figures.candidate.requests == 12
+
+    last = [store.add(number, answered(40), server="one", number=3) for _ in range(2)]
+    assert [decision.state for decision in last] == [RolloutState.PROMOTED] * 2
+    assert last[0] == last[1]
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (CanaryPlan(share=0.1, max_duration=timedelta(0)), "ended after 0 of 500 canary requests: 0 failed."),
+        (ShadowPlan(share=0.1, max_duration=timedelta(0)), "ended after 0 compared answers"),
+    ],
+    ids=["canary", "shadow"],
+)
+def test_a_rollout_without_traffic_expires(store: Store, plan, words):
+    number = store.rolls_out(SECOND, plan)
+    etag = store.get().etag
+
+    (ended,) = store.ledger.end_overdue()
+
+    found = store.get()
+    assert (ended.revision, ended.decision.state) == (number, store.outcome(number)) == (2, RolloutState.EXPIRED)
+    assert (found.serving_revision, found.candidate_revision, found.coming) == (1, 0, None)
+    assert found.etag != etag
+    assert words in found.revisions[0].rollout.explanation
+    assert store.ledger.end_overdue() == []
+    assert store.add(number, answered(60)) is None
+
+
+def test_a_rollout_expires_that_waits_for_its_probe_in_vain(store: Store):
+    store.update(SECOND, CanaryPlan(share=0.1, max_duration=timedelta(0)))
+
+    assert len(store.ledger.end_overdue()) == 1
+    store.passes(2)
+
+    assert store.outcome(2) is RolloutState.EXPIRED
+    assert store.get().revisions[0].rollout.explanation.startswith("It has not passed its probe in")
+    assert (store.get().serving_revision, store.get().state) == (1, DeploymentState.READY)
+
+
+def test_a_rollout_within_its_time_goes_on_and_the_last_figures_decide_before_the_time(store: Store):
+    number = store.rolls_out(SECOND)
+    assert store.ledger.end_overdue() == []
+    store.deployments.rollback("default", "triage")
+
+    number = store.rolls_out(THIRD, CanaryPlan(share=0.1, max_duration=timedelta(0), promote_after_requests=50))
+    assert store.add(number, answered(50)).state is RolloutState.PROMOTED
 
 
 def test_a_shadow_only_collects_figures(store: Store):
@@ -210,6 +264,23 @@ def test_a_rollout_needs_something_to_compare_with(store: Store):
 
     reasons = [caught.value.reason for caught in (same, probing, nothing)]
     assert reasons == ["MODEL_ALREADY_SERVED", "REVISION_BEING_PROBED", "DEPLOYMENT_NOT_READY"]
+
+
+def test_a_rollout_waits_for_an_older_revision_that_is_still_being_probed(store: Store):
+    store.update(SECOND)
+    store.update(THIRD)
+    store.fails(3)
+    fourth = ModelReference(base_model="fourth")
+
+    with pytest.raises(FailedPreconditionError, match=r"Revision 2 .* roll it back to revision 1 first"):
+        store.update(fourth, CANARY)
+    assert (store.get().state, store.get().intended_model) == (DeploymentState.UPDATING, SECOND)
+    assert len(store.update(BASE).revisions) == 4, "the model that serves now would be replaced by revision 2"
+
+    store.deployments.rollback("default", "triage", 1)
+    number = store.rolls_out(fourth)
+    store.passes(2)
+    assert (store.get().serving_revision, store.get().candidate.number) == (1, number)
 
 
 def test_only_a_revision_that_is_rolled_out_can_be_promoted(store: Store):

@@ -8,7 +8,8 @@ import pytest
 
 from foreword.domain.canary_decision import decide
 from foreword.domain.rate_bounds import lower_bound, upper_bound
-from foreword.domain.rollout import CanaryPlan, Observation, RevisionFigures, RolloutFigures, RolloutState
+from foreword.domain.rollout import CanaryPlan, RolloutState
+from foreword.domain.rollout_figures import Observation, RevisionFigures, RolloutFigures
 
 MANUAL = CanaryPlan(share=0.1, promote_after_requests=0)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from foreword.domain.canary_wait import longest_wait_seconds, wait_seconds
-from foreword.domain.rollout import CanaryPlan, Observation, RevisionFigures
+from foreword.domain.rollout import CanaryPlan
+from foreword.domain.rollout_figures import Observation, RevisionFigures
 
 DEFAULT, TOLERANT = CanaryPlan(share=0.1), CanaryPlan(share=0.1, max_latency_ratio=1000.0)
 

@@ -7,17 +7,21 @@ from foreword.client import Canary, Deployment, DeploymentRevision, RevisionFigu
 
 def rollout_text(rollout: Rollout) -> str:
     """Return a rollout in a few words, such as `canary 10 %, running`, with its explanation if it has ended."""
-    kind = "canary" if isinstance(rollout.plan, Canary) else "shadow"
     state = rollout.state.value.replace("_", " ")
-    text = f"{kind} {rollout.plan.share * 100:.3g}%, {state}"
+    text = f"{kind_of(rollout)} {rollout.plan.share * 100:.3g}%, {state}"
     return f"{text}. {rollout.explanation}" if rollout.explanation else text
 
 
 def figures_text(rollout: Rollout) -> str:
-    """Return the figures of a rollout so far in one line."""
+    """Return the figures of a rollout so far in one line, with when it ends at the latest."""
+    end = "" if rollout.expire_time is None else f"; ends by {rollout.expire_time:%Y-%m-%d %H:%M} UTC"
+    return f"{_figures(rollout)}{end}"
+
+
+def _figures(rollout: Rollout) -> str:
     shadow, ours, theirs = rollout.shadow_figures, rollout.candidate_figures, rollout.stable_figures
     if rollout.state is RolloutState.WAITING:
-        return "The new revision is being probed."
+        return "being probed"
     if shadow is not None:
         ratio = f" ({shadow.agreed / shadow.compared:.1%})" if shadow.compared else ""
         return (
@@ -43,11 +47,25 @@ def figures_text(rollout: Rollout) -> str:
 def outcome_text(deployment: Deployment, revision: DeploymentRevision) -> str:
     """Return in one sentence how the rollout of a revision ended."""
     assert revision.rollout is not None
-    state = revision.rollout.state.value.replace("_", " ")
+    state = revision.rollout.state
+    ended = "has expired" if state is RolloutState.EXPIRED else f"was {state.value.replace('_', ' ')}"
     return (
-        f"Revision {revision.revision} was {state}. {revision.rollout.explanation} "
+        f"The {kind_of(revision.rollout)} of revision {revision.revision} {ended}. {revision.rollout.explanation} "
         f"{deployment.serving_name} serves revision {deployment.serving_revision}."
     )
+
+
+def ended_with(deployment: Deployment) -> DeploymentRevision | None:
+    """Return the revision whose rollout the last change of a deployment has ended; None if it has ended none."""
+    for item in deployment.revisions:
+        if item.rollout is not None and item.rollout.end_time == deployment.update_time:
+            return item
+    return None
+
+
+def kind_of(rollout: Rollout) -> str:
+    """Return `canary` or `shadow`."""
+    return "canary" if isinstance(rollout.plan, Canary) else "shadow"
 
 
 def _share(figures: RevisionFigures) -> str:

@@ -58,13 +58,20 @@ def deployment(item: Deployment, *, with_revisions: bool = True) -> deployment_p
 
 
 def _why_not_served(newest: Revision) -> Failure | None:
-    """Return why the newest revision is not served: it failed its probe, or its rollout was rolled back."""
+    """Return why the newest revision is not served: it failed its probe, or its rollout was rolled back or expired."""
     if newest.state is RevisionState.FAILED:
         return newest.failure
-    if newest.rollout is not None and newest.rollout.state is RolloutState.ROLLED_BACK:
-        message = f"Revision {newest.number} was rolled back. {newest.rollout.explanation}"
-        return Failure.of(FailedPreconditionError(message, reason="ROLLED_BACK"))
-    return None
+    if newest.rollout is None:
+        return None
+    explanation = newest.rollout.explanation
+    match newest.rollout.state:
+        case RolloutState.ROLLED_BACK:
+            message, reason = f"Revision {newest.number} was rolled back. {explanation}", "ROLLED_BACK"
+        case RolloutState.EXPIRED:
+            message, reason = f"The trial of revision {newest.number} has expired. {explanation}", "ROLLOUT_EXPIRED"
+        case _:
+            return None
+    return Failure.of(FailedPreconditionError(message, reason=reason))
 
 
 def _revision(tenant: str, revision: Revision) -> deployment_pb2.DeploymentRevision:
@@ -75,7 +82,7 @@ def _revision(tenant: str, revision: Revision) -> deployment_pb2.DeploymentRevis
         error=failure_status(revision.failure),
         probe_effect=revision.probe_effect,
         create_time=timestamp(revision.create_time),
-        rollout=None if revision.rollout is None else rollout(revision.rollout),
+        rollout=None if revision.rollout is None else rollout(revision.rollout, revision.create_time),
         verdict=None if revision.verdict is None else deploy_verdict(tenant, revision.verdict),
     )
 

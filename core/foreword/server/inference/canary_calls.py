@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any, Final, TypeVar
 
 from foreword.domain.canary_wait import wait_seconds
-from foreword.domain.rollout import Observation
+from foreword.domain.rollout_figures import Observation
 from foreword.errors import DeadlineExceededError, ForewordError
 from foreword.inference.interfaces import Piece
 from foreword.server.calls.closable import closable

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from dataclasses import dataclass, field
 
-from foreword.domain.rollout import Observation, RevisionFigures, RolloutFigures, ShadowFigures
+from foreword.domain.rollout_figures import Observation, RevisionFigures, RolloutFigures, ShadowFigures
 from foreword.errors import ForewordError
 from foreword.names import DeploymentName
 from foreword.observability.logging import get_logger
 from foreword.server.calls.pools import WRITE_SECONDS
 from foreword.server.inference.model_resolver import ModelResolver, RunningRollout
 from foreword.storage.database import Database
-from foreword.storage.workers.rollouts import RolloutLedger
+from foreword.storage.workers.rollouts import BatchId, EndedRollout, RolloutLedger
 from foreword.turns.turn_pool import TurnPool
 
 BATCH_SECONDS = 1.0
@@ -39,23 +40,27 @@ class _Batch:
     """What is to be written of one rollout.
 
     Attributes:
+        sealed: Figures that are being written, or whose write has failed and is repeated with the same number: the
+            commit may have succeeded nevertheless, and then they must not count twice.
+        number: Number of the sealed figures; 0 if there are none.
         running: Canary requests that the new revision is answering.
-        writing: Canary requests that are being written.
     """
 
     summed: RolloutFigures = field(default_factory=RolloutFigures)
     candidate: list[Observation] = field(default_factory=list)
     stable: list[Observation] = field(default_factory=list)
+    sealed: RolloutFigures = field(default_factory=RolloutFigures)
+    number: int = 0
     running: int = 0
-    writing: int = 0
 
     @property
     def unjudged(self) -> int:
         """Canary requests that no decision has considered yet."""
-        return self.running + len(self.candidate) + self.summed.candidate.requests + self.writing
+        open_requests = len(self.candidate) + self.summed.candidate.requests
+        return self.running + open_requests + self.sealed.candidate.requests
 
     def take(self) -> RolloutFigures:
-        """Return all figures, and start again without any."""
+        """Return all figures that are not sealed, and start again without any."""
         seen = RolloutFigures(candidate=RevisionFigures.of(self.candidate), stable=RevisionFigures.of(self.stable))
         taken = self.summed.plus(seen)
         self.summed, self.candidate, self.stable = RolloutFigures(), [], []
@@ -66,6 +71,8 @@ class RolloutRecorder:
     """The counts of this server. No request waits for the database. All methods are called on the event loop."""
 
     def __init__(self, *, database: Database, storage: TurnPool, models: ModelResolver) -> None:
+        self._server = secrets.token_hex(8)
+        self._last_number = 0
         self._ledger = RolloutLedger(database)
         self._storage = storage
         self._models = models
@@ -116,45 +123,55 @@ class RolloutRecorder:
                 await asyncio.wait_for(self._urgent.wait(), BATCH_SECONDS)
             self._urgent.clear()
             self._filled.clear()
-            try:
-                await self.write()
-            except Exception:  # the root of a background task
-                _log.exception("rollouts_not_written")
+            await self.write()
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def write(self) -> None:
-        """Add the figures of this server to those of all, and apply the decisions that follow."""
-        for key, batch in tuple(self._batches.items()):
-            figures = batch.take()
-            if figures == RolloutFigures():
-                if not batch.running:
-                    del self._batches[key]
-                continue
-            batch.writing = figures.candidate.requests
-            try:
-                await self._write(key, figures)
-            except ForewordError:  # the database has logged the cause; the figures count later
-                batch.summed = batch.summed.plus(figures)
-                self._filled.set()
-            finally:
-                batch.writing = 0
+        """Add the figures of this server to those of all, and apply the decisions that follow.
 
-    async def _write(self, key: _Key, figures: RolloutFigures) -> None:
-        deployment, revision = key
-        decision = await self._storage.run(
-            deployment.tenant, WRITE_SECONDS, self._ledger.add, deployment, revision, figures
-        )
-        if decision is None:
-            self._models.forget()
-        elif decision.state.ended:
-            self._models.forget()
-            _log.info(
-                "rollout_ended",
-                deployment=str(deployment),
-                revision=revision,
-                state=decision.state.value,
-                explanation=decision.explanation,
+        What cannot be written is kept, and written with the next batch.
+        """
+        for key, batch in tuple(self._batches.items()):
+            try:
+                await self._write(key, batch)
+            except ForewordError:  # the database has logged the cause
+                self._filled.set()
+            except Exception:  # the root of a background task
+                _log.exception("rollout_not_written", deployment=str(key[0]), revision=key[1])
+                self._filled.set()
+
+    async def _write(self, key: _Key, batch: _Batch) -> None:
+        """Write the figures of one rollout: those whose write has failed before, and then the others."""
+        while True:
+            if not batch.number:
+                batch.sealed = batch.take()
+                if batch.sealed == RolloutFigures():
+                    if not batch.running:
+                        del self._batches[key]
+                    return
+                self._last_number += 1
+                batch.number = self._last_number
+            deployment, revision = key
+            id = BatchId(server=self._server, number=batch.number)
+            decision = await self._storage.run(
+                deployment.tenant, WRITE_SECONDS, self._ledger.add, deployment, revision, batch.sealed, id
             )
+            batch.sealed, batch.number = RolloutFigures(), 0
+            if decision is None:
+                self._models.forget()
+            elif decision.state.ended:
+                self.apply(EndedRollout(deployment=deployment, revision=revision, decision=decision))
+
+    def apply(self, ended: EndedRollout) -> None:
+        """Let requests go to the revision that serves now."""
+        self._models.forget()
+        _log.info(
+            "rollout_ended",
+            deployment=str(ended.deployment),
+            revision=ended.revision,
+            state=ended.decision.state.value,
+            explanation=ended.decision.explanation,
+        )
 
     def _batch(self, rollout: RunningRollout) -> _Batch:
         return self._batches.setdefault((rollout.deployment, rollout.revision), _Batch())

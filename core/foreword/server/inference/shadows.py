@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from foreword.domain.rollout import ShadowFigures
+from foreword.domain.rollout_figures import ShadowFigures
 from foreword.errors import ErrorKind, ForewordError
 from foreword.inference.interfaces import EngineClient
 from foreword.server.calls.unforeseen import request_fault

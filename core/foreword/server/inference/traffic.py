@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
-from foreword.domain.rollout import CanaryPlan, Observation, ShadowPlan
+from foreword.domain.rollout import CanaryPlan, ShadowPlan
+from foreword.domain.rollout_figures import Observation
 from foreword.errors import DeadlineExceededError
 from foreword.inference.interfaces import Piece
 from foreword.server.calls.closable import closable

@@ -77,20 +77,22 @@ def _by_id(id: Any) -> OrderTerm:
 
 def _deployment_state() -> ColumnElement[str]:
     """Return the expression that `Deployment.state` computes from the revisions."""
-    newest = (
-        select(RevisionRow.state)
-        .where(RevisionRow.deployment_key == DeploymentRow.key)
-        .order_by(RevisionRow.number.desc())
-        .limit(1)
+    coming = (
+        select(RevisionRow.number)
+        .where(
+            RevisionRow.deployment_key == DeploymentRow.key,
+            RevisionRow.state == RevisionState.PROBING.value,
+            RevisionRow.number > DeploymentRow.passed_over_revision,
+            RevisionRow.number > DeploymentRow.serving_revision,
+        )
+        .exists()
     )
-    coming = newest.where(RevisionRow.number > DeploymentRow.passed_over_revision)
     serving = DeploymentRow.serving_revision > 0
-    probing = RevisionState.PROBING.value
     return case(
-        (and_(serving, coming.scalar_subquery() == probing), DeploymentState.UPDATING.value),
+        (and_(serving, coming), DeploymentState.UPDATING.value),
         (serving, DeploymentState.READY.value),
-        (newest.scalar_subquery() == RevisionState.FAILED.value, DeploymentState.FAILED.value),
-        else_=DeploymentState.INITIALIZING.value,
+        (coming, DeploymentState.INITIALIZING.value),
+        else_=DeploymentState.FAILED.value,
     )
 
 

@@ -11,7 +11,7 @@ from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import RolloutState
 from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.names import DeploymentName, TunedModelName
-from foreword.storage.repositories.revisions import is_coming, model_of
+from foreword.storage.repositories.revisions import coming_revision, model_of
 from foreword.storage.repositories.rollouts import rollout_of
 from foreword.storage.repositories.tuned_models import has_tuned_model
 from foreword.storage.tables import DeploymentRow, RevisionRow
@@ -90,11 +90,11 @@ def check_comparable(row: DeploymentRow, revisions: Sequence[RevisionRow], model
             reason="DEPLOYMENT_NOT_READY",
             metadata=metadata,
         )
-    newest = max(revisions, key=lambda item: item.number)
-    if is_coming(row, newest) and newest.number != row.candidate_revision:
+    coming = coming_revision(row, revisions)
+    if coming is not None:
         raise FailedPreconditionError(
-            f"Revision {newest.number} of {name} is being probed and will be served if it passes. Wait until the "
-            "deployment is READY, or roll it back first.",
+            f"Revision {coming.number} of {name} is being probed and will be served if it passes. Wait until the "
+            f"deployment is READY, or roll it back to revision {served.number} first.",
             reason="REVISION_BEING_PROBED",
             metadata=metadata,
         )

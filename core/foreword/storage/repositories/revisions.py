@@ -29,10 +29,8 @@ def etag_of(row: DeploymentRow) -> str:
 
 def intended_model(row: DeploymentRow, revisions: Sequence[RevisionRow]) -> ModelReference | None:
     """Return the model that is served or will be once it passes; an update to this model makes no new revision."""
-    newest = max(revisions, key=lambda item: item.number)
-    if is_coming(row, newest) and newest.number != row.candidate_revision:
-        return model_of(newest)
-    return served_model(row, revisions)
+    coming = coming_revision(row, revisions)
+    return served_model(row, revisions) if coming is None else model_of(coming)
 
 
 def served_model(row: DeploymentRow, revisions: Sequence[RevisionRow]) -> ModelReference | None:
@@ -40,9 +38,18 @@ def served_model(row: DeploymentRow, revisions: Sequence[RevisionRow]) -> ModelR
     return next((model_of(item) for item in revisions if item.number == row.serving_revision), None)
 
 
-def is_coming(row: DeploymentRow, revision: RevisionRow) -> bool:
-    """Return whether a revision is being probed and gets traffic if it passes."""
-    return revision.state == RevisionState.PROBING.value and revision.number > row.passed_over_revision
+def coming_revision(row: DeploymentRow, revisions: Sequence[RevisionRow]) -> RevisionRow | None:
+    """Return the newest revision that is being probed and will serve if it passes; None if there is none.
+
+    Newer ones may have failed. One that is to be rolled out does not serve at once, and so does not count.
+    """
+    passed = max(row.serving_revision, row.passed_over_revision)
+    coming = [
+        item
+        for item in revisions
+        if item.state == RevisionState.PROBING.value and item.number > passed and item.number != row.candidate_revision
+    ]
+    return max(coming, key=lambda item: item.number, default=None)
 
 
 def model_of(row: RevisionRow) -> ModelReference:

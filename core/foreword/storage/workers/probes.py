@@ -89,8 +89,8 @@ class ProbeQueue:
     def ready(self, tenant: str, key: RevisionKey, probe_effect: float) -> None:
         """Record that a revision passed.
 
-        Its rollout starts, if it has one; otherwise it is served, unless a newer one is or the deployment was rolled
-        back.
+        Its rollout starts, if it has one; otherwise it is served, unless a newer one is or is being rolled out, or the
+        deployment was rolled back.
 
         It has no effect if the revision was deleted or already has a result.
 
@@ -108,7 +108,7 @@ class ProbeQueue:
             if revision.rollout is not None:
                 if revision.number == row.candidate_revision:
                     start_rollout(row, revision, now)
-            elif revision.number > max(row.serving_revision, row.passed_over_revision):
+            elif revision.number > max(row.serving_revision, row.passed_over_revision, row.candidate_revision):
                 row.serving_revision = revision.number
             row.change_count += 1
 
