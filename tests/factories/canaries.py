@@ -31,6 +31,8 @@ from foreword.turns.turn_pool import TurnPool
 
 UNDECIDED = CanaryPlan(share=0.9, max_error_ratio=1.0, promote_after_requests=0)
 """A plan by which nothing is decided."""
+Act = object
+"""What a revision does before it answers; see `act_out`."""
 HANGS = object()
 """The act of a revision that never answers."""
 
@@ -39,7 +41,7 @@ HANGS = object()
 class CanaryTraffic:
     """A running canary whose revisions do what a test says.
 
-    An act is an error to raise, an event to wait for, or `HANGS`.
+    See `act_out` for their acts.
     """
 
     traffic: Traffic
@@ -59,7 +61,7 @@ class CanaryTraffic:
         """
 
         async def ask(asked: ResolvedModel, deadline: float | None, *, shadow: bool = False) -> Answer[None]:
-            await _act(acts.get(asked.version))
+            await act_out(acts.get(asked.version))
             return Answer(model=asked, value=None, shown="")
 
         until = None if deadline is None else time.monotonic() + deadline
@@ -77,7 +79,7 @@ class CanaryTraffic:
         async def start(asked: ResolvedModel) -> AsyncIterator[Piece]:
             steps = acts.get(asked.version, (None, None))
             for place, act in enumerate(steps, start=1):
-                await _act(act)
+                await act_out(act)
                 yield Piece(text="x", final=_GENERATION if place == len(steps) else None)
 
         until = None if deadline is None else time.monotonic() + deadline
@@ -145,7 +147,8 @@ _GENERATION = Generation(
 )
 
 
-async def _act(act: object) -> None:
+async def act_out(act: Act) -> None:
+    """Raise an act that is an error, wait for one that is an event or `HANGS`, and return at once if it is None."""
     if act is HANGS:
         await asyncio.Event().wait()
     elif isinstance(act, asyncio.Event):
