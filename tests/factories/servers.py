@@ -34,8 +34,9 @@ from foreword.plugin.manager import PluginManager
 from foreword.scheduling.batches.run import BatchRun
 from foreword.scheduling.evaluations.run import EvaluationRun
 from foreword.scheduling.heartbeat import Heartbeats
-from foreword.scheduling.runs.storing import dataset_hashes
+from foreword.scheduling.runs.storing import seen_rows
 from foreword.scheduling.sliced_run import SlicedMember
+from foreword.scheduling.tuned_models import find_start
 from foreword.scheduling.workshop import Workshop
 from foreword.server.app import ForewordServer
 from foreword.server.inference.adapters import adapter_reader
@@ -325,7 +326,7 @@ class RunningServer:
             max_input_tokens=plan.parameters.max_input_tokens,
             max_output_tokens=plan.parameters.max_output_tokens,
             provenance={
-                **dataset_hashes(self.database, experiment),
+                **seen_rows(self.database, experiment, find_start(self.database, experiment)),
                 "adapter_config": hashlib.sha256(files[CONFIG_FILE]).hexdigest(),
             },
             evaluations=(),

@@ -46,6 +46,14 @@ def through_gate(
     Args:
         send: Calls `create_deployment` or `update_deployment` with the options that it is given.
     """
+    found = _sent(client, send, evaluate=evaluate, force_reason=force_reason, dry_run=dry_run)
+    _note_unused_reason(found, force_reason)
+    return found
+
+
+def _sent(
+    client: Client, send: Callable[..., Deployment], *, evaluate: bool, force_reason: str, dry_run: bool
+) -> Deployment:
     from foreword.cli.evaluate import follow
     from foreword.cli.render import err_console, print_findings
     from foreword.cli.render.evaluations import print_evaluation, print_systems
@@ -56,14 +64,23 @@ def through_gate(
     except FailedPreconditionError as refusal:
         if not evaluate or refusal.reason != _NOT_EVALUATED:
             raise
+        metric = refusal.metadata["metric"]
         made = client.create_policy_evaluation(refusal)
     print_systems(err_console(), made)
     print_findings(err_console(), made.warnings)
     ended = follow(client, made)
-    print_evaluation(err_console(), ended)
+    print_evaluation(err_console(), ended, metric=metric)
     if ended.state is not JobState.SUCCEEDED:
         raise click.exceptions.Exit(1)
     return send(**options)
+
+
+def _note_unused_reason(deployment: Deployment, force_reason: str) -> None:
+    """Say that the reason for a forced deployment was not stored, if nothing had to be forced."""
+    verdict = deployment.revisions[0].verdict if deployment.revisions else None
+    if force_reason and (verdict is None or not verdict.force_reason):
+        why = "no policy was to be met" if verdict is None else "the policy is met"
+        click.echo(f"Note: --force-reason was not needed and is not stored: {why}.", err=True)
 
 
 def described_verdict(verdict: DeployVerdict) -> str:

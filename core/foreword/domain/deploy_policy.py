@@ -157,14 +157,19 @@ def shortfall(policy: DeployPolicy, figures: PolicyFigures) -> str:
     )
 
 
-def in_words(policy: DeployPolicy, figures: PolicyFigures) -> str:
-    """Return the figures as a clause, such as `micro_f1 is 0.72, against 0.66 of the baseline: +0.06, ...`."""
+def in_words(policy: DeployPolicy, figures: PolicyFigures, baseline: str) -> str:
+    """Return the figures as a clause, such as `micro_f1 is 0.720, that of the baseline complaints-1 0.660: ...`.
+
+    Args:
+        baseline: Name of the baseline for humans.
+    """
     interval = figures.interval
     between = "" if interval is None else f", between {interval.lower:+.3f} and {interval.upper:+.3f} with 95 %"
     better = "" if policy.higher_is_better else " (lower is better)"
     return (
-        f"{policy.metric}{better} is {figures.value:.3f}, that of the baseline {figures.baseline_value:.3f}: a "
-        f"difference of {figures.difference:+.3f}{between}, on {figures.row_count:,} rows"
+        f"{policy.metric}{better} is {figures.value:.3f}, that of the baseline {baseline} "
+        f"{figures.baseline_value:.3f}: a difference of {figures.difference:+.3f}{between}, on "
+        f"{figures.row_count:,} rows"
     )
 
 

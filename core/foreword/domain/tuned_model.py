@@ -26,6 +26,7 @@ class TunedModel:
         num_virtual_tokens: Number of soft-prompt vectors, which take up context; 0 if the tuning method adds none.
         provenance: Hashes of what the model was made from (`base_model`, `dataset`, `validation_dataset` and
             `init_tuned_model` if there was one, `config`) and of its configuration file (`adapter_config`).
+            `init_datasets` are the `seen_datasets` of the tuned model that it started from, separated by spaces.
         answer_calibration: Calibration of its probabilities; None for an open task, without held-out rows, and for
             models stored before there was one.
         tags: Texts by key, to search by; see `domain.tags`. They are not part of the manifest, and can be changed.
@@ -55,6 +56,12 @@ class TunedModel:
     create_time: datetime
     answer_calibration: AnswerCalibration | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def seen_datasets(self) -> frozenset[str]:
+        """Hashes of the datasets that it, or a model before it in the chain of starts, was tuned or validated on."""
+        own = (self.provenance.get(kind, "") for kind in ("dataset", "validation_dataset"))
+        return frozenset(filter(None, [*own, *self.provenance.get("init_datasets", "").split()]))
 
     @property
     def label_temperature(self) -> float:

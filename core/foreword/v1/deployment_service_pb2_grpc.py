@@ -236,7 +236,10 @@ class DeploymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteDeployment(self, request, context):
-        """Delete a deployment with its captured requests. Running requests finish. NOT_FOUND: the deployment does not exist.
+        """Delete a deployment with its captured requests. Running requests finish. One that serves a model in a space with a
+        policy can be deleted only by a key that also has the scope `admin` (PERMISSION_DENIED).
+
+        NOT_FOUND: the deployment does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

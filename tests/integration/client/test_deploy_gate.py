@@ -125,7 +125,7 @@ def test_commands_evaluate_show_and_force(server: RunningServer, client: Client,
     incomplete = command(*create, "--policy-metric", "micro_f1")
     rows = tmp_path / "rows.jsonl"
     rows.write_bytes(make_file(12))
-    made = command(*create, "--policy-metric", "micro_f1", "--policy-dataset", str(rows), "--policy-margin", "1")
+    made = command(*create, "--policy-metric", "macro_f1", "--policy-dataset", str(rows), "--policy-margin", "1")
     (stored,) = client.list_datasets(filter='display_name = "rows"')
     absent = command("spaces", "update", "shop", "--policy-dataset", "absent")
     deploy = ("deploy", "spring", "--name", "spring", "--space", "shop")
@@ -140,24 +140,27 @@ def test_commands_evaluate_show_and_force(server: RunningServer, client: Client,
     assert refusal[0] == 1
     assert f"foreword evaluate {stored.name.rsplit('/', 1)[-1]} --system {model.rsplit('/', 1)[-1]}" in refusal[2]
     assert status == 1
+    assert "macro f1 is" in err, "the policy's metric, not the main one of the task"
     assert "The policy of the space shop refuses" in err
     assert forced[0] == 0
     shown = command("deployments", "show", "spring")[1]
-    assert "forced: micro_f1 is" in shown
+    assert "forced: macro_f1 is" in shown
     assert '"for a demo"' in shown
-    assert "micro_f1 at least +1 against what serves" in command("spaces", "show", "shop")[1]
+    assert "macro_f1 at least +1 against what serves" in command("spaces", "show", "shop")[1]
     loosened = command("spaces", "update", "shop", "--policy-margin", "-1", "--json")
-    assert json.loads(loosened[1])["policy"]["metric"] == "micro_f1"
+    assert json.loads(loosened[1])["policy"]["metric"] == "macro_f1"
     tried = command("deployments", "update", "spring", "--model", "baseModels/foreword--starter", "--dry-run")
-    assert "can be deployed as spring. passed: micro_f1 is" in " ".join(tried[1].split())
+    assert "can be deployed as spring. passed: macro_f1 is" in " ".join(tried[1].split())
 
 
 def test_a_command_warns_of_a_production_space_without_policy(server: RunningServer, client: Client, command) -> None:
     SpaceRepository(server.database, "gated").create("former", stage=Stage.PRODUCTION)
 
-    status, _, err = command("deploy", "baseModels/foreword--starter", "--name", "former", "--space", "former")
+    deploy = ("deploy", "baseModels/foreword--starter", "--name", "former", "--space", "former")
+    status, _, err = command(*deploy, "--force-reason", "in vain")
 
     assert status == 0
+    assert "Note: --force-reason was not needed and is not stored: no policy was to be met." in err
     assert "foreword spaces update former --policy-metric METRIC" in err
     assert [item.severity for item in client.get_space("former").warnings] == [Severity.WARNING]
 

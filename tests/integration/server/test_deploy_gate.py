@@ -26,7 +26,7 @@ from foreword.server.plans.deploy_gate import DeployGate
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.storage.repositories.spaces import SpaceRepository
 from foreword.storage.tables import EvaluationRow
-from foreword.v1 import dataset_service_pb2, deploy_policy_pb2, deployment_pb2
+from foreword.v1 import dataset_service_pb2, deploy_policy_pb2, deployment_pb2, tuned_model_service_pb2
 from foreword.v1 import deployment_service_pb2 as pb2
 
 BASE = "baseModels/foreword--starter"
@@ -154,7 +154,7 @@ def test_a_model_that_misses_the_policy_is_refused_with_the_figures(stubs, datas
     assert float(facts["lower"]) <= float(facts["difference"]) <= float(facts["upper"])
     assert (float(facts["margin"]), facts["metric"], facts["baseline"]) == (NEVER, "micro_f1", BASE)
     assert int(facts["row_count"]) == ROWS
-    assert f"{float(facts['value']):.3f}" in failure.message
+    assert f"{float(facts['value']):.3f}, that of the baseline {BASE} " in failure.message
     assert stubs.deployments.ListDeployments(pb2.ListDeploymentsRequest(parent=space)).deployments == []
 
 
@@ -254,6 +254,43 @@ def test_a_model_that_has_seen_the_rows_of_the_policy_is_refused(server: Running
     assert "tuned on the rows of the policy, or they chose its best epoch" in failure.message
 
 
+def test_a_model_at_the_end_of_a_chain_of_starts_that_has_seen_the_rows_of_the_policy_is_refused(
+    server: RunningServer, stubs
+) -> None:
+    dataset, other = upload(stubs).name, upload(stubs, make_file(30)).name
+    space = make_space(stubs, "continued", dataset, ALWAYS)
+    first = server.tune_by_hand(create_experiment(stubs, dataset).name)
+    second = server.tune_by_hand(create_experiment(stubs, other, parameters={"init_tuned_model": first}).name)
+    stubs.tuned_models.DeleteTunedModel(tuned_model_service_pb2.DeleteTunedModelRequest(name=first))
+    third = server.tune_by_hand(create_experiment(stubs, other, parameters={"init_tuned_model": second}).name)
+
+    for model in (second, third):
+        failure = refused(lambda _, model=model: deploy(stubs, space, model, "continued"), None)
+        assert failure.reason == "POLICY_NOT_MET"
+        assert "a model that it started from, was tuned on the rows of the policy" in failure.message
+
+
+def test_only_an_administrator_deletes_what_serves_in_a_space_with_a_policy(
+    server: RunningServer, stubs, dataset: str
+) -> None:
+    space = make_space(stubs, "kept", dataset)
+    writer = server.stubs(server.new_key("dev", [Scope.WRITE, Scope.READ]))
+    free = deploy(writer, "tenants/dev/spaces/default", BASE, "ungated").name
+    kept = deploy(writer, space, BASE, "kept").name
+    wait_for_deployment(stubs, kept)
+
+    def delete(by: Any, name: str) -> Any:
+        return by.deployments.DeleteDeployment(pb2.DeleteDeploymentRequest(name=name))
+
+    failure = refused(lambda _: delete(writer, kept), None)
+
+    assert (failure.code, failure.metadata["scope"]) == (grpc.StatusCode.PERMISSION_DENIED, "admin")
+    taken = refused(lambda _: deploy(writer, "tenants/dev/spaces/default", BASE, "kept"), None)
+    assert taken.code is grpc.StatusCode.ALREADY_EXISTS
+    delete(stubs, kept)
+    delete(writer, free)
+
+
 def test_a_space_is_updated_by_its_mask_unless_its_etag_is_outdated(stubs) -> None:
     name = stubs.deployments.CreateSpace(pb2.CreateSpaceRequest(space_id="changing", space={"tags": ["a"]})).name
 
@@ -294,6 +331,24 @@ def test_a_production_space_of_an_earlier_version_is_warned_and_works_on(server:
 
     assert [item.code for item in changed.warnings] == ["PRODUCTION_WITHOUT_POLICY"]
     assert not deploy(stubs, name, BASE, "former").revisions[0].HasField("verdict")
+
+
+def test_repeated_requests_for_a_space_succeed_although_the_dataset_of_the_policy_is_gone(stubs) -> None:
+    former, later = (upload(stubs, make_file(rows)).name for rows in (ROWS, ROWS + 1))
+    policy = {"metric": "micro_f1", "dataset": former}
+    create = pb2.CreateSpaceRequest(space_id="repeated", space={"policy": policy}, request_id="repeated-create")
+    name = stubs.deployments.CreateSpace(create).name
+    update = pb2.UpdateSpaceRequest(
+        space={"name": name, "tags": ["x"], "policy": policy},
+        update_mask=mask_of("tags,policy"),
+        request_id="repeated-update",
+    )
+    stubs.deployments.UpdateSpace(update)
+    moved = update_space(stubs, name, "policy", policy={"metric": "micro_f1", "dataset": later})
+    stubs.datasets.DeleteDataset(dataset_service_pb2.DeleteDatasetRequest(name=former))
+
+    assert stubs.deployments.CreateSpace(create) == moved
+    assert stubs.deployments.UpdateSpace(update) == moved
 
 
 def test_the_dataset_of_a_policy_is_kept(stubs) -> None:

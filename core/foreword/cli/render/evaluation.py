@@ -21,17 +21,20 @@ def print_evaluations(
     *,
     parts: bool = False,
     rows: str = "held-out rows",
+    metric: str = "",
 ) -> None:
     """Print the results of all systems in one table, with the best values in bold and their intervals below them.
 
     Args:
         parts: Whether to print the first system's own tables, too, such as the metrics of each label.
         rows: What the rows are.
+        metric: Id of the metric that comes first. Default: the main one.
     """
     if not evaluations:
         return
     first = evaluations[0]
-    metrics = [first.main_metric, *sorted(set(first.metrics) - {first.main_metric})]
+    headline = metric if metric in first.metrics else first.main_metric
+    metrics = [headline, *sorted(set(first.metrics) - {headline})]
     columns = [f"on {first.row_count:,} {rows}", *(name.replace("_", " ") for name in metrics), "tokens per request"]
     cells = [_row(item, metrics, evaluations) for item in evaluations]
     if any(item.calibration is not None for item in evaluations):

@@ -30,8 +30,12 @@ class EvaluationProgressView(ProgressView):
         self.show(phase, progress.percent, answers, progress.remaining_seconds)
 
 
-def print_evaluation(console: Console, evaluation: Evaluation) -> None:
-    """Print the outcome of an evaluation, or how far it is: results, differences to the first system, next command."""
+def print_evaluation(console: Console, evaluation: Evaluation, *, metric: str = "") -> None:
+    """Print the outcome of an evaluation, or how far it is: results, differences to the first system, next command.
+
+    Args:
+        metric: Id of the metric by which the systems are compared. Default: the main one of the task.
+    """
     took = ""
     if evaluation.start_time and evaluation.end_time:
         took = duration((evaluation.end_time - evaluation.start_time).total_seconds())
@@ -51,9 +55,9 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
         ],
     )
     console.print()
-    print_evaluations(console, evaluation.results, rows="rows")
+    print_evaluations(console, evaluation.results, rows="rows", metric=metric)
     if evaluation.state is JobState.SUCCEEDED:
-        _print_differences(console, evaluation)
+        _print_differences(console, evaluation, metric)
         _print_next(console, evaluation)
 
 
@@ -63,16 +67,21 @@ def print_systems(console: Console, evaluation: Evaluation) -> None:
     console.print()
 
 
-def difference_in_words(difference: SystemDifference) -> str:
-    """Return a difference of the main metric in words, such as `better by 0.12, between 0.05 and 0.19`."""
+def difference_in_words(difference: SystemDifference, *, higher: str = "better", lower: str = "worse") -> str:
+    """Return a difference in words, such as `better by 0.12, between 0.05 and 0.19`.
+
+    Args:
+        higher: What a higher value is. The default is that of the main metric.
+        lower: What a lower value is.
+    """
     if difference.interval is None:
         return f"different by {difference.difference:+.2f}, with an unknown interval"
-    lower, upper = difference.interval.lower, difference.interval.upper
-    if lower > 0:
-        return f"better by {difference.difference:.2f}, between {lower:.2f} and {upper:.2f}"
-    if upper < 0:
-        return f"worse by {-difference.difference:.2f}, between {-upper:.2f} and {-lower:.2f}"
-    return f"no clear difference: {difference.difference:+.2f}, between {lower:+.2f} and {upper:+.2f}"
+    low, high = difference.interval.lower, difference.interval.upper
+    if low > 0:
+        return f"{higher} by {difference.difference:.2f}, between {low:.2f} and {high:.2f}"
+    if high < 0:
+        return f"{lower} by {-difference.difference:.2f}, between {-high:.2f} and {-low:.2f}"
+    return f"no clear difference: {difference.difference:+.2f}, between {low:+.2f} and {high:+.2f}"
 
 
 def print_row(console: Console, row: EvaluationRow) -> None:
@@ -103,13 +112,16 @@ def _described(system: EvaluatedSystem) -> str:
     return ", ".join(filter(None, [model, *ways]))
 
 
-def _print_differences(console: Console, evaluation: Evaluation) -> None:
+def _print_differences(console: Console, evaluation: Evaluation, metric: str) -> None:
     main = evaluation.results[0].main_metric if evaluation.results else ""
-    differences = [item for item in evaluation.differences if item.metric == main]
+    shown = metric or main
+    differences = [item for item in evaluation.differences if item.metric == shown]
     if not differences:
         return
-    console.print(f"Compared with {system_name(differences[0].reference)}, {main.replace('_', ' ')} is")
-    print_facts(console, ((system_name(item.system), difference_in_words(item)) for item in differences))
+    console.print(f"Compared with {system_name(differences[0].reference)}, {shown.replace('_', ' ')} is")
+    # Only for the main metric is it known that higher is better.
+    words = {} if shown == main else {"higher": "higher", "lower": "lower"}
+    print_facts(console, ((system_name(item.system), difference_in_words(item, **words)) for item in differences))
     console.print()
 
 

@@ -106,18 +106,20 @@ def _provenance(
     config = repr(experiment.config) + repr(experiment.plan.parameters)
     return {
         "base_model": base.spec.revision,
-        **dataset_hashes(workshop.database, experiment),
-        **({"init_tuned_model": start.content_sha256} if start is not None else {}),
+        **seen_rows(workshop.database, experiment, start),
         "config": hashlib.sha256(config.encode()).hexdigest(),
         "adapter_config": hashlib.sha256(files[CONFIG_FILE]).hexdigest(),
     }
 
 
-def dataset_hashes(database: Database, experiment: TuneExperiment) -> dict[str, str]:
-    """Return the hashes of the rows that an experiment was tuned on, and of those that chose its best epoch."""
+def seen_rows(database: Database, experiment: TuneExperiment, start: TunedModel | None) -> dict[str, str]:
+    """Return the hashes of the rows that an experiment was tuned on, that chose its best epoch, and of its start."""
     datasets = {
         "dataset": experiment.config.dataset,
         "validation_dataset": experiment.config.validation_dataset,
     }
     stored = DatasetRepository(database, experiment.tenant)
-    return {kind: stored.get(id).content_sha256 for kind, id in datasets.items() if id is not None}
+    seen = {kind: stored.get(id).content_sha256 for kind, id in datasets.items() if id is not None}
+    if start is None:
+        return seen
+    return seen | {"init_tuned_model": start.content_sha256, "init_datasets": " ".join(sorted(start.seen_datasets))}

@@ -148,9 +148,9 @@ class DeployGate:
     def _finding(self, tenant: str, policy: DeployPolicy, pair: _Pair) -> _Finding:
         if pair.model.tuned_model is not None and self._has_seen(pair.tuned, policy.dataset):
             explanation = (
-                "It was tuned on the rows of the policy, or they chose its best epoch, so its figures say nothing "
-                "about other texts. Use other rows for tuning and validation, or ask an administrator for a policy "
-                "with another dataset."
+                "It, or a model that it started from, was tuned on the rows of the policy, or they chose its best "
+                "epoch, so its figures say nothing about other texts. Use other rows for tuning and validation, or ask "
+                "an administrator for a policy with another dataset."
             )
             return _Finding(is_met=False, explanation=explanation)
         evaluation = EvaluationRepository(self._database, tenant).find_newest(
@@ -163,20 +163,20 @@ class DeployGate:
         figures = policy_figures(policy, evaluation.results, *(system.id for system in systems))
         if figures is None:
             explanation = (
-                f"The evaluation {evaluation.id} does not compare it with its baseline by {policy.metric}. Ask an "
-                f"administrator for a policy with a metric of the task {evaluation.config.task}."
+                f"The evaluation {evaluation.id} does not compare it with {_shown(pair.baseline)} by {policy.metric}. "
+                f"Ask an administrator for a policy with a metric of the task {evaluation.config.task}."
             )
             return _Finding(is_met=False, evaluation=evaluation.id, explanation=explanation)
         missing = shortfall(policy, figures)
         seen = (f"Warning: {item.message}" for item in evaluation.config.warnings if item.code == TUNED_ON_ROWS)
-        explanation = " ".join(filter(None, [f"{in_words(policy, figures)}.", missing, *seen]))
+        figures_in_words = in_words(policy, figures, _shown(pair.baseline))
+        explanation = " ".join(filter(None, [f"{figures_in_words}.", missing, *seen]))
         return _Finding(is_met=not missing, evaluation=evaluation.id, figures=figures, explanation=explanation)
 
     def _has_seen(self, model: TunedModel, dataset: str) -> bool:
-        """Return whether a model was tuned or validated on a dataset or on another one of the same content."""
+        """Return whether a model, or one that it started from, has seen a dataset or one of the same content."""
         content = DatasetRepository(self._database, model.tenant).get(dataset).content_sha256
-        seen = (model.provenance.get(kind) for kind in ("dataset", "validation_dataset"))
-        return model.dataset == dataset or content in seen
+        return model.dataset == dataset or content in model.seen_datasets
 
     def _systems(self, config: EvaluationConfig, pair: _Pair) -> tuple[EvaluatedSystem, EvaluatedSystem] | None:
         """Return the systems of a model and its baseline; None if an evaluation does not compare them."""

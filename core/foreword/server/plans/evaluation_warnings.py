@@ -80,7 +80,8 @@ class EvaluationWarnings:
 
     def _tuned_on(self, id: str, model: TunedModel) -> Iterator[Finding]:
         stored = self.datasets.find(model.dataset)
-        if model.provenance.get("dataset") == self.dataset.content_sha256:
+        seen = {model.provenance.get("dataset"), *model.provenance.get("init_datasets", "").split()}
+        if self.dataset.content_sha256 in seen:
             numbers: Sequence[int] = range(1, len(self.rows) + 1)
         else:
             numbers = () if stored is None else self._shared_rows(stored)

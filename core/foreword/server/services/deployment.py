@@ -192,7 +192,12 @@ class DeploymentService(SpaceRpcs, deployment_service_pb2_grpc.DeploymentService
         """Delete a deployment."""
         name = self._name(request.name)
         await self._storage.run(
-            name.tenant, WRITE_SECONDS, self._deployments(name.tenant).delete, name.space, name.deployment
+            name.tenant,
+            WRITE_SECONDS,
+            self._deployments(name.tenant).delete,
+            name.space,
+            name.deployment,
+            by_administrator=Scope.ADMIN in current_caller().scopes,
         )
         self._changed()
         return empty_pb2.Empty()

@@ -14,7 +14,7 @@ from foreword.domain.deploy_policy import NO_POLICY, Admission, DeployPolicy
 from foreword.domain.deployment import Deployment
 from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import CanaryPlan, Rollout, RolloutState, ShadowPlan
-from foreword.errors import AbortedError, AlreadyExistsError, NotFoundError
+from foreword.errors import AbortedError, AlreadyExistsError, NotFoundError, PermissionDeniedError
 from foreword.names import DeploymentName, SpaceName, check_serving_name
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
@@ -308,14 +308,29 @@ class DeploymentRepository:
             remember(session, self._tenant, request, f"{space}/{id}", now)
             return to_deployment(row, revisions)
 
-    def delete(self, space: str, id: str) -> None:
+    def delete(self, space: str, id: str, *, by_administrator: bool = False) -> None:
         """Delete a deployment and release its serving name.
+
+        Args:
+            by_administrator: Whether the caller may delete a deployment that serves in a space with a policy. Otherwise
+                it could be created again without being compared with the model that it serves, here or, under its
+                serving name, in a space without a policy.
 
         Raises:
             NotFoundError: It does not exist in the tenant.
+            PermissionDeniedError: Only an administrator may delete it.
         """
         with self._database.write_tenant(self._tenant) as session:
-            session.delete(self._require(session, space, id))
+            row = self._require(session, space, id)
+            guarded = row.serving_revision and require_space(session, self._tenant, space).policy is not None
+            if guarded and not by_administrator:
+                name = str(DeploymentName(self._tenant, space, id))
+                raise PermissionDeniedError(
+                    f"{name} serves in a space with a policy, so only a key with the scopes write and admin may delete "
+                    "it. Update it to another model, or ask an administrator.",
+                    metadata={"scope": "admin", "resource": name},
+                )
+            session.delete(row)
 
     def _find(self, session: Session, space: str, id: str) -> DeploymentRow | None:
         return session.scalars(
