@@ -68,8 +68,9 @@ def test_a_difference_is_positive_if_the_model_is_better_whichever_system_is_the
     assert found is not None
     assert (found.value, found.baseline_value, found.difference) == (0.7, 0.6, 0.1)
     assert found.interval == Interval(lower=0.02, upper=0.15)
-    assert "0.700, that of the baseline complaints 0.600" in in_words(policy(), found, "complaints")
-    assert "between +0.020 and +0.150" in in_words(policy(), found)
+    words = in_words(policy(), found, "complaints")
+    assert "0.700, that of the baseline complaints 0.600" in words
+    assert "between +0.020 and +0.150" in words
 
 
 def test_less_is_better_for_some_metrics() -> None:
