@@ -56,6 +56,6 @@ def models_busy_error(base_model: str, residents: Iterable[str], retry_seconds: 
         f"There is no memory for {base_model} now: {names} are answering requests or were loaded just now. Try again "
         "later, or raise FOREWORD_BASE_MODEL_CACHE_BYTES.",
         reason="BASE_MODELS_BUSY",
-        metadata={"base_model": base_model},
+        metadata={"base_model": base_model, "residents": names},
         retry_after=timedelta(seconds=retry_seconds),
     )

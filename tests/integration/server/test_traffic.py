@@ -21,6 +21,7 @@ from foreword.errors import (
     InvalidArgumentError,
     UnavailableError,
 )
+from foreword.inference.errors import models_busy_error
 from foreword.server.inference.rollout_recorder import MAX_UNJUDGED
 
 
@@ -66,6 +67,20 @@ async def test_a_failure_of_both_revisions_is_the_callers_and_not_counted(canary
         await canary.answering(canary=mine, stable=theirs)
 
     assert (await canary.figures()).candidate == RevisionFigures()
+
+
+@pytest.mark.parametrize(("residents", "errors"), [("canary", 1), ("other, another", 0)])
+async def test_a_canary_whose_base_model_displaces_that_of_the_stable_revision_has_failed(
+    canary: CanaryTraffic, residents: str, errors: int
+):
+    displaced = models_busy_error("stable", residents.split(", "), retry_seconds=1.0)
+
+    with pytest.raises(ExhaustedError):
+        await canary.answering(chosen=False, stable=displaced)
+    with pytest.raises(ExhaustedError):
+        await canary.streaming(chosen=False, stable=(displaced,))
+
+    assert (await canary.figures()).candidate.errors == 2 * errors
 
 
 async def test_a_hanging_canary_leaves_the_stable_revision_most_of_the_time_and_has_failed(canary: CanaryTraffic):

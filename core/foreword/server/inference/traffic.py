@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from foreword.domain.rollout import CanaryPlan, ShadowPlan
 from foreword.domain.rollout_figures import Observation
-from foreword.errors import DeadlineExceededError
+from foreword.errors import DeadlineExceededError, ExhaustedError, ForewordError
 from foreword.inference.interfaces import Piece
 from foreword.server.calls.closable import closable
 from foreword.server.inference.answers import Answer, Ask, candidate_of
@@ -47,6 +47,9 @@ class Traffic:
             answer = await ask(route.stable, deadline)
         except (asyncio.CancelledError, DeadlineExceededError) as ended:
             self._note_vain_wait(rollout, deadline, begin, begin, ended)
+            raise
+        except ExhaustedError as error:
+            self._note_displaced(rollout, error, begin)
             raise
         self._note_stable(rollout, Observation(seconds=time.monotonic() - begin, abstained=answer.abstained))
         self._shadow(rollout, request_id, answer.shown, ask)
@@ -92,6 +95,10 @@ class Traffic:
                 if rollout is not None:
                     self._note_vain_wait(rollout, deadline, begin, asked, ended)
                 raise
+            except ExhaustedError as error:
+                if rollout is not None:
+                    self._note_displaced(rollout, error, begin)
+                raise
 
     def _tries(self, rollout: RunningRollout, request_id: str) -> bool:
         """Return whether a request goes to the new revision; it is then admitted."""
@@ -113,6 +120,15 @@ class Traffic:
         now, wait = time.monotonic(), caller_wait(rollout, begin, deadline)
         if isinstance(ended, DeadlineExceededError) or now - asked > wait:
             self._note_stable(rollout, Observation(seconds=now - begin, missed=True))
+
+    def _note_displaced(self, rollout: RunningRollout, error: ExhaustedError, begin: float) -> None:
+        """Count an error of a canary whose base model takes the memory that the one of the stable revision needs."""
+        candidate = rollout.candidate
+        if not isinstance(rollout.plan, CanaryPlan) or isinstance(candidate, ForewordError):
+            return
+        if candidate.base_model in error.metadata.get("residents", "").split(", "):
+            seen = Observation(seconds=time.monotonic() - begin, failure=error.reason)
+            self._recorder.saw_candidate(rollout, seen)
 
     def _shadow(self, rollout: RunningRollout, request_id: str, shown: object, ask: Ask[Value]) -> None:
         if isinstance(rollout.plan, ShadowPlan) and rollout.chooses(request_id):
