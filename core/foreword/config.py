@@ -51,7 +51,7 @@ An installed base model with the same id takes precedence, and plans report the 
 
 
 class Settings(BaseSettings):
-    """The settings of server and worker."""
+    """The settings of server, worker and HTTP."""
 
     model_config = SettingsConfigDict(env_prefix="FOREWORD_", frozen=True, extra="ignore")
 
@@ -158,6 +158,22 @@ class Settings(BaseSettings):
         description="Number of calls with a wrong or missing API key that an address may send in a minute; beyond it, "
         "they get RESOURCE_EXHAUSTED after a pause.",
     )
+    http: bool = Field(
+        default=True,
+        description="Whether `foreword serve` starts `foreword http`, which offers the service over HTTP. Needs the "
+        "extra http.",
+    )
+    http_host: str = Field(
+        default="127.0.0.1",
+        description="Address on which HTTP is served. Other addresses than loopback use the certificate of "
+        "FOREWORD_TLS_CERTIFICATE, or need FOREWORD_INSECURE.",
+    )
+    http_port: int = Field(default=8051, ge=0, le=65535, description="Port of HTTP; 0 chooses a free one.")
+    http_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Names by which HTTP is reached, without ports, separated by commas. Requests that name another "
+        "host than these and loopback are refused. Default: none on loopback, any name on other addresses.",
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Addresses and networks of proxies, separated by commas. From these, the address of a client is "
@@ -255,7 +271,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a path whose bytes are UTF-8") from None
         return value
 
-    @field_validator("plugins", "preload_base_models", "trusted_proxies", mode="before")
+    @field_validator("plugins", "preload_base_models", "trusted_proxies", "http_allowed_hosts", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
         """Split `one,two`, which is easier to write by hand than a JSON list."""
@@ -298,6 +314,7 @@ class Settings(BaseSettings):
         values: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
         values["plugins"] = ",".join(self.plugins)
         values["trusted_proxies"] = ",".join(self.trusted_proxies)
+        values["http_allowed_hosts"] = ",".join(self.http_allowed_hosts)
         values["preload_base_models"] = ",".join(self.preload_base_models)
         return {
             f"FOREWORD_{name.upper()}": value if isinstance(value, str) else json.dumps(value)

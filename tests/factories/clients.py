@@ -33,7 +33,9 @@ class DrivenAsyncClient:
     def _called(self, method: Any) -> Any:
         def call(*arguments: Any, **options: Any) -> Any:
             result = method(*arguments, **options)
-            return self._items(result) if inspect.isasyncgen(result) else self._loop.run(result)
+            if inspect.isasyncgen(result):
+                return self._items(result)
+            return self._loop.run(result) if inspect.iscoroutine(result) else result
 
         return call
 

@@ -6,6 +6,8 @@ import asyncio
 import dataclasses
 import functools
 import hashlib
+import shutil
+import tempfile
 import threading
 import time
 import uuid
@@ -166,6 +168,7 @@ class RunningServer:
         self._channels: list[grpc.Channel] = []
         self._stopped = False
         self._ahead_seconds = 0.0
+        self._socket_folder = Path(tempfile.mkdtemp(prefix="foreword-"))  # a short path, as sockets need
         self.metrics = ServerMetrics(settings) if settings.metrics else None
         self.spans = RecordedSpans() if settings.traces else None
         self.engine = InferenceEngine(
@@ -186,6 +189,7 @@ class RunningServer:
             self.port = self._loop.run(self._start())
         except BaseException:
             self.database.close()
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
             raise
 
     async def _start(self) -> int:
@@ -198,6 +202,7 @@ class RunningServer:
             dev_key=self.settings.dev,
             metrics=self.metrics,
             traces=self.spans.server_traces() if self.spans else None,
+            private_socket=self._socket_folder / "service",
             clock=lambda: time.monotonic() + self._ahead_seconds,
             now=lambda: datetime.now(UTC) + timedelta(seconds=self._ahead_seconds),
         )
@@ -207,6 +212,11 @@ class RunningServer:
     def endpoint(self) -> str:
         """Host and port."""
         return f"{self.settings.host}:{self.port}"
+
+    @property
+    def private_endpoint(self) -> str:
+        """The Unix socket."""
+        return f"unix:{self._socket_folder / 'service'}"
 
     def channel(self) -> grpc.Channel:
         """Return a plain channel, which is closed with the server."""
@@ -246,6 +256,7 @@ class RunningServer:
         for channel in self._channels:
             channel.close()
         self.database.close()
+        shutil.rmtree(self._socket_folder, ignore_errors=True)
 
     def tune_by_hand(
         self,

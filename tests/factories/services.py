@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from foreword.cli.demo.service import LocalService
 from foreword.samples import load_rows
 
 
@@ -23,3 +25,10 @@ def children(pid: int) -> list[int]:
         if int(after_name[1]) == pid and after_name[0] != "Z":
             found.append(int(stat.parent.name))
     return found
+
+
+def http_address(service: LocalService) -> str:
+    """Return the base URL that a service with HTTP has printed."""
+    found = re.search(r"http +(http://127\.0\.0\.1:\d+/v1)", service.log)
+    assert found is not None, service.log
+    return found[1]

@@ -12,8 +12,9 @@ from foreword.client import Client
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
-    """A service for the scenarios that do not change it."""
-    with LocalService(tmp_path_factory.mktemp("service")) as running:
+    """A service, also over HTTP, for the scenarios that do not change it."""
+    environment = {"FOREWORD_HTTP": "true", "FOREWORD_HTTP_PORT": "0"}
+    with LocalService(tmp_path_factory.mktemp("service"), environment=environment) as running:
         yield running
 
 

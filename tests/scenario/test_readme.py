@@ -22,12 +22,13 @@ BLOCK = re.compile(r"<!-- test: (run|background) -->\n```(\w+)\n(.*?)```", re.DO
 
 @pytest.mark.timeout(900)
 def test_commands_run_one_after_the_other(tmp_path: Path) -> None:
-    port = free_port()
+    port, http_port = free_port(), free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("FOREWORD_")},
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "FOREWORD_HOME": str(tmp_path / "home"),
         "FOREWORD_PORT": str(port),
+        "FOREWORD_HTTP_PORT": str(http_port),
         "FOREWORD_ENDPOINT": f"127.0.0.1:{port}",
     }
     background: list[subprocess.Popen[bytes]] = []
@@ -36,6 +37,7 @@ def test_commands_run_one_after_the_other(tmp_path: Path) -> None:
         assert [kind for kind, _, _ in blocks].count("background") == 1
         for kind, language, text in blocks:
             script = text.replace("source .venv/bin/activate\n", "").replace("50051", str(port))
+            script = script.replace("8051", str(http_port))
             script = script.replace("--num-epochs 10", "--num-epochs 2")  # the commands are checked, not the quality
             command = [sys.executable, "-c", script] if language == "python" else ["bash", "-euc", script]
             if kind == "background":

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("foreword.cli.demo:demo", "Run a complete walk-through on this machine."),
     "init": ("foreword.cli.init:init", "Set up a home folder with a first tenant and its key."),
     "serve": ("foreword.cli.serve:serve", "Run the service."),
+    "http": ("foreword.cli.http:http", "Offer a service over HTTP, like OpenAI's API."),
     "worker": ("foreword.cli.worker:worker", "Run an additional tuning worker."),
     "top": ("foreword.cli.top:top", "Show tenants, models, queues and workers live."),
     "plugins": ("foreword.cli.plugins:plugins", "List installed plugins or create a new one."),
@@ -179,10 +180,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _extra_of(arguments: Sequence[str] | None) -> str:
-    """Return the extra that a command needs: that of its own name, as for the Slack bot, otherwise the server's."""
+    """Return the extra that a command needs: that of its own name, as for HTTP and the bot, otherwise the server's."""
     given = sys.argv[1:] if arguments is None else arguments
     command = next((item for item in given if not item.startswith("-")), "")
-    return command if command in _added_commands() else "server"
+    return command if command == "http" or command in _added_commands() else "server"
 
 
 def _faults(error: InvalidArgumentError) -> str:

@@ -35,6 +35,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 for a free one.  [default: 50051]")
 @home_option
 @click.option("--workers", type=click.IntRange(0, 64), help="Number of worker processes.  [default: 1]")
+@click.option(
+    "--http/--no-http", default=None, help="Whether to offer the service over HTTP too.  [default: on 127.0.0.1:8051]"
+)
 @click.option("--tls-certificate", type=_FILE, help="PEM file with the certificate chain.")
 @click.option("--tls-private-key", type=_FILE, help="PEM file with the private key.")
 @click.option("--insecure", is_flag=True, default=None, help="Allow plain text on addresses other than loopback.")
@@ -45,9 +48,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 def serve(*, until_stdin_closes: bool, **flags: Any) -> None:
     """Run the service.
 
-    The API and inference run in this process, tuning in a worker process. On SIGTERM or Ctrl-C, running requests are
-    completed, and tuning runs are resumed at the next start. Other settings are environment variables; see
-    deploy/settings.md.
+    The API and inference run in this process, tuning in a worker process, HTTP in a third one. On SIGTERM or Ctrl-C,
+    running requests are completed, and tuning runs are resumed at the next start. Other settings are environment
+    variables; see deploy/settings.md.
     """
     let_idle_threads_sleep()
     change_threads_often()
@@ -61,6 +64,7 @@ def serve(*, until_stdin_closes: bool, **flags: Any) -> None:
 
 async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
     from foreword import __version__
+    from foreword.cli.serve_http import HttpProcess
     from foreword.observability.tracing import Tracing
     from foreword.plugin.manager import PluginManager
     from foreword.plugin.memory import spare_collections
@@ -74,6 +78,7 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
     tracing = Tracing(service="foreword-server", version=__version__) if settings.traces else None
     make_home(settings)
     database = Database(settings.resolved_database_url)
+    http = HttpProcess.prepare(settings) if settings.http else None
     try:
         database.migrate()
         if not settings.dev:
@@ -98,6 +103,7 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
             dev_key=settings.dev,
             metrics=metrics,
             traces=_traces(tracing) if tracing is not None else None,
+            private_socket=http.service_socket if http is not None else None,
             on_engine_lost=end,
         )
         executor = LocalExecutor(settings, settings.workers)
@@ -107,9 +113,13 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
         port = await server.start()
         spare_collections()
         await executor.start()
-        _print_ready(settings, port)
+        if http is not None:
+            http.start()
+        _print_ready(settings, port, http.address if http is not None else "")
         await stop.wait()
         click.echo("Stopping: completing running requests; runs and evaluations resume at the next start.", err=True)
+        if http is not None:
+            await http.stop()  # first, because it passes its last requests on to the server
         await asyncio.gather(server.stop(), executor.stop())
         if lost.is_set():
             raise InternalError(
@@ -119,6 +129,8 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
             )
     finally:
         database.close()
+        if http is not None:
+            http.close()
         if tracing is not None:
             tracing.stop()
 
@@ -192,8 +204,12 @@ def _warn_of_failed_plugins(plugins: PluginManager) -> None:
             click.echo(f"Warning: plugin {status.id} is not in use: {status.error}", err=True)
 
 
-def _print_ready(settings: Settings, port: int) -> None:
-    """Print the address of the service and the next commands."""
+def _print_ready(settings: Settings, port: int, http_address: str) -> None:
+    """Print the address of the service and the next commands.
+
+    Args:
+        http_address: Base URL of OpenAI's interface; empty if there is none.
+    """
     from foreword import __version__
     from foreword.cli.render import out_console, print_facts
 
@@ -201,6 +217,8 @@ def _print_ready(settings: Settings, port: int) -> None:
     console.print(f"Foreword {__version__} is ready.")
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     facts = [("address", f"{host}:{port}"), ("home", str(settings.home_folder))]
+    if http_address:
+        facts.insert(1, ("http", http_address))
     if settings.dev:
         facts[1:1] = [("tenant", "dev"), ("key", "dev")]
     print_facts(console, facts)

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import grpc
@@ -34,7 +35,7 @@ from foreword.server.captures.redaction import Redactor
 from foreword.server.captures.seen import AnswerCapture
 from foreword.server.endpoint.grpc_server import create_server
 from foreword.server.endpoint.health import Health
-from foreword.server.endpoint.listening import check_listening, listen
+from foreword.server.endpoint.listening import check_listening, listen, listen_privately
 from foreword.server.endpoint.memory_trim import keep_trimming
 from foreword.server.endpoint.server_options import server_options
 from foreword.server.inference.hooked_engine import HookedEngine, hooked
@@ -136,6 +137,7 @@ class ForewordServer:
         dev_key: Whether the key `dev` of tenant `dev` is valid; loopback only. The key is not stored.
         metrics: Counts what happens, and is served with the server; None for no metrics.
         traces: Records spans; None for no traces.
+        private_socket: Path of a Unix socket to listen on as well; see `listen_privately`.
         on_engine_lost: Called on the event loop if the engine has failed. Health reports NOT_SERVING. The caller should
             stop the server and end the process, because only a new process can use a lost device again.
         clock: Clock of monotonic time in seconds, for the age of cached keys and models.
@@ -159,6 +161,7 @@ class ForewordServer:
         dev_key: bool = False,
         metrics: ServerMetrics | None = None,
         traces: ServerTraces | None = None,
+        private_socket: Path | None = None,
         on_engine_lost: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -171,6 +174,7 @@ class ForewordServer:
         self._deletions = ArtifactDeletions(database=database, artifacts=artifacts)
         self._engine = engine
         self._dev_key = dev_key
+        self._private_socket = private_socket
         self._on_engine_lost = on_engine_lost
         self._clock = clock
         self._now = now
@@ -224,6 +228,8 @@ class ForewordServer:
         interceptor = CallInterceptor((*outer, *layers), MessageCoder(self._pools.parsing))
         server = create_server([interceptor], server_options(self._settings))
         port = listen(server, self._settings)
+        if self._private_socket is not None:
+            listen_privately(server, self._private_socket)
         if self._dev_key:
             await asyncio.to_thread(self._tenants.ensure_tenant, DEV_TENANT)
         loop = asyncio.get_running_loop()

@@ -278,6 +278,20 @@ def test_tenants_are_created_and_listed(client):
         client.create_tenant(id)
 
 
+@pytest.mark.parametrize("kind", [Client, DrivenAsyncClient])
+def test_a_client_speaks_for_other_callers_on_its_own_connection(server, kind):
+    keys = {name: server.new_key(f"caller-{name}-{time.time_ns()}") for name in ("one", "two")}
+    with kind(server.private_endpoint, "") as connection:
+        callers = {name: connection.for_caller(key, forwarded_for="203.0.113.5") for name, key in keys.items()}
+        if kind is DrivenAsyncClient:
+            tenants = {name: connection._loop.run(caller.who_am_i()).tenant for name, caller in callers.items()}
+        else:
+            tenants = {name: caller.who_am_i().tenant for name, caller in callers.items()}
+            callers["one"].close()
+            assert callers["two"].tenant == tenants["two"]
+        assert {name: tenant.split("-")[1] for name, tenant in tenants.items()} == {"one": "one", "two": "two"}
+
+
 def test_without_a_key_the_client_says_where_to_put_one(server, monkeypatch):
     monkeypatch.delenv("FOREWORD_API_KEY", raising=False)
 

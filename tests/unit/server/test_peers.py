@@ -34,3 +34,12 @@ def test_addresses_that_the_client_itself_has_sent_do_not_count():
 @pytest.mark.parametrize("forwarded_for", ["", "unknown", "198.51.100.7, <script>", ",", "1.2.3.4.5"])
 def test_without_a_valid_entry_the_proxy_itself_is_the_client(forwarded_for: str):
     assert client_of("ipv4:10.1.2.3:5", forwarded_for, TRUSTED) == "10.1.2.3"
+
+
+def test_the_server_s_own_socket_is_trusted_and_proxies_before_it_as_far_as_they_are():
+    assert client_of("unix:", "198.51.100.7", ()) == "198.51.100.7"
+    assert client_of("unix:", "203.0.113.9, 198.51.100.7", ()) == "198.51.100.7"
+    assert client_of("unix:", "203.0.113.9, 10.9.9.9", TRUSTED) == "203.0.113.9"
+    assert client_of("unix:", "2001:db8::1", ()) == "2001:db8::/64"
+    assert client_of("unix:", "", ()) == "unix:"
+    assert client_of("unix:", "nonsense", ()) == "unix:"

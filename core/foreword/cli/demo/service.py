@@ -109,8 +109,8 @@ class LocalService:
             for name, value in os.environ.items()
             if not name.startswith("FOREWORD_") or name in _INHERITED_SETTINGS
         }
-        # The ports of the metrics may belong to a service that runs on this machine.
-        own = {"FOREWORD_HOME": str(self.home), "FOREWORD_METRICS": "false"}
+        # The ports of the metrics and of HTTP may belong to a service that runs on this machine.
+        own = {"FOREWORD_HOME": str(self.home), "FOREWORD_METRICS": "false", "FOREWORD_HTTP": "false"}
         return {**inherited, **own, **self._environment}
 
     def _close(self) -> None:

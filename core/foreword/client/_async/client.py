@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from types import TracebackType
 from typing import Self
@@ -93,6 +94,26 @@ class AsyncClient(
     def endpoint(self) -> str:
         """Address of the service."""
         return self._connection.endpoint
+
+    def for_caller(self, api_key: str, *, forwarded_for: str = "", request_id: str = "") -> Self:
+        """Return a client of another caller on the same connection, for a program that passes requests on.
+
+        The service takes the caller's address from `forwarded_for` only if it trusts this program: over the Unix socket
+        of `foreword serve`, or from an address in FOREWORD_TRUSTED_PROXIES. The connection stays open until this client
+        is closed.
+
+        Args:
+            api_key: Secret of the caller's key; empty to send none.
+            forwarded_for: Addresses of the caller and of the proxies before this program, separated by commas.
+            request_id: Id of the caller's request, for the service's log. Default: each call gets one.
+
+        Raises:
+            UnauthenticatedError: The key contains characters that no key has.
+        """
+        client = copy.copy(self)
+        client._connection = self._connection.for_caller(api_key, forwarded_for=forwarded_for, request_id=request_id)
+        client._tenant = ""
+        return client
 
     async def close(self) -> None:
         """End all calls and close the connection."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import grpc
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
@@ -61,31 +62,51 @@ class Connection:
         self.timeout_seconds = timeout_seconds
         self.retry_seconds = retry_seconds
         self._metadata = key_metadata(api_key)
+        self._request_id = ""
         self._credentials = channel_credentials(place, tls)
         self._keepalive = keepalive_options(keepalive_seconds, keepalive_timeout_seconds)
-        self._channel: grpc.aio.Channel | None = None
-        self._proxy: Proxy | None = None
-        self._opening = threading.Lock()
+        self._shared = _Channel()
+        self._borrowed = False
+
+    def for_caller(self, api_key: str, *, forwarded_for: str = "", request_id: str = "") -> Self:
+        """Return a connection of another caller on the same channel, which stays open when that connection is closed.
+
+        Args:
+            api_key: Secret of the caller's key; empty to send none.
+            forwarded_for: Addresses of the caller and of the proxies before this program, as in `x-forwarded-for`.
+            request_id: Id of the caller's request. Default: each call gets one.
+
+        Raises:
+            UnauthenticatedError: The key contains characters that no key has.
+        """
+        connection = copy.copy(self)
+        connection._metadata = key_metadata(api_key)
+        if forwarded_for:
+            connection._metadata.append(("x-forwarded-for", forwarded_for))
+        connection._request_id = request_id
+        connection._borrowed = True
+        return connection
 
     async def close(self) -> None:
         """End all calls and close the channel."""
-        if self._channel is not None:
-            await self._channel.close()
+        if self._shared.channel is not None and not self._borrowed:
+            await self._shared.channel.close()
 
     def stub(self, kind: Callable[[grpc.aio.Channel], Any]) -> Any:
         """Return the generated stub of a service on this channel."""
         # Opened by the first call, because an asynchronous channel belongs to the event loop in which it was opened,
         # and a client is often created before there is one.
-        with self._opening:
-            if self._channel is None:
-                self._proxy = find_proxy(self.endpoint, os.environ)  # when gRPC reads it as well
+        shared = self._shared
+        with shared.opening:
+            if shared.channel is None:
+                shared.proxy = find_proxy(self.endpoint, os.environ)  # when gRPC reads it as well
                 options = (*channel_options(self.endpoint), *self._keepalive)
-                self._channel = (
+                shared.channel = (
                     grpc.aio.insecure_channel(self.endpoint, options)
                     if self._credentials is None
                     else grpc.aio.secure_channel(self.endpoint, self._credentials, options)
                 )
-            return kind(self._channel)
+            return kind(shared.channel)
 
     async def unary(
         self,
@@ -199,8 +220,8 @@ class Connection:
         return await retrying(attempt)
 
     def _failure(self, raised: grpc.RpcError) -> AttemptError:
-        failure = call_failure(raised, self.endpoint, self._proxy)
-        if isinstance(failure.error, UnauthenticatedError) and not self._metadata:
+        failure = call_failure(raised, self.endpoint, self._shared.proxy)
+        if isinstance(failure.error, UnauthenticatedError) and not self._metadata and not self._borrowed:
             # The service serves all kinds of clients, so it cannot explain how to set the key of this one.
             failure.error = UnauthenticatedError(
                 "The API key is missing. Set FOREWORD_API_KEY or pass api_key; with `foreword serve --dev` it is dev.",
@@ -210,7 +231,16 @@ class Connection:
         return failure
 
     def _call_metadata(self) -> list[tuple[str, str]]:
-        return [*self._metadata, ("x-request-id", uuid.uuid4().hex), *trace_metadata()]
+        return [*self._metadata, ("x-request-id", self._request_id or uuid.uuid4().hex), *trace_metadata()]
+
+
+class _Channel:
+    """The channel that all connections to an endpoint share, once it is open."""
+
+    def __init__(self) -> None:
+        self.channel: grpc.aio.Channel | None = None
+        self.proxy: Proxy | None = None
+        self.opening = threading.Lock()
 
 
 def _pause_seconds(state: RetryCallState) -> float:

@@ -29,24 +29,25 @@ def client_of(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
     """Return what identifies the client of a call: its IPv4 address, the network of its IPv6 address, or the peer.
 
     Args:
-        peer: The peer as gRPC names it, such as `ipv4:192.0.2.1:40126`.
+        peer: The peer as gRPC names it, such as `ipv4:192.0.2.1:40126`. A peer at the server's Unix socket is trusted:
+            only processes of the server's own user can open it.
         forwarded_for: Addresses from the metadata, separated by commas; each proxy appends the one of its client. They
             count only as far as they were added by trusted proxies.
         trusted: Networks of trusted proxies.
     """
     kind, _, rest = peer.partition(":")
-    if kind not in ("ipv4", "ipv6"):
-        return peer
-    address = _parse(unquote(rest).rpartition(":")[0])
-    if address is None:
+    address = _parse(unquote(rest).rpartition(":")[0]) if kind in ("ipv4", "ipv6") else None
+    if address is None and kind != "unix":
         return peer
     for text in reversed(forwarded_for.split(",")):
-        if not any(address in network for network in trusted):
+        if address is not None and not any(address in network for network in trusted):
             break
         previous = _parse(text)
         if previous is None:
             break
         address = previous
+    if address is None:
+        return peer
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
     return str(address)

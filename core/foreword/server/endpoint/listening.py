@@ -64,6 +64,25 @@ def listen(server: grpc.aio.Server, settings: Settings) -> int:
         ) from error
 
 
+def listen_privately(server: grpc.aio.Server, path: Path) -> None:
+    """Bind the server to a Unix socket as well, whose clients are trusted to name the addresses of their callers.
+
+    Args:
+        path: Path of the socket, in a folder that only the user of this process can open.
+
+    Raises:
+        FailedPreconditionError: The socket cannot be created.
+    """
+    try:
+        server.add_insecure_port(f"unix:{path}")
+    except RuntimeError as error:
+        raise FailedPreconditionError(
+            f"Cannot listen on the Unix socket {path}. Set TMPDIR to a folder in which sockets can be created, or "
+            "start the service with --no-http.",
+            reason="ADDRESS_UNAVAILABLE",
+        ) from error
+
+
 def _check_free(settings: Settings) -> None:
     """Raise an OSError if no address of the host can be used. gRPC would write lines of its own to standard error."""
     faults: list[OSError] = []

@@ -1,0 +1,55 @@
+"""The application: all interfaces over one connection to the service."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from foreword.addresses import is_loopback
+from foreword.client import AsyncClient
+from foreword.config import Settings
+from foreword.errors import ForewordError
+from foreword.http.bodies import BodyBudget
+from foreword.http.errors import RequestError
+from foreword.http.openai.errors import error_response
+from foreword.http.openai.routes import ROUTES
+from foreword.http.security import Guard
+
+
+def create_app(service: AsyncClient, settings: Settings) -> ASGIApp:
+    """Return the application.
+
+    Args:
+        service: A client without a key, over whose connection the clients of all callers speak.
+        settings: The hosts that requests may name, and whether to log requests.
+    """
+    app = Starlette(
+        routes=ROUTES,
+        exception_handlers={
+            RequestError: _answer,
+            ForewordError: _answer,
+            HTTPException: _answer,
+        },
+    )
+    app.state.service = service
+    app.state.settings = settings
+    app.state.bodies = BodyBudget()
+    # Routes are exact: a redirect would lose the body of a request, and its key on the way to another host.
+    app.router.redirect_slashes = False
+    # Without Starlette's outer layer: the guard answers and logs unexpected errors.
+    app.middleware_stack = ExceptionMiddleware(app.router, handlers=app.exception_handlers)
+    return Guard(
+        app,
+        allowed_hosts=settings.http_allowed_hosts,
+        public=not is_loopback(settings.http_host),
+        access_log=settings.access_log,
+        render=error_response,
+    )
+
+
+async def _answer(_: Request, error: Exception) -> Response:
+    return error_response(error)

@@ -1,0 +1,5 @@
+"""An interface like that of OpenAI, under `/v1`: models, completions and chat completions.
+
+A value that cannot be honoured is refused by name. Errors have OpenAI's form, with the reason and the remedy of the
+service.
+"""

@@ -1,0 +1,148 @@
+"""Errors in OpenAI's form, with the reason and the remedy of the service."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from foreword.errors import (
+    ErrorKind,
+    ExhaustedError,
+    ForewordError,
+    InternalError,
+    InvalidArgumentError,
+)
+from foreword.http.errors import RequestError
+from foreword.redaction import redact
+
+_STATUS: Mapping[ErrorKind, int] = {
+    ErrorKind.INVALID_ARGUMENT: 400,
+    ErrorKind.UNAUTHENTICATED: 401,
+    ErrorKind.PERMISSION_DENIED: 403,
+    ErrorKind.NOT_FOUND: 404,
+    ErrorKind.ALREADY_EXISTS: 409,
+    ErrorKind.FAILED_PRECONDITION: 400,
+    ErrorKind.ABORTED: 409,
+    ErrorKind.EXHAUSTED: 429,
+    ErrorKind.DEADLINE_EXCEEDED: 504,
+    ErrorKind.CANCELLED: 499,
+    ErrorKind.UNAVAILABLE: 503,
+    ErrorKind.INTERNAL: 500,
+}
+_CODES: Mapping[ErrorKind, str] = {
+    ErrorKind.UNAUTHENTICATED: "invalid_api_key",
+    ErrorKind.EXHAUSTED: "rate_limit_exceeded",
+}
+"""Codes that programs written for OpenAI look for. Other codes are the service's reasons in lower case."""
+_PARAMETERS: Mapping[str, str] = {
+    "parameters.max_new_tokens": "max_tokens",
+    "parameters.random_seed": "seed",
+    "parameters.stop_sequences": "stop",
+    "parameters.return_options.top_n_tokens": "top_logprobs",
+    "structured.input": "messages",
+    "structured.instruction": "messages",
+    "structured": "messages",
+    "tune_experiment.parameters.num_epochs": "hyperparameters.n_epochs",
+    "tune_experiment.parameters.batch_size": "hyperparameters.batch_size",
+    "tune_experiment.parameters.learning_rate": "hyperparameters.learning_rate_multiplier",
+    "tune_experiment.parameters.seed": "seed",
+    "tune_experiment.base_model": "model",
+    "tune_experiment.dataset": "training_file",
+    "tune_experiment.validation_dataset": "validation_file",
+    "tune_experiment.tags": "metadata",
+    "tune_experiment.display_name": "suffix",
+}
+"""OpenAI's names of fields, by the service's."""
+_KEY_MISSING: Final = "The API key is missing. Send it in the header `Authorization: Bearer KEY`."
+
+
+def error_response(error: Exception) -> JSONResponse:
+    """Return the response for an error."""
+    status, body = status_of(error), error_body(error)
+    headers: dict[str, str] = {}
+    if status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if isinstance(error, ExhaustedError):
+        seconds = error.retry_after.total_seconds()
+        headers["retry-after"] = str(max(1, math.ceil(seconds)))
+        headers["retry-after-ms"] = str(round(1000 * seconds))
+        headers["x-should-retry"] = "false" if status == 413 else "true"
+    elif status == 409:
+        # The official clients repeat this status. It is only worth it if another request came in between.
+        aborted = isinstance(error, ForewordError) and error.kind is ErrorKind.ABORTED
+        headers["x-should-retry"] = "true" if aborted else "false"
+    if isinstance(error, HTTPException):
+        headers |= dict(error.headers or {})
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+def status_of(error: Exception) -> int:
+    """Return the HTTP status of an error."""
+    if isinstance(error, RequestError):
+        return error.status
+    if isinstance(error, HTTPException):
+        return error.status_code
+    if isinstance(error, ForewordError):
+        return 413 if error.reason == "MESSAGE_TOO_LARGE" else _STATUS[error.kind]
+    return 500
+
+
+def error_body(error: Exception) -> dict[str, Any]:
+    """Return the JSON of an error: OpenAI's fields and, as `reason`, the stable identifier of the service."""
+    message, reason, field, code = str(error), "", "", ""
+    if isinstance(error, RequestError):
+        message, reason, field = error.message, error.reason, error.field
+    elif isinstance(error, HTTPException):
+        message, reason = _of_the_router(error.status_code)
+    elif isinstance(error, ForewordError):
+        message, reason, code = error.message, error.reason, _CODES.get(error.kind, "")
+        if reason == "API_KEY_MISSING":
+            message = _KEY_MISSING
+        if isinstance(error, InvalidArgumentError):
+            field = next((parameter_name(item.field) for item in error.violations if item.field), "")
+            if error.message == "; ".join(f"{item.field}: {item.description}" for item in error.violations):
+                message = "; ".join(f"{parameter_name(item.field)}: {item.description}" for item in error.violations)
+        elif isinstance(error, InternalError) and error.reason == "UNIMPLEMENTED":
+            message = "The service is older than this process. Start both from the same version."
+    fault: dict[str, Any] = {
+        "message": redact(message),
+        "type": _type(status_of(error)),
+        "param": field or None,
+        "code": code or reason.lower() or None,
+        "reason": reason or None,
+    }
+    return {"error": fault}
+
+
+def parameter_name(field: str) -> str:
+    """Return OpenAI's name of a field of the service."""
+    if field in _PARAMETERS:
+        return _PARAMETERS[field]
+    for prefix, name in (
+        ("parameters.stop_sequences[", "stop["),
+        ("tune_experiment.tags", "metadata"),
+        ("structured.examples[", "messages["),
+        ("rows[", "file.rows["),
+    ):
+        if field.startswith(prefix):
+            return field.replace(prefix, name, 1)
+    return re.sub(r"^(parameters|tune_experiment\.parameters|tune_experiment|header)\.", "", field)
+
+
+def _type(status: int) -> str:
+    if status == 429:
+        return "requests"
+    return "server_error" if status >= 500 else "invalid_request_error"
+
+
+def _of_the_router(status: int) -> tuple[str, str]:
+    if status == 404:
+        return "There is nothing at this address. The base URL ends in /v1.", "UNKNOWN_URL"
+    if status == 405:
+        return "This address does not support the method of the request.", "METHOD_NOT_ALLOWED"
+    return f"The request was refused with status {status}.", "REQUEST_REFUSED"

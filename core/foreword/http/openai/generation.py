@@ -1,0 +1,188 @@
+"""The parameters that completions and chat completions share, and the answers of the service to them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from foreword.client import AsyncClient, GenerateKeywords, GeneratePiece, GenerateResult, ReturnOptions, StopReason
+from foreword.http.disconnects import merged
+from foreword.http.errors import RequestError
+from foreword.http.openai.fields import Fields
+from foreword.http.openai.model_names import service_name
+from foreword.http.openai.prompts import Prompt
+
+MAX_CHOICES: Final = 128
+"""Maximum number of choices of a request, for all its prompts together."""
+MAX_LOGPROBS: Final = 20
+_SEEDS: Final = 2**32
+_MOST_TOKENS: Final = 2**31 - 1
+_LARGEST_SEED: Final = 2**63
+_NO_PENALTY: Final = "the service has no such penalty; leave it out or set it to 0"
+_ENDS: Final = {
+    StopReason.EOS_TOKEN: "stop",
+    StopReason.STOP_SEQUENCE: "stop",
+    StopReason.MAX_TOKENS: "length",
+    StopReason.TIME_LIMIT: "length",
+    StopReason.CANCELLED: "stop",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """A request for answers.
+
+    Attributes:
+        model: The model as the request names it.
+        prompts: One or more prompts, each with `choices` answers.
+        seed: Seed of the first answer; the following ones have the next. None for seeds drawn at random.
+        details: Whether to return tokens with their log-probabilities.
+        include_usage: Whether a stream ends with its token counts.
+    """
+
+    model: str
+    prompts: Sequence[Prompt]
+    choices: int
+    parameters: GenerateKeywords
+    seed: int | None
+    details: bool
+    stream: bool
+    include_usage: bool
+
+    async def answers(self, client: AsyncClient) -> list[GenerateResult]:
+        """Return all answers: those to the first prompt, then those to the next.
+
+        Raises:
+            ForewordError: One of them failed.
+        """
+        calls = [
+            asyncio.ensure_future(client.generate(service_name(self.model), prompt, **parameters))
+            for prompt, parameters in self._each()
+        ]
+        try:
+            results = await asyncio.gather(*calls)
+        finally:
+            for call in calls:
+                call.cancel()
+        for result in results:
+            self._check_details(result)
+        return results
+
+    async def pieces(self, client: AsyncClient) -> AsyncGenerator[tuple[int, GeneratePiece]]:
+        """Yield the pieces of all answers as they come, each with the index of its answer."""
+        streams = [
+            client.stream_generate(service_name(self.model), prompt, **parameters)
+            for prompt, parameters in self._each()
+        ]
+        async for place, piece in merged(streams):
+            if piece.result is not None:
+                self._check_details(piece.result)
+            yield place, piece
+
+    def usage(self, results: Sequence[GenerateResult]) -> dict[str, int]:
+        """Return the token counts of all answers; each prompt counts once."""
+        prompt = sum(result.usage.input_tokens for result in results[:: self.choices])
+        completion = sum(result.usage.generated_tokens for result in results)
+        return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+    def _each(self) -> list[tuple[Prompt, GenerateKeywords]]:
+        """Return the prompt and the parameters of each answer."""
+        found: list[tuple[Prompt, GenerateKeywords]] = []
+        for prompt in self.prompts:
+            for choice in range(self.choices):
+                parameters = self.parameters.copy()
+                if self.seed is not None:
+                    parameters["random_seed"] = (self.seed + choice) % _SEEDS
+                found.append((prompt, parameters))
+        return found
+
+    def _check_details(self, result: GenerateResult) -> None:
+        tokens = result.generated_tokens
+        if self.details and tokens and all(token.log_probability is None for token in tokens):
+            raise RequestError(
+                "logprobs: cannot be honoured: the model answers with one of its label sets, whose tokens have no "
+                "log-probabilities. Leave it out, or ask the gRPC method Classify for the probability of each label.",
+                reason="PARAMETER_UNSUPPORTED",
+                field="logprobs",
+            )
+
+
+def parse_parameters(fields: Fields, *, details: bool, top_tokens: int, max_tokens: int | None) -> GenerateKeywords:
+    """Return the parameters of the service for those that both interfaces have. All but the seed are set.
+
+    An unset temperature is greedy decoding, the default of the service: a tuned model is to answer the same every time.
+
+    Args:
+        details: Whether to return tokens with their log-probabilities.
+        top_tokens: Number of alternatives to return for each token.
+        max_tokens: Maximum number of tokens to generate; None for the default of the service.
+
+    Raises:
+        RequestError: A parameter is invalid, or cannot be honoured. The error names it.
+    """
+    temperature, top_p = fields.number("temperature", 0, 2), fields.number("top_p", 0, 1)
+    samples = top_p not in (None, 0, 1) if temperature is None else temperature > 0 and top_p != 0
+    for name in ("presence_penalty", "frequency_penalty"):
+        fields.only(name, (0, 0.0), _NO_PENALTY)
+    fields.only("logit_bias", ({},), "the service has no such parameter; leave it out")
+    fields.ignore("user")
+    parameters = GenerateKeywords(decoding_method="sample" if samples else "greedy", max_new_tokens=max_tokens)
+    if samples:
+        parameters["temperature"] = temperature or None
+        parameters["top_p"] = top_p
+    stop = _stops(fields)
+    if stop:
+        parameters["stop_sequences"] = stop
+    if details:
+        parameters["return_options"] = ReturnOptions(
+            generated_tokens=True, token_log_probabilities=True, top_n_tokens=top_tokens
+        )
+    return parameters
+
+
+def parse_seed(fields: Fields) -> int | None:
+    """Return the seed of the first choice; None if it is unset. Any integer is one."""
+    seed = fields.integer("seed", -_LARGEST_SEED, _LARGEST_SEED)
+    return None if seed is None else seed % _SEEDS
+
+
+def parse_max_tokens(fields: Fields, *names: str) -> int | None:
+    """Return the maximum number of tokens to generate, which has several names; None if it is unset.
+
+    Raises:
+        RequestError: It is out of range, or two names have different values.
+    """
+    given = {name: value for name in names if (value := fields.integer(name, 1, _MOST_TOKENS)) is not None}
+    if len(set(given.values())) > 1:
+        raise fields.fault(names[0], f"contradicts {names[1]}; set one of them")
+    return next(iter(given.values()), None)
+
+
+def parse_stream(fields: Fields) -> tuple[bool, bool]:
+    """Return whether to stream the answers, and whether to end the stream with the token counts."""
+    stream, options = fields.flag("stream"), fields.object("stream_options")
+    if options is None:
+        return stream, False
+    if not stream:
+        raise fields.fault("stream_options", "can only be set together with stream")
+    include_usage = options.flag("include_usage")
+    options.only("include_obfuscation", (False,), "streams are not padded; leave it out")
+    options.finish()
+    return stream, include_usage
+
+
+def finish_reason(result: GenerateResult) -> str:
+    """Return OpenAI's name of the reason why an answer ended."""
+    return _ENDS[result.stop_reason]
+
+
+def _stops(fields: Fields) -> list[str]:
+    value: Any = fields.value("stop")
+    if value is None:
+        return []
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise fields.fault("stop", "must be a string or a list of strings", value)
+    return texts

@@ -1,0 +1,80 @@
+"""Models: what a request can name as its model."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from foreword.client import AsyncClient, BaseModel, Deployment, TunedModel
+from foreword.errors import NotFoundError
+from foreword.http.callers import client_of
+from foreword.http.openai.model_names import base_model_of, name_of, service_name
+from foreword.names import is_serving_name
+
+
+async def list_models(request: Request) -> Response:
+    """List the serving names and the tuned models of the caller's tenant, and the base models."""
+    client = client_of(request)
+    found = [_deployment(item) for item in await client.list_deployments()]
+    found += [_tuned_model(item) for item in await client.list_tuned_models()]
+    found += [_base_model(item) for item in await client.list_base_models()]
+    return JSONResponse({"object": "list", "data": found})
+
+
+async def retrieve_model(request: Request) -> Response:
+    """Return one model."""
+    return JSONResponse(await _found(client_of(request), request.path_params["model"]))
+
+
+async def _found(client: AsyncClient, model: str) -> dict[str, Any]:
+    """Return a model by any name that a request can have.
+
+    Raises:
+        NotFoundError: There is no such model in the caller's tenant.
+    """
+    name = service_name(model)
+    if base_model_of(model):
+        return _tuned_model(await client.get_tuned_model(name)) | {"id": model}
+    if name.startswith("tenants/"):
+        found = client.get_tuned_model if "/tunedModels/" in name else client.get_deployment
+        resource = await found(name)
+        shown = _tuned_model(resource) if isinstance(resource, TunedModel) else _deployment(resource)
+        return shown | {"id": model}
+    if is_serving_name(name):
+        for deployment in await client.list_deployments(filter=f'serving_name = "{name}"'):
+            return _deployment(deployment)
+    try:
+        return _base_model(await client.get_base_model(name.removeprefix("baseModels/"))) | {"id": model}
+    except NotFoundError:
+        raise NotFoundError(
+            f"{model[:128]} is neither a model of your tenant nor a base model. List them with GET /v1/models.",
+            metadata={"resource": model[:128]},
+        ) from None
+
+
+def _deployment(deployment: Deployment) -> dict[str, Any]:
+    return _model(deployment.serving_name or deployment.name, deployment.create_time, _owner(deployment.name))
+
+
+def _tuned_model(model: TunedModel) -> dict[str, Any]:
+    return _model(name_of(model), model.create_time, _owner(model.name))
+
+
+def _base_model(model: BaseModel) -> dict[str, Any]:
+    return _model(model.name, None, model.plugin)
+
+
+def _owner(name: str) -> str:
+    return name.split("/")[1]
+
+
+def _model(id: str, created: datetime | None, owner: str) -> dict[str, Any]:
+    return {
+        "id": id,
+        "object": "model",
+        "created": int(created.timestamp()) if created is not None else 0,
+        "owned_by": owner,
+    }

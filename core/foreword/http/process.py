@@ -1,0 +1,178 @@
+"""The server of this process: its address, its encryption and its limits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from foreword.addresses import is_loopback
+from foreword.client import AsyncClient
+from foreword.config import Settings
+from foreword.errors import FailedPreconditionError, InvalidArgumentError
+from foreword.http.app import create_app
+
+_HEAD_SECONDS: Final = 20.0
+"""Maximum time for the arrival of a request line and its headers."""
+_MAX_HEAD_BYTES: Final = 64 * 2**10
+_MAX_CONNECTIONS: Final = 2_000
+"""Connections beyond these are answered with status 503 at once."""
+_BACKLOG: Final = 256
+_TIMEOUT_SECONDS: Final = 600.0
+"""Maximum time for an answer, which is also that of the official clients. A base model may have to be loaded first."""
+_RETRY_SECONDS: Final = 1.0
+"""Callers have retries of their own, and are to learn soon when to make them."""
+
+
+def service_client(endpoint: str, *, tls_ca: Path | None = None) -> AsyncClient:
+    """Return the client over whose connection the requests of all callers go to the service.
+
+    Raises:
+        InvalidArgumentError: The endpoint is malformed, or the file cannot be read.
+    """
+    return AsyncClient(endpoint, api_key="", tls=tls_ca, timeout_seconds=_TIMEOUT_SECONDS, retry_seconds=_RETRY_SECONDS)
+
+
+def check_http_address(settings: Settings, *, dev_key: bool) -> None:
+    """Reject settings that would send keys over a network in plain text or expose the well-known key `dev`.
+
+    Raises:
+        InvalidArgumentError: The settings are unsafe or incomplete.
+    """
+    if is_loopback(settings.http_host):
+        return
+    if dev_key:
+        raise InvalidArgumentError.of(
+            "http_host",
+            f"must be a loopback address such as 127.0.0.1 with dev, whose key is public, not {settings.http_host}",
+        )
+    if (settings.tls_certificate is None or settings.tls_private_key is None) and not settings.insecure:
+        raise InvalidArgumentError.of(
+            "http_host",
+            f"{settings.http_host} is reachable from other machines, and keys would be sent in plain text; set "
+            "tls_certificate and tls_private_key, or insecure if something else encrypts the connections",
+        )
+
+
+def listen_for_http(settings: Settings) -> socket.socket:
+    """Return the socket that listens at the address of the settings.
+
+    Raises:
+        FailedPreconditionError: The port is in use, or the address does not belong to this machine.
+    """
+    host = settings.http_host.strip("[]")
+    try:
+        family = socket.getaddrinfo(host, settings.http_port, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.create_server((host, settings.http_port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise FailedPreconditionError(
+            f"HTTP cannot listen on {host}:{settings.http_port} ({error.strerror or error}). Set another port with "
+            "FOREWORD_HTTP_PORT, or another address with FOREWORD_HTTP_HOST.",
+            reason="ADDRESS_UNAVAILABLE",
+        ) from error
+    listening.setblocking(False)
+    return listening
+
+
+class HttpServer:
+    """The HTTP server on an event loop.
+
+    Args:
+        settings: Its address and its limits.
+        service: The client from `service_client`, which is closed with the server.
+        listening: The socket from `listen_for_http`.
+    """
+
+    def __init__(self, settings: Settings, service: AsyncClient, listening: socket.socket) -> None:
+        self._service = service
+        self._listening = listening
+        # A stranger can cause a warning with every request.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        tls: dict[str, Any] = {}
+        if not is_loopback(settings.http_host) and settings.tls_certificate is not None:
+            tls = {"ssl_certfile": settings.tls_certificate, "ssl_keyfile": settings.tls_private_key}
+        config = uvicorn.Config(
+            create_app(service, settings),
+            http=SteadyProtocol,
+            ws="none",
+            loop="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,  # only the service decides whose word about addresses counts
+            server_header=False,
+            backlog=_BACKLOG,
+            limit_concurrency=_MAX_CONNECTIONS,
+            h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
+            timeout_graceful_shutdown=round(settings.drain_seconds),
+            **tls,
+        )
+        self._server = _Server(config)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set, then complete running requests."""
+        serving = asyncio.create_task(self._server.serve(sockets=[self._listening]))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+            self._server.should_exit = True
+            await serving
+        finally:
+            stopping.cancel()
+            await self._service.close()
+            self._listening.close()
+
+
+class _Server(uvicorn.Server):
+    """A server whose process handles the signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave all signals alone."""
+        yield
+
+
+class SteadyProtocol(H11Protocol):
+    """The protocol of a connection, which is closed if the head of a request takes too long to arrive."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has arrived, and wait for the rest of a head."""
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE:
+            self._wait_for_head()
+        else:
+            self._stop_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Release the connection."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait_for_head(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(_HEAD_SECONDS, self._close_if_waiting)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _close_if_waiting(self) -> None:
+        self._deadline = None
+        if self.conn.their_state is h11.IDLE and (self.cycle is None or self.cycle.response_complete):
+            self.transport.close()

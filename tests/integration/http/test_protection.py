@@ -1,0 +1,191 @@
+"""Hostile requests, addresses and errors."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import openai
+import pytest
+from structlog.testing import capture_logs
+
+import foreword.http.bodies
+import foreword.http.process
+import foreword.server.callers.failed_keys
+from factories.http import RunningHttp, running_http
+from factories.servers import RunningServer
+from factories.waiting import wait_until
+from foreword.config import Settings
+from foreword.errors import InvalidArgumentError
+from foreword.http.process import check_http_address
+
+BASE = "baseModels/foreword--starter"
+CHAT = "/v1/chat/completions"
+BODY = {"model": BASE, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
+
+
+def test_a_missing_and_a_wrong_key_are_errors_of_authentication(http: RunningHttp):
+    status, error = http.refused("GET", "/v1/models", key=None)
+    assert (status, error["code"], error["reason"]) == (401, "invalid_api_key", "API_KEY_MISSING")
+    assert "Authorization: Bearer KEY" in error["message"]
+
+    for key in ("fw_0123456789abcdef_" + "x" * 43, "x" * 500, "a\x7f"):
+        status, error = http.refused("POST", CHAT, BODY, key=key)
+        assert (status, error["code"], error["type"]) == (401, "invalid_api_key", "invalid_request_error")
+        assert key not in error["message"]
+    status, _ = http.refused("POST", CHAT, BODY, key=None, authorization="Basic ZGV2")
+    assert status == 401
+
+
+def test_every_response_has_the_id_of_its_request(http: RunningHttp, ai: openai.OpenAI):
+    assert http.send("GET", "/v1/models").headers["x-request-id"].startswith("req_")
+    assert http.send("GET", "/v1/models", x_request_id="mine-1").headers["x-request-id"] == "mine-1"
+    secret = "fw_0123456789abcdef_" + "x" * 43
+    assert secret not in http.send("GET", "/v1/nothing", x_request_id=secret).headers["x-request-id"]
+    with pytest.raises(openai.NotFoundError) as caught:
+        ai.models.retrieve("nothing")
+    assert caught.value.request_id.startswith("req_")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (b"{", 400, "BODY_INVALID"),
+        (b"[" * 200_000, 400, "BODY_INVALID"),
+        (b'{"a":' * 100_000, 400, "BODY_INVALID"),
+        (b"[1]", 400, "BODY_INVALID"),
+        (b'{"model": NaN}', 400, "BODY_INVALID"),
+        (b'{"seed": ' + b"1" * 5_000 + b"}", 400, "BODY_INVALID"),
+        (b'{"model": "\xff"}', 400, "BODY_INVALID"),
+        (b"", 400, "BODY_INVALID"),
+        (b" " * (8 * 2**20 + 1), 413, "MESSAGE_TOO_LARGE"),
+    ],
+    ids=["cut", "deep-list", "deep-object", "list", "nan", "digits", "utf-8", "empty", "large"],
+)
+def test_bodies_that_are_no_request_are_refused(http: RunningHttp, body: bytes, status: int, reason: str):
+    found, error = http.refused("POST", CHAT, body, content_type="application/json")
+
+    assert (found, error["reason"]) == (status, reason)
+
+
+def test_text_that_cannot_be_sent_is_refused(http: RunningHttp):
+    body = b'{"model": "' + BASE.encode() + b'", "messages": [{"role": "user", "content": "\\ud800"}]}'
+    status, error = http.refused("POST", CHAT, body, content_type="application/json")
+    assert (status, error["reason"]) == (400, "INVALID_ARGUMENT")
+
+
+def test_other_types_and_encodings_of_a_body_are_refused_by_their_header(http: RunningHttp):
+    _, error = http.refused("POST", CHAT, b"{}", content_type="text/plain")
+    assert "Content-Type" in error["message"]
+    status, error = http.refused("POST", CHAT, b"{}", content_type="application/json", content_encoding="gzip")
+    assert status == 415
+    assert "Content-Encoding" in error["message"]
+
+
+def test_unknown_addresses_and_methods_are_errors_in_the_same_form(http: RunningHttp):
+    assert http.refused("GET", "/v1/nothing")[0] == 404
+    assert http.refused("GET", "/")[0] == 404
+    status, error = http.refused("DELETE", CHAT)
+    assert (status, error["code"]) == (405, "method_not_allowed")
+
+
+def test_pages_of_other_sites_cannot_use_the_service(http: RunningHttp):
+    status, error = http.refused("GET", "/v1/models", host=f"evil.example:{http.port}")
+    assert (status, error["reason"]) == (421, "HOST_NOT_ALLOWED")
+    assert "FOREWORD_HTTP_ALLOWED_HOSTS" in error["message"]
+    for host in ("localhost", f"127.0.0.1:{http.port}", "[::1]:1", "LOCALHOST:8051"):
+        assert http.send("GET", "/v1/models", host=host).status == 200
+    for host in ("127.0.0.1.evil.example", "localhost.evil.example", "", "[::1"):
+        assert http.refused("GET", "/v1/models", host=host)[0] == 421
+
+    preflight = http.send("OPTIONS", CHAT, origin="https://evil.example", access_control_request_method="POST")
+    answer = http.send("POST", CHAT, BODY, origin="https://evil.example")
+    assert preflight.status == 405
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert not [name for name in (*preflight.headers, *answer.headers) if name.startswith("access-control")]
+
+
+def test_an_operator_can_allow_names_of_hosts(server: RunningServer):
+    with running_http(server, http_allowed_hosts="ai.example, other.example") as http:
+        assert http.send("GET", "/v1/models", host="AI.example:443").status == 200
+        assert http.refused("GET", "/v1/models", host="evil.example")[0] == 421
+
+
+def test_a_slow_head_and_a_slow_body_end_the_connection(http: RunningHttp, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(foreword.http.process, "_HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(foreword.http.bodies, "_SECONDS", 0.2)
+    with socket.create_connection(("127.0.0.1", http.port), timeout=30) as slow:
+        slow.sendall(b"POST /v1/completions HTTP/1.1\r\nhost: localhost\r\n")
+        assert slow.recv(100) == b""
+    with socket.create_connection(("127.0.0.1", http.port), timeout=30) as slow:
+        slow.sendall(
+            b"POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+            b"content-length: 100\r\n\r\n{"
+        )
+        assert slow.recv(100).startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_caller_that_goes_away_cancels_its_generation(start_server, stream: bool):
+    server = start_server(access_log=True)
+    # Of four answers that are drawn at this temperature, some are long.
+    body = {**BODY, "max_tokens": 480, "temperature": 2, "n": 4, "seed": 1, "stream": stream}
+    content = json.dumps(body).encode()
+    with running_http(server) as http, capture_logs() as lines:
+        with socket.create_connection(("127.0.0.1", http.port), timeout=30) as connection:
+            connection.sendall(
+                b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer dev\r\n"
+                b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(content) + content
+            )
+            wait_until(lambda: server.engine.load().running_rows > 0)
+        wait_until(lambda: [line["code"] for line in lines if line["event"] == "rpc"].count("CANCELLED") > 0)
+        wait_until(lambda: server.engine.load().running_rows == 0)
+
+
+@pytest.fixture
+def prompt_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusals of addresses over their limit are not held back."""
+    monkeypatch.setattr(foreword.server.callers.failed_keys, "_DELAY_SECONDS", 0.0)
+
+
+def test_wrong_keys_count_against_the_address_of_the_caller_which_nobody_can_forge(start_server, prompt_refusals):
+    limited = start_server(max_failed_keys_per_minute=3)
+    with running_http(limited) as http:
+        for number in range(3):
+            assert http.refused("GET", "/v1/models", key="x", x_forwarded_for=f"203.0.113.{number}")[0] == 401
+        answer = http.send("GET", "/v1/models", key="x", x_forwarded_for="203.0.113.77")
+        assert answer.status == 429
+        assert answer.body["error"]["reason"] == "TOO_MANY_FAILED_KEYS"
+        assert answer.body["error"]["code"] == "rate_limit_exceeded"
+        assert int(answer.headers["retry-after"]) >= 1
+        counts = limited.server._failed_keys._counts
+        assert set(counts) == {"127.0.0.1"}
+
+
+def test_callers_behind_a_trusted_proxy_have_limits_of_their_own(start_server, prompt_refusals):
+    limited = start_server(max_failed_keys_per_minute=3, trusted_proxies=("127.0.0.1",))
+    with running_http(limited) as http:
+        for _ in range(4):
+            http.refused("GET", "/v1/models", key="x", x_forwarded_for="198.51.100.7, 203.0.113.1")
+        assert http.refused("GET", "/v1/models", key="x", x_forwarded_for="203.0.113.1")[0] == 429
+        assert http.refused("GET", "/v1/models", key="x", x_forwarded_for="203.0.113.2")[0] == 401
+        for bad in ("nonsense", "a" * 5_000, "1.2.3.4\t5"):
+            assert http.refused("GET", "/v1/models", key="x", x_forwarded_for=bad)[0] == 401
+
+
+def test_a_service_that_is_away_is_an_error_that_clients_repeat():
+    http = RunningHttp("127.0.0.1:9")
+    try:
+        status, error = http.refused("POST", CHAT, BODY)
+        assert (status, error["type"], error["code"]) == (503, "server_error", "unavailable")
+    finally:
+        http.close()
+
+
+def test_keys_never_leave_the_machine_in_plain_text():
+    with pytest.raises(InvalidArgumentError, match="insecure"):
+        check_http_address(Settings(http_host="192.0.2.1"), dev_key=False)
+    with pytest.raises(InvalidArgumentError, match="dev"):
+        check_http_address(Settings(http_host="0.0.0.0", insecure=True), dev_key=True)
+    check_http_address(Settings(http_host="0.0.0.0", insecure=True), dev_key=False)
+    check_http_address(Settings(http_host="::1"), dev_key=True)

@@ -1,0 +1,69 @@
+"""What `foreword serve` says if it cannot offer HTTP."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import pytest
+
+from foreword.cli.serve_http import HttpProcess
+from foreword.config import Settings
+from foreword.errors import InvalidArgumentError
+
+
+def test_without_the_extra_one_line_names_the_command_that_installs_it(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "foreword.http.process", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+
+    assert HttpProcess.prepare(Settings()) is None
+
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert printed.startswith("Warning: HTTP is not served: the package 'uvicorn' is not installed.")
+    assert "[http]" in printed
+
+
+def test_a_path_that_no_socket_can_have_is_named(monkeypatch, capsys, tmp_path):
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+
+    assert HttpProcess.prepare(Settings(http_port=0)) is None
+
+    assert "TMPDIR" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
+def test_unsafe_settings_are_refused_before_anything_is_opened(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    with pytest.raises(InvalidArgumentError):
+        HttpProcess.prepare(Settings(http_host="0.0.0.0", dev=True))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sockets_leave_nothing_behind(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    http = HttpProcess.prepare(Settings(http_port=0))
+    assert http is not None
+    assert http.address.startswith("http://127.0.0.1:")
+    assert http.service_socket.parent.stat().st_mode & 0o777 == 0o700
+
+    http.close()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_that_is_taken_is_named_in_one_line(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert HttpProcess.prepare(Settings(http_port=port)) is None
+
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert printed.startswith(f"Warning: HTTP is not served: HTTP cannot listen on 127.0.0.1:{port}")
+    assert "FOREWORD_HTTP_PORT" in printed
+    assert list(tmp_path.iterdir()) == []
