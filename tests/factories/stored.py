@@ -252,6 +252,19 @@ def let_leases_expire(database: Database) -> None:
         session.execute(update(JobRow).where(JobRow.lease_worker.is_not(None)).values(lease_expire_time=past))
 
 
+def let_workers_die(database: Database) -> datetime:
+    """Let all workers look as if they had died 40 s ago, 20 s before their leases expire, and return that time."""
+    with database.write() as session:
+        now = database.clock(session)
+        died = now - timedelta(seconds=40)
+        session.execute(
+            update(JobRow)
+            .where(JobRow.lease_worker.is_not(None))
+            .values(beat_time=died, lease_expire_time=now + timedelta(seconds=20))
+        )
+    return died
+
+
 def let_wait(database: Database, job: Subject, wait: timedelta = timedelta(seconds=10)) -> None:
     """Let a queued job look as if it had waited for some time, so that no worker can be free."""
     row = JobRow

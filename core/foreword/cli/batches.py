@@ -31,14 +31,14 @@ def list_(client: Client, filter: str, order_by: str, limit: int, as_json: bool)
     """List batch jobs, newest first."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
-    from foreword.cli.render.states import state_text
+    from foreword.cli.render.states import job_state
 
     print_listing(
         client.list_batch_jobs(filter=filter, order_by=order_by, limit=limit),
         {
             "batch job": lambda item: short_name(item.name),
             "name": lambda item: item.display_name,
-            "state": lambda item: state_text(item.state, item.progress.phase if item.state is JobState.RUNNING else ""),
+            "state": job_state,
             "answered": lambda item: f"{item.progress.answered_count:,} of {item.progress.total_count:,}",
             "failed": lambda item: f"{item.progress.failed_count:,}",
             "model": lambda item: short_name(item.version),

@@ -38,14 +38,14 @@ def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_
     """List evaluations, newest first."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
-    from foreword.cli.render.states import state_text
+    from foreword.cli.render.states import job_state
 
     print_listing(
         client.list_evaluations(filter=filter, order_by=order_by, view=ResourceView(view), limit=limit),
         {
             "evaluation": lambda item: short_name(item.name),
             "name": lambda item: item.display_name,
-            "state": lambda item: state_text(item.state),
+            "state": job_state,
             "done": lambda item: f"{item.progress.percent:.0f} %",
             "systems": lambda item: str(len(item.systems)),
             "dataset": lambda item: short_name(item.dataset),

@@ -69,6 +69,7 @@ class BatchJob:
         version: Resource name of the tuned or base model that answers.
         method: `classify` or `generate`.
         failure: Why the whole job failed; rows that failed are counted in `progress`.
+        wait_start_time: Time since which it waits for a worker; None while a worker has it, and after its end.
     """
 
     name: str
@@ -88,6 +89,7 @@ class BatchJob:
     update_time: datetime | None
     start_time: datetime | None
     end_time: datetime | None
+    wait_start_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -207,6 +207,7 @@ def tune_experiment(message: tune_experiment_pb2.TuneExperiment, *, planned: boo
         update_time=values.time(message, "update_time"),
         start_time=values.time(message, "start_time"),
         end_time=values.time(message, "end_time"),
+        wait_start_time=values.time(message, "wait_start_time"),
     )
 
 

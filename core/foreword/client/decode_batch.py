@@ -45,6 +45,7 @@ def batch_job(message: batch_job_pb2.BatchJob, *, planned: bool = False) -> reso
         update_time=values.time(message, "update_time"),
         start_time=values.time(message, "start_time"),
         end_time=values.time(message, "end_time"),
+        wait_start_time=values.time(message, "wait_start_time"),
     )
 
 

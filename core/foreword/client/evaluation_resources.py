@@ -81,6 +81,7 @@ class Evaluation:
         differences: Differences of the other systems to the first; empty if `results` is.
         differing_row_count: Number of rows that the systems do not all answer alike.
         estimated_seconds: Estimated compute time; 0 if it is unknown.
+        wait_start_time: Time since which it waits for a worker; None while a worker has it, and after its end.
         warnings: What makes the results misleading, such as rows on which a system was tuned.
     """
 
@@ -105,6 +106,7 @@ class Evaluation:
     update_time: datetime | None
     start_time: datetime | None
     end_time: datetime | None
+    wait_start_time: datetime | None
     warnings: tuple[Finding, ...] = ()
 
 

@@ -238,6 +238,7 @@ class TuneExperiment:
         tuned_model: Resource name of the tuned model; empty until the run has succeeded.
         capacity_unit_hours: Compute time used so far, in hours of one worker.
         wait_seconds: Time that the run has waited between its turns, while runs of other tenants had its worker.
+        wait_start_time: Time since which it waits for a worker; None while a worker has it, and after its end.
         tune_sweep: Resource name of the sweep of which it is a trial; empty if it is none.
         tags: Texts by key, to search by.
     """
@@ -273,6 +274,7 @@ class TuneExperiment:
     update_time: datetime | None
     start_time: datetime | None
     end_time: datetime | None
+    wait_start_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,8 @@ class BatchJob:
 
     Attributes:
         compute_seconds: Compute time that the work so far takes one worker without other work.
+        wait_start_time: Time since which it waits for a worker: queued, between two turns, or after its worker died.
+            None while a worker has it, and after its end.
     """
 
     tenant: str
@@ -97,6 +99,7 @@ class BatchJob:
     update_time: datetime
     start_time: datetime | None
     end_time: datetime | None
+    wait_start_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,6 +168,8 @@ class Evaluation:
         results: Empty until the state is SUCCEEDED, and if it was listed without them.
         rows: The stored rows; None until the state is SUCCEEDED.
         compute_seconds: Compute time that the work so far takes one worker without other work.
+        wait_start_time: Time since which it waits for a worker: queued, between two turns, or after its worker died.
+            None while a worker has it, and after its end.
     """
 
     tenant: str
@@ -187,6 +189,7 @@ class Evaluation:
     update_time: datetime
     start_time: datetime | None
     end_time: datetime | None
+    wait_start_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,6 +163,8 @@ class TuneExperiment:
         tuned_model: Id of the tuned model; None until the state is SUCCEEDED.
         compute_seconds: Time that the work so far takes one worker without other runs.
         wait_seconds: Time that the run has waited between its turns, while runs of other tenants had its worker.
+        wait_start_time: Time since which it waits for a worker: queued, between two turns, or after its worker died.
+            None while a worker has it, and after its end.
         trial: What makes it a trial of a sweep; None if it is none.
         tags: Texts by key, to search by; see `domain.tags`.
     """
@@ -189,5 +191,6 @@ class TuneExperiment:
     update_time: datetime
     start_time: datetime | None
     end_time: datetime | None
+    wait_start_time: datetime | None = None
     trial: Trial | None = None
     tags: Mapping[str, str] = field(default_factory=dict)

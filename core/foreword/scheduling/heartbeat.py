@@ -12,10 +12,10 @@ from typing import Self
 
 from foreword.domain.experiment import Snapshot
 from foreword.domain.job import JobKind
+from foreword.domain.job_progress import AnyPhase, AnyProgress
 from foreword.errors import LeaseLostError, UnavailableError
 from foreword.observability.logging import get_logger
 from foreword.storage.jobs.leases import Lease, LeaseState
-from foreword.storage.repositories.job_subjects import AnyPhase, AnyProgress
 from foreword.storage.repositories.run_results import Beat
 from foreword.storage.workers.queue import JobQueue
 

@@ -132,8 +132,9 @@ class JobRow(Base):
     """A job with its lease: work of one kind on one resource.
 
     A lease is the pair of epoch and worker; every write of a worker is conditional on both. `runs_alone` says that the
-    worker must have no other job meanwhile. `yield_time` is set while the job waits between two turns. `update_time` is
-    the time of the last change of the job or of its results. Whoever changes a job or its resource locks the job first.
+    worker must have no other job meanwhile. `yield_time` is set while the job waits between two turns. `beat_time` is
+    that of the last heartbeat of its worker, and `update_time` that of the last change of the job or of its results.
+    Whoever changes a job or its resource locks the job first.
     """
 
     __tablename__ = "jobs"
@@ -157,6 +158,7 @@ class JobRow(Base):
     lease_epoch: Mapped[int]
     lease_worker: Mapped[str | None]
     lease_expire_time: Mapped[datetime | None]
+    beat_time: Mapped[datetime | None]
     lost_leases: Mapped[int]
     wait_seconds: Mapped[float]
     yield_time: Mapped[datetime | None]

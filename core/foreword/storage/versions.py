@@ -7,17 +7,21 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import literal, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from foreword.names import BatchJobName, EvaluationName, TuneExperimentName
 from foreword.storage.database import Database
+from foreword.storage.jobs.leases import wait_start
 from foreword.storage.tables import BatchJobRow, EvaluationRow, ExperimentRow, JobRow
 
 Name = TuneExperimentName | EvaluationName | BatchJobName
 """Name of a resource with a job."""
 
-Version = tuple[int, str, int, datetime]
-"""Row, state, newest snapshot and time of change of a resource; it differs after every change."""
+Version = tuple[int, str, int, datetime, datetime | None]
+"""Row, state, newest snapshot and time of change of a resource, and since when it waits for a worker.
+
+It differs after every change, and when a worker gives no more signs of life.
+"""
 
 _CHUNK = 1000  # names in one statement; databases limit the number of variables
 
@@ -37,19 +41,24 @@ class Versions:
             (BatchJobName, BatchJobRow, literal(0)),
         )
         with self._database.read() as session:
+            now = self._database.clock(session)
             for kind, table, sequence in tables:
                 of_kind = [name for name in names if isinstance(name, kind)]
                 for start in range(0, len(of_kind), _CHUNK):
-                    _read(session, kind, table, sequence, of_kind[start : start + _CHUNK], found)
+                    _read(session, kind, table, sequence, of_kind[start : start + _CHUNK], found, now)
         return found
 
 
 def _read(
-    session: Session, kind: type[Name], table: Any, sequence: Any, names: Sequence[Name], found: dict[Name, Version]
+    session: Session,
+    kind: type[Name],
+    table: Any,
+    sequence: Any,
+    names: Sequence[Name],
+    found: dict[Name, Version],
+    now: datetime,
 ) -> None:
-    query = select(table.tenant, table.id, table.key, JobRow.state, sequence, JobRow.update_time).join(table.job)
+    query = select(table.tenant, table.id, table.key, sequence, JobRow).join(table.job).options(defer(JobRow.failure))
     asked = [(name.tenant, name.id) for name in names]
-    for tenant, id, key, state, newest, changed in session.execute(
-        query.where(tuple_(table.tenant, table.id).in_(asked))
-    ):
-        found[kind(tenant, id)] = (key, state, newest, changed)
+    for tenant, id, key, newest, job in session.execute(query.where(tuple_(table.tenant, table.id).in_(asked))):
+        found[kind(tenant, id)] = (key, job.state, newest, job.update_time, wait_start(job, now))

@@ -7,13 +7,16 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from factories.stored import let_workers_die
 from factories.waiting import wait_until
 from foreword.cli.application import run
 from foreword.client import Client
+from foreword.domain.failure import Failure
 from foreword.domain.tenant import Scope
 
 Command = Callable[..., tuple[int, str, str]]
@@ -114,6 +117,19 @@ def test_an_interrupted_command_goes_on_with_the_same_job(
     assert output.read_text() == whole
     assert len(json.loads(command("batches", "list", "--json")[1])) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "march.jsonl"]
+
+
+def test_a_job_whose_worker_has_died_says_since_when_it_waits(server, command: Command, rows: str) -> None:
+    made = json.loads(command("batch", rows, "--model", BASE, *LABELS, "--no-wait", "--json")[1])
+    lease = server.queue.lease("by hand", timedelta(minutes=1))
+
+    died = let_workers_die(server.database).astimezone()
+
+    shown = " ".join(command("batches", "show", "march")[1].split())
+    assert f"state running, waiting for a worker since {died:%H:%M:%S}" in shown
+    assert "running, waiting" in command("batches", "list")[1]
+    server.queue.fail(lease, Failure(kind="internal", reason="X", message="Y."), compute_seconds=1)
+    assert command("batches", "delete", made["name"])[0] == 0
 
 
 def interrupt(*_: object) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from factories.stored import beat
+from factories.stored import beat, let_workers_die
 from foreword.cli.application import run
 from foreword.client import Client
 from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource
@@ -275,8 +275,11 @@ def test_a_running_run_shows_how_far_it_is(command, rows, server):
 
     shown = command("experiments", "show", experiment["name"])[1]
     listed = command("experiments", "list")[1]
-    assert "progress tuning 43 %, epoch 3.2/10, loss 0.512, 2 min 5 s left" in " ".join(shown.split())
+    assert "progress 43 %, epoch 3.2/10, loss 0.512, 2 min 5 s left" in " ".join(shown.split())
     assert "running, tuning 43 % 3.2/10 0.512 2 min 5 s foreword--starter" in " ".join(listed.split())
+    died = let_workers_die(server.database).astimezone()
+    waits = command("experiments", "show", experiment["name"])[1]
+    assert f"state running, waiting for a worker since {died:%H:%M:%S}" in " ".join(waits.split())
     server.queue.fail(lease, Failure(kind="internal", reason="X", message="Y."), compute_seconds=1)
     assert "progress" not in command("experiments", "show", experiment["name"])[1]
 

@@ -259,7 +259,7 @@ def test_experiments_are_listed_by_state(server: RunningServer, stubs, dataset: 
     ("field", "value", "remedy"),
     [
         ("filter", "state = ASLEEP", "QUEUED, RUNNING, SUCCEEDED"),
-        ("filter", "mood = good", "filter by display_name, description, state"),
+        ("filter", "mood = good", "filter by display_name, description, tags, state"),
         ("filter", "state : RUNNING", "use = or !="),
         ("filter", "state = ", "expected a value"),
         ("order_by", "state", "sort by some of display_name, create_time, update_time"),

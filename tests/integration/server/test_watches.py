@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from factories.api import create_experiment, refused, upload
-from factories.stored import beat, make_snapshot, store_experiment
+from factories.stored import beat, let_workers_die, make_snapshot, store_experiment
 from foreword.domain.experiment import Progress, TuneExperiment
 from foreword.domain.failure import Failure
 from foreword.domain.job import JobState
@@ -151,6 +151,17 @@ async def test_a_heartbeat_without_news_wakes_no_watch(database: Database, lease
         await seen_next(watch)
         beat(JobQueue(database), lease, progress=lease.experiment.progress, duration=MINUTE)
 
+        assert await watch.next(3 * POLL_SECONDS) is None
+
+
+async def test_a_watch_sees_that_a_worker_has_died(database: Database, lease: Lease, storage: TurnPool):
+    watches = Watches(database, storage=storage, max_per_tenant=10)
+    with watches.open(name_of(lease), 0) as watch:
+        assert (await seen_next(watch)).wait_start_time is None
+
+        died = let_workers_die(database)
+
+        assert (await seen_next(watch)).wait_start_time == died
         assert await watch.next(3 * POLL_SECONDS) is None
 
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from foreword.cli.render.experiment import short_name
 from foreword.cli.render.listing import duration, print_facts
 from foreword.cli.render.progress_view import ProgressView
-from foreword.cli.render.states import state_text
+from foreword.cli.render.states import job_phase, job_state_in_full, waiting_since
 from foreword.client import BatchJob, JobState
 
 
@@ -17,10 +17,9 @@ class BatchProgressView(ProgressView):
     def update(self, job: BatchJob) -> None:
         """Show the current progress."""
         progress = job.progress
-        phase = progress.phase if job.state is JobState.RUNNING else job.state.value
         failed = f", {progress.failed_count:,} failed" if progress.failed_count else ""
         rows = f"{progress.answered_count:,} of {progress.total_count:,} rows{failed}"
-        self.show(phase, progress.percent, rows, progress.remaining_seconds)
+        self.show(job_phase(job), progress.percent, rows, progress.remaining_seconds, waiting_since(job))
 
 
 def print_batch_job(console: Console, job: BatchJob) -> None:
@@ -28,13 +27,12 @@ def print_batch_job(console: Console, job: BatchJob) -> None:
     progress, failure, took = job.progress, job.failure, ""
     if job.start_time and job.end_time:
         took = duration((job.end_time - job.start_time).total_seconds())
-    phase = progress.phase if job.state is JobState.RUNNING else ""
     print_facts(
         console,
         [
             ("batch job", short_name(job.name)),
             ("name", job.display_name),
-            ("state", state_text(job.state, phase)),
+            ("state", job_state_in_full(job)),
             ("answered", f"{progress.answered_count:,} of {progress.total_count:,} rows"),
             ("failed", f"{progress.failed_count:,} rows" if progress.failed_count else ""),
             ("failure", f"{failure.message} ({failure.reason})" if failure else ""),

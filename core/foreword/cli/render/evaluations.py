@@ -11,7 +11,7 @@ from foreword.cli.render.evaluation import print_evaluations
 from foreword.cli.render.experiment import short_name
 from foreword.cli.render.listing import duration, print_facts
 from foreword.cli.render.progress_view import ProgressView
-from foreword.cli.render.states import state_text
+from foreword.cli.render.states import job_phase, job_state_in_full, waiting_since
 from foreword.client import EvaluatedSystem, Evaluation, EvaluationRow, JobState, SystemDifference
 from foreword.client.system_name import system_name
 
@@ -25,9 +25,10 @@ class EvaluationProgressView(ProgressView):
     def update(self, evaluation: Evaluation) -> None:
         """Show the current progress."""
         progress = evaluation.progress
-        phase = progress.phase if evaluation.state is JobState.RUNNING else evaluation.state.value
         answers = f"{progress.answered_count:,} of {progress.total_count:,} answers" if progress.total_count else ""
-        self.show(phase, progress.percent, answers, progress.remaining_seconds)
+        self.show(
+            job_phase(evaluation), progress.percent, answers, progress.remaining_seconds, waiting_since(evaluation)
+        )
 
 
 def print_evaluation(console: Console, evaluation: Evaluation, *, metric: str = "") -> None:
@@ -46,8 +47,8 @@ def print_evaluation(console: Console, evaluation: Evaluation, *, metric: str = 
         [
             ("evaluation", short_name(evaluation.name)),
             ("name", evaluation.display_name),
-            ("state", state_text(evaluation.state)),
-            ("progress", "" if evaluation.state.ended else f"{progress.phase} {progress.percent:.0f} %".lstrip()),
+            ("state", job_state_in_full(evaluation)),
+            ("progress", "" if evaluation.state.ended else f"{progress.percent:.0f} %"),
             ("failure", f"{failure.message} ({failure.reason})" if failure else ""),
             ("dataset", short_name(evaluation.dataset)),
             ("duration", took),

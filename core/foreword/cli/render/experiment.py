@@ -7,7 +7,7 @@ from rich.console import Console
 from foreword.cli.render.evaluation import print_evaluations
 from foreword.cli.render.listing import duration, print_facts
 from foreword.cli.render.progress import progress_text
-from foreword.cli.render.states import state_text
+from foreword.cli.render.states import job_state_in_full
 from foreword.cli.render.suspects import print_suspect_rows
 from foreword.cli.render.tags import tags_text
 from foreword.client import TuneExperiment
@@ -37,7 +37,7 @@ def print_experiment_result(console: Console, experiment: TuneExperiment, *, mos
             ("name", experiment.display_name),
             ("description", experiment.description),
             ("tags", tags_text(experiment.tags)),
-            ("state", state_text(experiment.state)),
+            ("state", job_state_in_full(experiment)),
             ("progress", progress_text(experiment)),
             ("failure", f"{failure.message} ({failure.reason})" if failure else ""),
             ("tuned model", short_name(experiment.tuned_model)),

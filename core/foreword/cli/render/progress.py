@@ -8,7 +8,7 @@ from rich.console import Console
 
 from foreword.cli.render.listing import Cell, duration
 from foreword.cli.render.progress_view import ProgressView
-from foreword.cli.render.states import state_text
+from foreword.cli.render.states import job_phase, job_state, waiting_since
 from foreword.client import JobState, TuneExperiment
 
 _UNDER_WAY = (JobState.RUNNING, JobState.CANCELLING)
@@ -30,8 +30,13 @@ class TuneProgressView(ProgressView):
             if snapshot.validation_loss is not None:
                 self._validation_loss = snapshot.validation_loss
         progress = experiment.progress
-        phase = progress.phase if experiment.state is JobState.RUNNING else experiment.state.value
-        self.show(phase, progress.percent, self._figures(experiment), progress.remaining_seconds)
+        self.show(
+            job_phase(experiment),
+            progress.percent,
+            self._figures(experiment),
+            progress.remaining_seconds,
+            waiting_since(experiment),
+        )
 
     def _figures(self, experiment: TuneExperiment) -> str:
         figures = _figures(experiment)
@@ -43,13 +48,13 @@ class TuneProgressView(ProgressView):
 
 
 def progress_text(experiment: TuneExperiment) -> str:
-    """Return the progress of a running run, such as `tuning 43 %, epoch 3.2/10, 2 min left`; empty for others."""
+    """Return the progress of a running run, such as `43 %, epoch 3.2/10, 2 min left`; empty for others."""
     if experiment.state not in _UNDER_WAY:
         return ""
     progress = experiment.progress
     left = time_left(experiment)
     parts = [
-        f"{progress.phase} {progress.percent:.0f} %".lstrip(),
+        f"{progress.percent:.0f} %",
         *_figures(experiment),
         f"{left} left" if left else "",
     ]
@@ -58,9 +63,6 @@ def progress_text(experiment: TuneExperiment) -> str:
 
 def progress_columns() -> dict[str, Callable[[TuneExperiment], Cell]]:
     """Return the progress columns of a list of runs; most cells are empty for runs that are not running."""
-
-    def state(run: TuneExperiment) -> Cell:
-        return state_text(run.state, run.progress.phase if run.state in _UNDER_WAY else "")
 
     def epoch(run: TuneExperiment) -> Cell:
         progress = run.progress
@@ -72,7 +74,7 @@ def progress_columns() -> dict[str, Callable[[TuneExperiment], Cell]]:
         return f"{run.progress.loss:.3f}" if run.state in _UNDER_WAY and run.progress.loss is not None else ""
 
     return {
-        "state": state,
+        "state": job_state,
         "done": lambda run: f"{run.progress.percent:.0f} %",
         "epoch": epoch,
         "loss": loss,

@@ -42,7 +42,7 @@ class ProgressView:
         if self._console.is_terminal:
             self._bar.stop()
 
-    def show(self, phase: str, percent: float, figures: str, remaining_seconds: float | None) -> None:
+    def show(self, phase: str, percent: float, figures: str, remaining_seconds: float | None, since: str = "") -> None:
         """Show the current progress.
 
         Args:
@@ -50,7 +50,9 @@ class ProgressView:
             percent: Completed share, in [0, 100].
             figures: Numbers of the job; empty for none.
             remaining_seconds: Estimated remaining time; None while unknown.
+            since: Since when it waits, after the phase `waiting`; empty if it does not.
         """
+        figures = "  ".join(filter(None, [since, figures]))
         if self._console.is_terminal:
             left = "" if remaining_seconds is None else f"{duration(remaining_seconds)} left"
             self._bar.update(self._task, description=phase, completed=percent, figures=figures, remaining=left)

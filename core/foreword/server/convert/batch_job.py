@@ -105,6 +105,7 @@ def batch_job(item: BatchJob) -> batch_job_pb2.BatchJob:
             update_time=timestamp(item.update_time),
             start_time=timestamp(item.start_time),
             end_time=timestamp(item.end_time),
+            wait_start_time=timestamp(item.wait_start_time),
         )
     )
     return message

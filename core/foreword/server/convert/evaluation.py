@@ -40,6 +40,7 @@ def evaluation(item: Evaluation) -> evaluation_pb2.Evaluation:
             update_time=timestamp(item.update_time),
             start_time=timestamp(item.start_time),
             end_time=timestamp(item.end_time),
+            wait_start_time=timestamp(item.wait_start_time),
         )
     )
     return message

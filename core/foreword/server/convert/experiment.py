@@ -178,6 +178,7 @@ def tune_experiment(item: TuneExperiment) -> tune_experiment_pb2.TuneExperiment:
             update_time=timestamp(item.update_time),
             start_time=timestamp(item.start_time),
             end_time=timestamp(item.end_time),
+            wait_start_time=timestamp(item.wait_start_time),
         )
     )
     return message

@@ -151,6 +151,7 @@ def new_job(kind: JobKind, *, base_model: str, tuning_type: str, runs_alone: boo
         lease_epoch=0,
         lease_worker=None,
         lease_expire_time=None,
+        beat_time=None,
         lost_leases=0,
         wait_seconds=0.0,
         yield_time=None,
@@ -212,9 +213,27 @@ def grant(job: JobRow, worker: str, now: datetime, duration: timedelta) -> None:
     end_wait(job, now)
     job.lease_epoch += 1
     job.lease_worker = worker
-    job.lease_expire_time = now + duration
+    job.beat_time, job.lease_expire_time = now, now + duration
     if job.state == JobState.QUEUED.value:
         transition(job, JobState.RUNNING, now)
+
+
+def wait_start(job: JobRow, now: datetime) -> datetime | None:
+    """Return the time since which a job waits for a worker; None if a worker has it, or it has ended.
+
+    Its worker has died, or hangs, if half of its lease has passed without a heartbeat. Another one takes over when the
+    lease has expired.
+    """
+    if job.state == JobState.QUEUED.value:
+        return job.create_time
+    if job.state not in HELD_STATES:
+        return None
+    if job.lease_worker is None:
+        return job.yield_time or job.update_time
+    beat, expire = job.beat_time, job.lease_expire_time
+    if beat is None or expire is None:  # leased by a worker of an earlier version
+        return expire if expire is not None and expire <= now else None
+    return beat if now - beat > (expire - beat) / 2 else None
 
 
 def end_turn(job: JobRow, now: datetime) -> None:

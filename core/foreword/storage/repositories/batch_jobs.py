@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from foreword.domain.batch_job import BatchJob, BatchJobConfig, BatchJobPlan, BatchJobProgress
-from foreword.domain.failure import Failure
-from foreword.domain.job import JobKind, JobState
+from foreword.domain.job import JobKind
 from foreword.names import BatchJobName
 from foreword.storage.artifacts.keys import batch_answers_key
 from foreword.storage.codec import decode, encode
@@ -19,7 +19,13 @@ from foreword.storage.lists.list_specs import BATCH_JOBS
 from foreword.storage.lists.pages import Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.repositories.batch_answers import BatchPart, to_part
-from foreword.storage.repositories.job_resources import JobResource, JobResources, find_job_row
+from foreword.storage.repositories.job_resources import (
+    JobResource,
+    JobResources,
+    current_progress,
+    find_job_row,
+    job_values,
+)
 from foreword.storage.repositories.requests import RequestKey
 from foreword.storage.tables import BatchJobRow, BatchPartRow
 
@@ -93,7 +99,7 @@ class BatchJobRepository(JobResources[BatchJobRow, BatchJob]):
             NotFoundError: It does not exist in the tenant.
         """
         with self._database.read() as session:
-            return to_batch_job(self._require(session, id))
+            return to_batch_job(self._require(session, id), self._database.clock(session))
 
     def list(self, request: ListRequest = FIRST_PAGE, *, take: Take[BatchJob] = take_any) -> Page[BatchJob]:
         """List batch jobs, by default newest first.
@@ -104,7 +110,7 @@ class BatchJobRepository(JobResources[BatchJobRow, BatchJob]):
         Raises:
             InvalidArgumentError: The page size, the token, the filter or the order is invalid.
         """
-        return self._list(request, take, lambda _, rows: (to_batch_job(row) for row in rows))
+        return self._list(request, take, lambda _, rows, now: (to_batch_job(row, now) for row in rows))
 
     def parts(self, id: str, *, after_row: int, limit: int) -> tuple[BatchPart, ...]:
         """Return the stored parts with answers to rows after a row, in order; the first may have none.
@@ -128,8 +134,8 @@ class BatchJobRepository(JobResources[BatchJobRow, BatchJob]):
             )
             return tuple(map(to_part, found))
 
-    def _item(self, row: BatchJobRow) -> BatchJob:
-        return to_batch_job(row)
+    def _item(self, row: BatchJobRow, now: datetime) -> BatchJob:
+        return to_batch_job(row, now)
 
     def _files(self, row: BatchJobRow) -> tuple[str, ...]:
         return (batch_answers_key(row.tenant, row.id, row.create_time),)
@@ -140,23 +146,22 @@ def find_batch_job(session: Session, tenant: str, id: str) -> BatchJobRow | None
     return find_job_row(session, BatchJobRow, tenant, id)
 
 
-def to_batch_job(row: BatchJobRow) -> BatchJob:
-    """Convert a row to a batch job."""
-    job = row.job
+def to_batch_job(row: BatchJobRow, now: datetime) -> BatchJob:
+    """Convert a row to a batch job.
+
+    Args:
+        now: The database's time.
+    """
+    values = job_values(row.job, now)
     return BatchJob(
+        **values,
         tenant=row.tenant,
         id=row.id,
         display_name=row.display_name,
         description=row.description,
         config=decode(BatchJobConfig, row.config),
         plan=decode(BatchJobPlan, row.plan),
-        state=JobState(job.state),
-        failure=None if job.failure is None else decode(Failure, job.failure),
-        progress=decode(BatchJobProgress, row.progress),
-        compute_seconds=job.compute_seconds,
+        progress=current_progress(BatchJobProgress, row.progress, values),
         creator=row.creator,
         create_time=row.create_time,
-        update_time=job.update_time,
-        start_time=job.start_time,
-        end_time=job.end_time,
     )

@@ -16,7 +16,6 @@ from foreword.domain.evaluation import (
     EvaluationProgress,
     EvaluationResults,
 )
-from foreword.domain.failure import Failure
 from foreword.domain.job import JobKind, JobState
 from foreword.domain.resource_view import ResourceView
 from foreword.names import EvaluationName
@@ -28,7 +27,13 @@ from foreword.storage.jobs.leases import new_job
 from foreword.storage.lists.list_specs import EVALUATIONS
 from foreword.storage.lists.pages import Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
-from foreword.storage.repositories.job_resources import JobResource, JobResources, find_job_row
+from foreword.storage.repositories.job_resources import (
+    JobResource,
+    JobResources,
+    current_progress,
+    find_job_row,
+    job_values,
+)
 from foreword.storage.repositories.requests import RequestKey
 from foreword.storage.tables import DatasetRow, EvaluationRow, JobRow
 
@@ -107,7 +112,7 @@ class EvaluationRepository(JobResources[EvaluationRow, Evaluation]):
             NotFoundError: It does not exist in the tenant.
         """
         with self._database.read() as session:
-            return to_evaluation(self._require(session, id))
+            return to_evaluation(self._require(session, id), self._database.clock(session))
 
     def get_without_results(self, id: str) -> Evaluation:
         """Return an evaluation without its results, which are up to 1 MiB to read and decode.
@@ -117,7 +122,7 @@ class EvaluationRepository(JobResources[EvaluationRow, Evaluation]):
         """
         with self._database.read() as session:
             row = self._require(session, id, options=[defer(EvaluationRow.results)])
-            return to_evaluation(row, with_results=False)
+            return to_evaluation(row, self._database.clock(session), with_results=False)
 
     def newest_on_rows(self, content_sha256: str, creator: str | None = None) -> str | None:
         """Return the id of the newest evaluation on a dataset with this content; None if there is none.
@@ -150,7 +155,7 @@ class EvaluationRepository(JobResources[EvaluationRow, Evaluation]):
         return self._list(
             request,
             take,
-            lambda _, rows: (to_evaluation(row, with_results=full) for row in rows),
+            lambda _, rows, now: (to_evaluation(row, now, with_results=full) for row in rows),
             () if full else [defer(EvaluationRow.results)],
         )
 
@@ -175,10 +180,10 @@ class EvaluationRepository(JobResources[EvaluationRow, Evaluation]):
             )
             found = next((row for row in rows if decides(decode(EvaluationConfig, row.config))), None)
             rows.close()  # before the results are read on the same connection
-            return None if found is None else to_evaluation(found)
+            return None if found is None else to_evaluation(found, self._database.clock(session))
 
-    def _item(self, row: EvaluationRow) -> Evaluation:
-        return to_evaluation(row)
+    def _item(self, row: EvaluationRow, now: datetime) -> Evaluation:
+        return to_evaluation(row, now)
 
     def _files(self, row: EvaluationRow) -> tuple[str, ...]:
         batches = answer_batches_key(row.tenant, row.id, row.create_time)
@@ -193,29 +198,25 @@ def find_evaluation(session: Session, tenant: str, id: str) -> EvaluationRow | N
     return find_job_row(session, EvaluationRow, tenant, id)
 
 
-def to_evaluation(row: EvaluationRow, *, with_results: bool = True) -> Evaluation:
+def to_evaluation(row: EvaluationRow, now: datetime, *, with_results: bool = True) -> Evaluation:
     """Convert a row to an evaluation.
 
     Args:
+        now: The database's time.
         with_results: Whether to include the results.
     """
-    job = row.job
+    values = job_values(row.job, now)
     return Evaluation(
+        **values,
         tenant=row.tenant,
         id=row.id,
         display_name=row.display_name,
         description=row.description,
         config=decode(EvaluationConfig, row.config),
         estimated_seconds=row.estimated_seconds,
-        state=JobState(job.state),
-        failure=None if job.failure is None else decode(Failure, job.failure),
-        progress=decode(EvaluationProgress, row.progress),
+        progress=current_progress(EvaluationProgress, row.progress, values),
         results=decode(EvaluationResults, row.results) if with_results else EvaluationResults(),
         rows=None if row.rows_file is None else decode(AnswerRowsFile, row.rows_file),
-        compute_seconds=job.compute_seconds,
         creator=row.creator,
         create_time=row.create_time,
-        update_time=job.update_time,
-        start_time=job.start_time,
-        end_time=job.end_time,
     )

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, defer
 
 from foreword.domain.experiment import ExperimentConfig, Progress, Snapshot, TuneExperiment, TunePlan
 from foreword.domain.failure import Failure
-from foreword.domain.job import JobKind, JobState
+from foreword.domain.job import JobKind
 from foreword.domain.report import SystemEvaluation
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.suspect_rows import SuspectRows
@@ -30,7 +30,13 @@ from foreword.storage.lists.list_specs import TUNE_EXPERIMENTS
 from foreword.storage.lists.pages import Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.repositories.datasets import require_dataset
-from foreword.storage.repositories.job_resources import JobResource, JobResources, find_job_row
+from foreword.storage.repositories.job_resources import (
+    JobResource,
+    JobResources,
+    current_progress,
+    find_job_row,
+    job_values,
+)
 from foreword.storage.repositories.requests import RequestKey, remember
 from foreword.storage.tables import ExperimentRow, SnapshotRow, SweepRow
 from foreword.storage.texts import check_texts
@@ -107,7 +113,7 @@ class ExperimentRepository(JobResources[ExperimentRow, TuneExperiment]):
         """
         with self._database.read() as session:
             row = self._require(session, id)
-            return to_experiment(row, read_snapshots(session, row, after_sequence))
+            return to_experiment(row, self._database.clock(session), read_snapshots(session, row, after_sequence))
 
     def list(self, request: ListRequest = FIRST_PAGE, *, take: Take[TuneExperiment] = take_any) -> Page[TuneExperiment]:
         """List experiments, by default newest first; the basic view leaves out learning curves and results.
@@ -122,8 +128,9 @@ class ExperimentRepository(JobResources[ExperimentRow, TuneExperiment]):
         return self._list(
             request,
             take,
-            lambda session, rows: (
-                to_experiment(row, read_snapshots(session, row, 0 if full else None), with_results=full) for row in rows
+            lambda session, rows, now: (
+                to_experiment(row, now, read_snapshots(session, row, 0 if full else None), with_results=full)
+                for row in rows
             ),
             () if full else [defer(ExperimentRow.evaluations), defer(ExperimentRow.suspect_rows)],
         )
@@ -153,10 +160,10 @@ class ExperimentRepository(JobResources[ExperimentRow, TuneExperiment]):
             row.tags = row.tags if tags is None else tags.apply(row.tags or {})
             row.job.update_time = now = self._database.clock(session)
             remember(session, self._tenant, request, id, now)
-            return self._item(row)
+            return self._item(row, now)
 
-    def _item(self, row: ExperimentRow) -> TuneExperiment:
-        return to_experiment(row)
+    def _item(self, row: ExperimentRow, now: datetime) -> TuneExperiment:
+        return to_experiment(row, now)
 
     def _files(self, row: ExperimentRow) -> tuple[str, ...]:
         # Checkpoints may exist, because the worker that ended the run may have died before it deleted them.
@@ -259,37 +266,34 @@ def read_snapshots(session: Session, row: ExperimentRow, after_sequence: int | N
 
 
 def to_experiment(
-    row: ExperimentRow, snapshots: Sequence[Snapshot] = (), *, with_results: bool = True
+    row: ExperimentRow, now: datetime, snapshots: Sequence[Snapshot] = (), *, with_results: bool = True
 ) -> TuneExperiment:
     """Convert a row to an experiment.
 
     Args:
+        now: The database's time.
         with_results: Whether to include the evaluations and the suspect rows.
     """
-    job, suspects = row.job, row.suspect_rows if with_results else None
+    suspects = row.suspect_rows if with_results else None
+    values = job_values(row.job, now)
     return TuneExperiment(
+        **values,
         tenant=row.tenant,
         id=row.id,
         display_name=row.display_name,
         description=row.description,
         config=decode(ExperimentConfig, row.config),
         plan=decode(TunePlan, row.plan),
-        state=JobState(job.state),
-        failure=None if job.failure is None else decode(Failure, job.failure),
-        progress=decode(Progress, row.progress),
+        progress=current_progress(Progress, row.progress, values),
         snapshots=tuple(snapshots),
         last_sequence=row.last_sequence,
         evaluations=decode(tuple[SystemEvaluation, ...], row.evaluations) if with_results else (),
         curve_advice=row.curve_advice,
         suspect_rows=None if suspects is None else decode(SuspectRows, suspects),
         tuned_model=row.tuned_model,
-        compute_seconds=job.compute_seconds,
-        wait_seconds=job.wait_seconds,
+        wait_seconds=row.job.wait_seconds,
         creator=row.creator,
         create_time=row.create_time,
-        update_time=job.update_time,
-        start_time=job.start_time,
-        end_time=job.end_time,
         trial=None if row.trial is None else decode(Trial, row.trial),
         tags=dict(row.tags or {}),
     )

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager
 
+from foreword.domain.failure import Failure
 from foreword.domain.job import JobKind, JobState
+from foreword.domain.job_progress import P, waiting
 from foreword.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
 from foreword.names import ResourceName, check_id
 from foreword.storage.artifacts.deletions import note_deletion
+from foreword.storage.codec import decode
 from foreword.storage.database import Database
 from foreword.storage.jobs.admission import check_room, free_name
-from foreword.storage.jobs.leases import lock_job
+from foreword.storage.jobs.leases import lock_job, wait_start
 from foreword.storage.jobs.transitions import request_cancel
 from foreword.storage.lists.list_specs import ListSpec
 from foreword.storage.lists.pages import ListReader, Page, Take
@@ -24,8 +27,21 @@ from foreword.storage.lists.request import ListRequest
 from foreword.storage.repositories.datasets import require_dataset
 from foreword.storage.repositories.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.repositories.tenants import require_tenant
-from foreword.storage.tables import BatchJobRow, EvaluationRow, ExperimentRow
+from foreword.storage.tables import BatchJobRow, EvaluationRow, ExperimentRow, JobRow
 from foreword.storage.texts import check_texts
+
+
+class JobValues(TypedDict):
+    """The attributes that all resources with a job have from it."""
+
+    state: JobState
+    failure: Failure | None
+    compute_seconds: float
+    update_time: datetime
+    start_time: datetime | None
+    end_time: datetime | None
+    wait_start_time: datetime | None
+
 
 R = TypeVar("R", ExperimentRow, EvaluationRow, BatchJobRow)
 Item = TypeVar("Item")
@@ -100,7 +116,7 @@ class JobResources(Generic[R, Item]):
             now = self._database.clock(session)
             if request_cancel(row.job, now):
                 self._cancelled(session, row, now)
-            return self._item(row)
+            return self._item(row, now)
 
     def delete(self, id: str) -> tuple[str, ...]:
         """Delete a resource whose job has ended.
@@ -129,8 +145,12 @@ class JobResources(Generic[R, Item]):
                 note_deletion(session, self._tenant, prefix, self._database.clock(session))
             return files
 
-    def _item(self, row: R) -> Item:
-        """Convert a row that was just read, created or cancelled."""
+    def _item(self, row: R, now: datetime) -> Item:
+        """Convert a row that was just read, created or cancelled.
+
+        Args:
+            now: The database's time.
+        """
         raise NotImplementedError
 
     def _files(self, row: R) -> tuple[str, ...]:
@@ -191,22 +211,27 @@ class JobResources(Generic[R, Item]):
             row = new_row(id, free_name(session, self._resource.row, self._tenant, display_name), now)
             session.add(row)
             remember(session, self._tenant, request, id, now)
-            return self._item(row)
+            return self._item(row, now)
 
     def _list(
         self,
         request: ListRequest,
         take: Take[Item],
-        convert: Callable[[Session, Sequence[R]], Iterable[Item]],
+        convert: Callable[[Session, Sequence[R], datetime], Iterable[Item]],
         options: Sequence[Any] = (),
     ) -> Page[Item]:
+        """Return a page of resources.
+
+        Args:
+            convert: Converts rows at the database's time.
+        """
         return ListReader(
             database=self._database,
             spec=self._resource.listed,
             tenant=self._tenant,
             conditions=[self._resource.row.tenant == self._tenant],
             options=options,
-            convert=convert,
+            convert=lambda session, rows: convert(session, rows, self._database.clock(session)),
         ).read(request, take)
 
     def _require(self, session: Session, id: str, *, for_update: bool = False, options: Sequence[Any] = ()) -> R:
@@ -229,10 +254,40 @@ class JobResources(Generic[R, Item]):
         row = find_job_row(session, self._resource.row, self._tenant, replay.resource)
         if row is None or not replay.made(row.create_time):
             raise deleted_since(self._name(replay.resource))
-        return self._item(row)
+        return self._item(row, self._database.clock(session))
 
     def _name(self, id: str) -> str:
         return str(self._resource.name(self._tenant, id))
+
+
+def job_values(job: JobRow, now: datetime) -> JobValues:
+    """Return the attributes of a resource that its job has.
+
+    Args:
+        now: The database's time.
+    """
+    return JobValues(
+        state=JobState(job.state),
+        failure=None if job.failure is None else decode(Failure, job.failure),
+        compute_seconds=job.compute_seconds,
+        update_time=job.update_time,
+        start_time=job.start_time,
+        end_time=job.end_time,
+        wait_start_time=wait_start(job, now),
+    )
+
+
+def current_progress(kind: type[P], document: Any, values: JobValues) -> P:
+    """Return the progress of a resource, whose worker may have died since it was stored.
+
+    Args:
+        kind: Its type.
+        document: The stored progress.
+        values: What its job says.
+    """
+    stored = decode(kind, document)
+    is_left = values["wait_start_time"] is not None and values["state"] is not JobState.QUEUED
+    return waiting(stored) if is_left else stored
 
 
 def find_job_row(session: Session, table: type[R], tenant: str, id: str, options: Sequence[Any] = ()) -> R | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from foreword.domain.batch_job import BatchJobPhase, BatchJobProgress
-from foreword.domain.evaluation import EvaluationPhase, EvaluationProgress
-from foreword.domain.experiment import Phase, Progress
+from foreword.domain.batch_job import BatchJobProgress
+from foreword.domain.evaluation import EvaluationProgress
+from foreword.domain.experiment import Progress
 from foreword.domain.job import JobKind
+from foreword.domain.job_progress import AnyProgress, loading, waiting
 from foreword.storage.codec import decode, encode
 from foreword.storage.jobs.leases import Subject
 from foreword.storage.repositories.batch_jobs import to_batch_job
@@ -20,12 +21,6 @@ from foreword.storage.repositories.experiments import read_snapshots, to_experim
 from foreword.storage.repositories.job_resources import find_job_row
 from foreword.storage.tables import BatchJobRow, EvaluationRow, ExperimentRow, JobRow
 
-AnyProgress = Progress | EvaluationProgress | BatchJobProgress
-"""The progress of a job of any kind."""
-
-AnyPhase = Phase | EvaluationPhase | BatchJobPhase
-"""The phase of a job of any kind."""
-
 _PROGRESS: Final[Mapping[JobKind, type[AnyProgress]]] = {
     JobKind.TUNE: Progress,
     JobKind.EVALUATE: EvaluationProgress,
@@ -33,19 +28,22 @@ _PROGRESS: Final[Mapping[JobKind, type[AnyProgress]]] = {
 }
 
 
-def read_subject(session: Session, job: JobRow) -> Subject:
+def read_subject(session: Session, job: JobRow, now: datetime) -> Subject:
     """Return the resource of a locked job, an experiment with its learning curve.
+
+    Args:
+        now: The database's time.
 
     Raises:
         InternalError: The stored resource is unreadable.
     """
     match subject_of(session, job):
         case ExperimentRow() as row:
-            return to_experiment(row, read_snapshots(session, row, 0))
+            return to_experiment(row, now, read_snapshots(session, row, 0))
         case EvaluationRow() as row:
-            return to_evaluation(row)
+            return to_evaluation(row, now)
         case BatchJobRow() as row:
-            return to_batch_job(row)
+            return to_batch_job(row, now)
 
 
 def store_progress(session: Session, job: JobRow, progress: AnyProgress) -> None:
@@ -56,12 +54,12 @@ def store_progress(session: Session, job: JobRow, progress: AnyProgress) -> None
 
 def set_waiting(session: Session, job: JobRow) -> None:
     """Store that a locked job waits for its next turn."""
-    _set_phase(session, job, "WAITING")
+    _change_progress(session, job, waiting)
 
 
 def set_loading(session: Session, job: JobRow) -> None:
     """Store that a locked job begins its turn."""
-    _set_phase(session, job, "LOADING")
+    _change_progress(session, job, loading)
 
 
 def subject_of(session: Session, job: JobRow) -> ExperimentRow | EvaluationRow | BatchJobRow:
@@ -78,9 +76,6 @@ def subject_of(session: Session, job: JobRow) -> ExperimentRow | EvaluationRow |
     return row
 
 
-def _set_phase(session: Session, job: JobRow, phase: str) -> None:
-    """Store a phase that all kinds of jobs have."""
+def _change_progress(session: Session, job: JobRow, change: Callable[[Any], Any]) -> None:
     row, kind = subject_of(session, job), _PROGRESS[JobKind(job.kind)]
-    progress: Any = decode(kind, row.progress)
-    changed = dataclasses.replace(progress, phase=type(progress.phase)[phase], remaining_seconds=None)
-    row.progress = encode(kind, changed)
+    row.progress = encode(kind, change(decode(kind, row.progress)))

@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 
 from foreword.domain.experiment import Phase, Snapshot
 from foreword.domain.halving import HeldOutScore, kept_score
+from foreword.domain.job_progress import AnyProgress
 from foreword.domain.trial import Trial
 from foreword.storage.codec import decode, encode
 from foreword.storage.jobs.leases import Lease
 from foreword.storage.jobs.turns import charge_compute
 from foreword.storage.repositories.experiments import find_experiment
-from foreword.storage.repositories.job_subjects import AnyProgress, store_progress
+from foreword.storage.repositories.job_subjects import store_progress
 from foreword.storage.tables import ExperimentRow, JobRow, SnapshotRow
 
 
@@ -41,7 +42,7 @@ class Beat:
 
 def store_beat(session: Session, job: JobRow, beat: Beat, now: datetime, duration: timedelta) -> None:
     """Renew the lease of a locked job and store the new results of its run."""
-    job.lease_expire_time = now + duration
+    job.beat_time, job.lease_expire_time = now, now + duration
     charge_compute(session, job, beat.compute_seconds, now)
     if beat.made_progress:
         job.lost_leases = 0

@@ -239,8 +239,9 @@ class JobQueue:
         """
         with self._database.write() as session:
             (job,) = lock_held(session, [lease])
-            job.lease_worker = None
-            job.lease_expire_time = self._database.clock(session) + pause if pause else None
+            now = self._database.clock(session)
+            job.lease_worker, job.update_time = None, now
+            job.lease_expire_time = now + pause if pause else None
             session.flush()
             self._failpoint("queue.release.before_commit")
         self._failpoint("queue.release.after_commit")
@@ -280,7 +281,7 @@ class JobQueue:
         try:
             if waited:
                 set_loading(session, job)
-            subject = read_subject(session, job)
+            subject = read_subject(session, job, now)
         except InternalError as error:
             # If an unreadable row stayed queued, every lease would select it again.
             transition(job, JobState.FAILED, now)

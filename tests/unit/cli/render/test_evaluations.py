@@ -118,7 +118,8 @@ def test_a_running_or_failed_evaluation_shows_how_far_it_is_or_why() -> None:
 
     lines = shown(console)
     assert any(line.startswith("failure Rows are missing.") for line in lines)
-    assert "progress answering 40 %" in lines
+    assert "state running, answering" in lines
+    assert "progress 40 %" in lines
     assert not [line for line in lines if line.startswith("Next:")]
 
 
