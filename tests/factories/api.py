@@ -151,6 +151,13 @@ def create_experiment(stubs: Any, dataset: str, **fields: Any) -> Any:
     return stubs.experiments.CreateTuneExperiment(experiment_request(dataset, **fields))
 
 
+def cancelled_experiment(stubs: Any, dataset: str, **fields: Any) -> str:
+    """Create an experiment, cancel it before it runs, and return its name."""
+    name: str = create_experiment(stubs, dataset, **fields).name
+    stubs.experiments.CancelTuneExperiment(tune_experiment_service_pb2.CancelTuneExperimentRequest(name=name))
+    return name
+
+
 def sweep_request(
     dataset: str, tried: Mapping[str, Sequence[Any]] | None = None, **fields: Any
 ) -> tune_sweep_service_pb2.CreateTuneSweepRequest:

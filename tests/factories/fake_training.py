@@ -133,9 +133,8 @@ class _Company:
         self._most_runs = place.most_runs
         self._database = database
         self._queue = queue
-        self._publisher = ArtifactPublisher(
-            database=database, artifacts=ArtifactStore(place.artifacts_url, failpoint=failpoint)
-        )
+        self._artifacts = ArtifactStore(place.artifacts_url, failpoint=failpoint)
+        self._publisher = ArtifactPublisher(database=database, artifacts=self._artifacts)
         self._checkpoints = CheckpointStore(place.artifacts_url, key=b"key", failpoint=failpoint)
         self._journal = os.open(place.journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._worker = worker
@@ -180,7 +179,7 @@ class _Company:
         self._note("rewinding", lease, step=run.step)
         self._runs.append(run)
         try:
-            self._queue.rewind(lease, run.step)
+            self._queue.rewind(lease, run.step, resumed_step=run.step)
             if run.step >= STEPS:
                 self._end(run)
         except LeaseLostError:
@@ -239,7 +238,7 @@ class _Company:
             self._note("ended", run.lease, state=JobState.FAILED.value)
         else:
             self._succeed(run)
-        self._checkpoints.delete_checkpoints(run.checkpoints)
+        self._artifacts.delete(run.checkpoints)
         self._runs.remove(run)
 
     def _succeed(self, run: _Run) -> None:

@@ -117,7 +117,7 @@ class Target:
         """The status of the well-formed request, for which nobody has prepared a resource to delete or to change."""
         if self.name == "DeleteCapturedRequests":  # there may be none
             return grpc.StatusCode.OK
-        if self.name.startswith(("Delete", "Cancel")):
+        if self.name.startswith(("Delete", "Cancel", "Retry")):
             return grpc.StatusCode.NOT_FOUND
         if self.name == "PromoteDeployment":  # there is no rollout to promote
             return grpc.StatusCode.FAILED_PRECONDITION
@@ -188,7 +188,7 @@ def well_formed(method: MethodDescriptor, names: Mapping[str, str]) -> Any:
     fields = method.input_type.fields_by_name
     if "name" in fields:
         values["name"] = names[noun or "Dataset"]
-        if method.name.startswith(("Delete", "Cancel")):
+        if method.name.startswith(("Delete", "Cancel", "Retry")):
             values["name"] = values["name"][:-1] + "z"  # does not exist: ids end in a hexadecimal digit
     if method.name == "DeleteApiKey":
         values["name"] = "tenants/dev/apiKeys/nobody"

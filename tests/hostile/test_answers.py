@@ -247,6 +247,7 @@ BYTES: Mapping[str, int] = {
     "Space.warnings": 1_000,
     "SuspectRows.rows": MAX_SUSPECT_ROWS_BYTES,
     "TuneExperiment.evaluations": MAX_EVALUATIONS_BYTES,
+    "TuneExperiment.retry_of": NAME,  # names are ASCII
     "TuneExperiment.tags": TAGS,
     "TunePlan.sources": STRUCT,
     "Evaluation.warnings": MAX_WARNINGS_BYTES,

@@ -169,6 +169,38 @@ def cancel(client: Client, experiment: str) -> None:
 
 @experiments.command()
 @click.argument("experiment")
+@click.option("--from-beginning", is_flag=True, help="Run from the beginning, even if there is a checkpoint.")
+@click.option("--detach", "-d", is_flag=True, help="Queue the run and return at once.")
+@json_option
+@with_client
+def retry(client: Client, experiment: str, from_beginning: bool, detach: bool, as_json: bool) -> None:
+    """Repeat a run that has failed or was cancelled.
+
+    The new run has the same configuration and tags. It continues from the last checkpoint of the first one, which is
+    kept for seven days, or else runs from the beginning. The first one stays as it is. Exits with status 1 if the new
+    one does not succeed.
+    """
+    from foreword.cli.render import err_console, out_console, print_experiment_result, print_json, short_name
+    from foreword.cli.render.experiment import beginning_text
+    from foreword.cli.tune import follow
+
+    # With JSON on standard output, the text for people goes to standard error.
+    console = err_console() if as_json else out_console()
+    made = client.retry_tune_experiment(experiment, from_beginning=from_beginning)
+    console.print(f"{made.display_name} {beginning_text(made)}.")
+    if detach:
+        console.print(f"Queued. Watch it with: foreword experiments watch {short_name(made.name)}")
+    else:
+        made = follow(client, made)
+        print_experiment_result(console, made)
+    if as_json:
+        print_json(made)
+    if not detach and made.state is not JobState.SUCCEEDED:
+        raise click.exceptions.Exit(1)
+
+
+@experiments.command()
+@click.argument("experiment")
 @with_client
 def delete(client: Client, experiment: str) -> None:
     """Delete a run that has ended. Its tuned model is kept."""

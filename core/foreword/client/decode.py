@@ -202,6 +202,8 @@ def tune_experiment(message: tune_experiment_pb2.TuneExperiment, *, planned: boo
         wait_seconds=message.wait_seconds,
         tune_sweep=message.tune_sweep,
         tags=dict(sorted(message.tags.items())),
+        retry_of=message.retry_of,
+        resumed_step=message.resumed_step,
         creator=message.creator,
         create_time=values.time(message, "create_time"),
         update_time=values.time(message, "update_time"),

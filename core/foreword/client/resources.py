@@ -241,6 +241,8 @@ class TuneExperiment:
         wait_start_time: Time since which it waits for a worker; None while a worker has it, and after its end.
         tune_sweep: Resource name of the sweep of which it is a trial; empty if it is none.
         tags: Texts by key, to search by.
+        retry_of: Resource name of the experiment that it repeats; empty if it is no retry.
+        resumed_step: Number of updates that a retry has taken over from a checkpoint; 0 if it runs from the beginning.
     """
 
     name: str
@@ -269,6 +271,8 @@ class TuneExperiment:
     wait_seconds: float
     tune_sweep: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    retry_of: str = ""
+    resumed_step: int = 0
     creator: str
     create_time: datetime | None
     update_time: datetime | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Final
 
@@ -25,6 +25,10 @@ MAX_LABEL_CHARACTERS: Final = 200
 """Maximum length of a label in characters."""
 MAX_LABEL_TOKENS: Final = 65_536
 """Maximum number of tokens of all answers that one request scores."""
+
+
+CHECKPOINTS_KEPT: Final = timedelta(days=7)
+"""Time for which the checkpoints of a failed or cancelled run are kept, so that a retry can continue from them."""
 
 
 class Phase(Enum):
@@ -88,6 +92,7 @@ class TunePlan:
         labels: Labels in the order in which answers list them; empty unless the task is closed.
         split_seed: Seed of the choice of the held-out rows; None for that of the run.
         runs_alone: Whether the run takes so much memory that its worker must tune no other beside it.
+        base_revision: Revision of the weights of the base model; empty in plans of older versions.
     """
 
     parameters: ResolvedParameters
@@ -103,6 +108,7 @@ class TunePlan:
     multi_label: bool = False
     split_seed: int | None = None
     runs_alone: bool = False
+    base_revision: str = ""
 
     @property
     def held_out_seed(self) -> int:
@@ -167,6 +173,8 @@ class TuneExperiment:
             None while a worker has it, and after its end.
         trial: What makes it a trial of a sweep; None if it is none.
         tags: Texts by key, to search by; see `domain.tags`.
+        retry_of: Id of the experiment that it repeats, which may have been deleted; None if it is no retry.
+        resumed_step: Number of updates that a retry has taken over from a checkpoint of that experiment.
     """
 
     tenant: str
@@ -194,3 +202,5 @@ class TuneExperiment:
     wait_start_time: datetime | None = None
     trial: Trial | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    retry_of: str | None = None
+    resumed_step: int = 0

@@ -34,7 +34,7 @@ def end_run(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Excep
     workshop.traces.ended(lease, _outcome(error))
     try:
         if _store_end(workshop, lease, heartbeat, error):
-            _tidy_up(workshop, lease)
+            _tidy_up(workshop, lease, has_succeeded=error is None)
     except LeaseLostError:
         # Another worker took over the run while this one was stuck; the writes of this worker are rejected.
         log.warning("lease_lost")
@@ -104,23 +104,25 @@ def _store_end(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Ex
     return True
 
 
-def _tidy_up(workshop: Workshop, lease: Lease) -> None:
-    """Delete the temporary files of a job that has ended, and tell the plugins of the end of a run."""
+def _tidy_up(workshop: Workshop, lease: Lease, *, has_succeeded: bool) -> None:
+    """Delete the temporary files of a job that has ended, and tell the plugins of the end of a run.
+
+    A retry may need the checkpoints of a run that has not succeeded.
+    """
     log = _log.bind(**JobLog(lease).context)
+    deletions = ArtifactDeletions(database=workshop.database, artifacts=workshop.artifacts)
     if lease.kind is JobKind.EVALUATE:
         evaluation = lease.evaluation
-        batches = answer_batches_key(evaluation.tenant, evaluation.id, evaluation.create_time)
-        ArtifactDeletions(database=workshop.database, artifacts=workshop.artifacts).delete(batches)
+        deletions.delete(answer_batches_key(evaluation.tenant, evaluation.id, evaluation.create_time))
         return
     if lease.kind is JobKind.BATCH:
         return  # its answers are kept
     experiment = lease.experiment
-    try:
-        workshop.checkpoints.delete_checkpoints(
-            checkpoints_key(experiment.tenant, experiment.id, experiment.create_time)
-        )
-    except UnavailableError as outage:
-        log.warning("checkpoints_left", error=outage.message)
+    if has_succeeded or experiment.trial is not None:
+        try:
+            deletions.delete(checkpoints_key(experiment.tenant, experiment.id, experiment.create_time))
+        except UnavailableError as outage:  # the end of the run has scheduled their deletion
+            log.warning("checkpoints_left", error=outage.message)
     try:
         finished = ExperimentRepository(workshop.database, experiment.tenant).get(experiment.id)
     except NotFoundError:

@@ -46,6 +46,7 @@ from foreword.server.inference.rollout_recorder import RolloutRecorder
 from foreword.server.inference.shadows import Shadows
 from foreword.server.inference.traffic import Traffic
 from foreword.server.jobs.comparisons import ExperimentComparer
+from foreword.server.jobs.retries import ExperimentRetrier
 from foreword.server.jobs.watches import Watches
 from foreword.server.metrics.server_metrics import ServerMetrics
 from foreword.server.plans.batch_jobs import BatchPlanner
@@ -66,7 +67,9 @@ from foreword.server.services.tune_sweep import TuneSweepService
 from foreword.server.services.tuned_model import TunedModelService
 from foreword.server.uploads.budget import UploadBudget
 from foreword.server.uploads.chunks import UploadChecker
+from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.deletions import ArtifactDeletions
+from foreword.storage.artifacts.publication import ArtifactPublisher
 from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.captures.ledger import CaptureLedger
 from foreword.storage.captures.retention import CaptureRetention
@@ -248,7 +251,9 @@ class ForewordServer:
             storage=storage,
             count=None if self._metrics is None else self._metrics.count_captured,
         )
-        self._register(server, authenticator, models, prober, traffic, captures)
+        key = await asyncio.to_thread(self._database.shared_key, "checkpoints")
+        checkpoints = await asyncio.to_thread(CheckpointStore, self._settings.resolved_artifacts_url, key=key)
+        self._register(server, authenticator, models, prober, traffic, captures, checkpoints)
         for service in ("", *SERVICES):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         await server.start()
@@ -345,6 +350,7 @@ class ForewordServer:
         prober: Prober,
         traffic: Traffic,
         captures: CaptureRecorder,
+        checkpoints: CheckpointStore,
     ) -> None:
         """Add every service."""
         settings = self._settings
@@ -451,6 +457,13 @@ class ForewordServer:
                     deletions=self._deletions,
                     planner=planner,
                     comparer=ExperimentComparer(database=database, artifacts=artifacts, pools=self._pools),
+                    retrier=ExperimentRetrier(
+                        database=database,
+                        publisher=ArtifactPublisher(database=database, artifacts=artifacts),
+                        checkpoints=checkpoints,
+                        plugins=plugins,
+                        max_queued=settings.max_queued_experiments,
+                    ),
                     pools=self._pools,
                     watches=self._watches,
                     max_queued=settings.max_queued_experiments,

@@ -172,7 +172,8 @@ class ExperimentRow(Base):
     """An experiment. Its job has the same tenant, the kind `tune` and the experiment's id as resource.
 
     `sweep` is the id of the sweep of which it is a trial, and `held_out_score` the result of the epoch that the trial
-    keeps so far.
+    keeps so far. `retry_of` is the id of the experiment that it repeats, and `resumed_step` the number of updates that
+    it has taken over from a checkpoint of that experiment.
     """
 
     __tablename__ = "tune_experiments"
@@ -205,6 +206,8 @@ class ExperimentRow(Base):
     trial: Mapped[dict[str, Any] | None]
     held_out_score: Mapped[dict[str, Any] | None]
     tags: Mapped[dict[str, Any] | None]
+    retry_of: Mapped[str | None]
+    resumed_step: Mapped[int] = mapped_column(server_default=text("0"))
 
     # Not a foreign key, because jobs of other kinds have other resources. Queries name the join that they need.
     job: Mapped[JobRow] = relationship(

@@ -16,7 +16,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TuneExperiment(_message.Message):
-    __slots__ = ("name", "display_name", "description", "base_model", "dataset", "task", "task_options", "tuning_type", "verbalizer", "parameters", "instruction", "evaluate_base", "plan", "state", "error", "progress", "snapshots", "evaluations", "curve_advice", "tuned_model", "capacity_unit_hours", "creator", "create_time", "update_time", "start_time", "end_time", "wait_seconds", "validation_dataset", "suspect_rows", "tune_sweep", "tags", "wait_start_time")
+    __slots__ = ("name", "display_name", "description", "base_model", "dataset", "task", "task_options", "tuning_type", "verbalizer", "parameters", "instruction", "evaluate_base", "plan", "state", "error", "progress", "snapshots", "evaluations", "curve_advice", "tuned_model", "capacity_unit_hours", "creator", "create_time", "update_time", "start_time", "end_time", "wait_seconds", "validation_dataset", "suspect_rows", "tune_sweep", "tags", "wait_start_time", "retry_of", "resumed_step")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[TuneExperiment.State]
@@ -72,6 +72,8 @@ class TuneExperiment(_message.Message):
     TUNE_SWEEP_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
     WAIT_START_TIME_FIELD_NUMBER: _ClassVar[int]
+    RETRY_OF_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_STEP_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
@@ -104,7 +106,9 @@ class TuneExperiment(_message.Message):
     tune_sweep: str
     tags: _containers.ScalarMap[str, str]
     wait_start_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., base_model: _Optional[str] = ..., dataset: _Optional[str] = ..., task: _Optional[str] = ..., task_options: _Optional[_Union[_tune_parameters_pb2.TaskOptions, _Mapping]] = ..., tuning_type: _Optional[str] = ..., verbalizer: _Optional[str] = ..., parameters: _Optional[_Union[_tune_parameters_pb2.TuneParameters, _Mapping]] = ..., instruction: _Optional[str] = ..., evaluate_base: _Optional[bool] = ..., plan: _Optional[_Union[TunePlan, _Mapping]] = ..., state: _Optional[_Union[TuneExperiment.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., progress: _Optional[_Union[TuneProgress, _Mapping]] = ..., snapshots: _Optional[_Iterable[_Union[TuneSnapshot, _Mapping]]] = ..., evaluations: _Optional[_Iterable[_Union[_system_evaluation_pb2.SystemEvaluation, _Mapping]]] = ..., curve_advice: _Optional[str] = ..., tuned_model: _Optional[str] = ..., capacity_unit_hours: _Optional[float] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wait_seconds: _Optional[float] = ..., validation_dataset: _Optional[str] = ..., suspect_rows: _Optional[_Union[SuspectRows, _Mapping]] = ..., tune_sweep: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., wait_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    retry_of: str
+    resumed_step: int
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., base_model: _Optional[str] = ..., dataset: _Optional[str] = ..., task: _Optional[str] = ..., task_options: _Optional[_Union[_tune_parameters_pb2.TaskOptions, _Mapping]] = ..., tuning_type: _Optional[str] = ..., verbalizer: _Optional[str] = ..., parameters: _Optional[_Union[_tune_parameters_pb2.TuneParameters, _Mapping]] = ..., instruction: _Optional[str] = ..., evaluate_base: _Optional[bool] = ..., plan: _Optional[_Union[TunePlan, _Mapping]] = ..., state: _Optional[_Union[TuneExperiment.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., progress: _Optional[_Union[TuneProgress, _Mapping]] = ..., snapshots: _Optional[_Iterable[_Union[TuneSnapshot, _Mapping]]] = ..., evaluations: _Optional[_Iterable[_Union[_system_evaluation_pb2.SystemEvaluation, _Mapping]]] = ..., curve_advice: _Optional[str] = ..., tuned_model: _Optional[str] = ..., capacity_unit_hours: _Optional[float] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wait_seconds: _Optional[float] = ..., validation_dataset: _Optional[str] = ..., suspect_rows: _Optional[_Union[SuspectRows, _Mapping]] = ..., tune_sweep: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., wait_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_of: _Optional[str] = ..., resumed_step: _Optional[int] = ...) -> None: ...
 
 class TunePlan(_message.Message):
     __slots__ = ("parameters", "sources", "training_row_count", "validation_row_count", "planned_updates", "trainable_parameter_count", "estimated_seconds", "estimated_capacity_unit_hours", "warnings", "labels", "multi_label")

@@ -87,6 +87,18 @@ class CancelTuneExperimentRequest(_message.Message):
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
+class RetryTuneExperimentRequest(_message.Message):
+    __slots__ = ("name", "tune_experiment_id", "from_beginning", "request_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TUNE_EXPERIMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    FROM_BEGINNING_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    tune_experiment_id: str
+    from_beginning: bool
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., tune_experiment_id: _Optional[str] = ..., from_beginning: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+
 class DeleteTuneExperimentRequest(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]

@@ -31,7 +31,7 @@ class TuneExperimentServiceStub:
     """Runs tuning experiments.
 
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
-    `write` to create, change, cancel and delete, `read` for the rest). A key with `write` but without `read` can read and
+    `write` to create, change, cancel, retry and delete, `read` for the rest). A key with `write` but without `read` can read and
     watches the experiments that it has created; lists contain only these, and any other experiment is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
@@ -75,6 +75,11 @@ class TuneExperimentServiceStub:
                 request_serializer=foreword_dot_v1_dot_tune__experiment__service__pb2.CancelTuneExperimentRequest.SerializeToString,
                 response_deserializer=foreword_dot_v1_dot_tune__experiment__pb2.TuneExperiment.FromString,
                 _registered_method=True)
+        self.RetryTuneExperiment = channel.unary_unary(
+                '/foreword.v1.TuneExperimentService/RetryTuneExperiment',
+                request_serializer=foreword_dot_v1_dot_tune__experiment__service__pb2.RetryTuneExperimentRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_tune__experiment__pb2.TuneExperiment.FromString,
+                _registered_method=True)
         self.DeleteTuneExperiment = channel.unary_unary(
                 '/foreword.v1.TuneExperimentService/DeleteTuneExperiment',
                 request_serializer=foreword_dot_v1_dot_tune__experiment__service__pb2.DeleteTuneExperimentRequest.SerializeToString,
@@ -91,7 +96,7 @@ class TuneExperimentServiceServicer:
     """Runs tuning experiments.
 
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
-    `write` to create, change, cancel and delete, `read` for the rest). A key with `write` but without `read` can read and
+    `write` to create, change, cancel, retry and delete, `read` for the rest). A key with `write` but without `read` can read and
     watches the experiments that it has created; lists contain only these, and any other experiment is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
@@ -165,6 +170,24 @@ class TuneExperimentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RetryTuneExperiment(self, request, context):
+        """Repeat an experiment that has failed or was cancelled, as a new experiment with the same configuration, plan and tags.
+        `retry_of` names the first one, which stays as it is.
+
+        The checkpoints of a failed or cancelled run are kept for 7 days. If one is usable, the retry continues from it and
+        `resumed_step` is positive; otherwise it runs from the beginning. It costs only what it computes itself.
+
+        INVALID_ARGUMENT: the id is invalid. NOT_FOUND: the experiment does not exist. FAILED_PRECONDITION: it has succeeded
+        (EXPERIMENT_SUCCEEDED) or not ended (EXPERIMENT_ACTIVE), it is a trial of a sweep (TRIAL_OF_SWEEP), a dataset or the
+        tuned model that it starts from was deleted (DATASET_DELETED, START_DELETED), its base model is not installed or has
+        other weights now (BASE_MODEL_CHANGED), or its task or tuning method is not installed (PLUGIN_MISSING).
+        ALREADY_EXISTS: the id is taken, or the `request_id` was already used with other content. RESOURCE_EXHAUSTED: too
+        many experiments are queued; RetryInfo states when to try again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteTuneExperiment(self, request, context):
         """Delete an experiment that has ended. Its tuned model remains.
 
@@ -219,6 +242,11 @@ def add_TuneExperimentServiceServicer_to_server(servicer, server):
                     request_deserializer=foreword_dot_v1_dot_tune__experiment__service__pb2.CancelTuneExperimentRequest.FromString,
                     response_serializer=foreword_dot_v1_dot_tune__experiment__pb2.TuneExperiment.SerializeToString,
             ),
+            'RetryTuneExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryTuneExperiment,
+                    request_deserializer=foreword_dot_v1_dot_tune__experiment__service__pb2.RetryTuneExperimentRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_tune__experiment__pb2.TuneExperiment.SerializeToString,
+            ),
             'DeleteTuneExperiment': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteTuneExperiment,
                     request_deserializer=foreword_dot_v1_dot_tune__experiment__service__pb2.DeleteTuneExperimentRequest.FromString,
@@ -241,7 +269,7 @@ class TuneExperimentService:
     """Runs tuning experiments.
 
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
-    `write` to create, change, cancel and delete, `read` for the rest). A key with `write` but without `read` can read and
+    `write` to create, change, cancel, retry and delete, `read` for the rest). A key with `write` but without `read` can read and
     watches the experiments that it has created; lists contain only these, and any other experiment is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
@@ -400,6 +428,33 @@ class TuneExperimentService:
             target,
             '/foreword.v1.TuneExperimentService/CancelTuneExperiment',
             foreword_dot_v1_dot_tune__experiment__service__pb2.CancelTuneExperimentRequest.SerializeToString,
+            foreword_dot_v1_dot_tune__experiment__pb2.TuneExperiment.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryTuneExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.TuneExperimentService/RetryTuneExperiment',
+            foreword_dot_v1_dot_tune__experiment__service__pb2.RetryTuneExperimentRequest.SerializeToString,
             foreword_dot_v1_dot_tune__experiment__pb2.TuneExperiment.FromString,
             options,
             channel_credentials,

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf import descriptor_pool
 
 from factories.api import (
+    cancelled_experiment,
     create_batch_job,
     create_evaluation,
     create_experiment,
@@ -80,6 +81,11 @@ def experiment(stubs, dataset: str) -> str:
 
 
 @pytest.fixture
+def cancelled(stubs, dataset: str) -> str:
+    return cancelled_experiment(stubs, dataset)
+
+
+@pytest.fixture
 def rolling_out(stubs, model: str) -> str:
     """A deployment with a running canary."""
     name: str = stubs.deployments.CreateDeployment(deployment_request(BASE)).name
@@ -103,6 +109,14 @@ def update_tune_experiment(stubs: Any, experiment: str, request_id: str, variant
     changed = tune_experiment_pb2.TuneExperiment(name=experiment, description=f"{request_id} {variant}")
     return stubs.experiments.UpdateTuneExperiment(
         tune_experiment_service_pb2.UpdateTuneExperimentRequest(tune_experiment=changed, request_id=request_id)
+    )
+
+
+def retry_tune_experiment(stubs: Any, experiment: str, request_id: str, variant: int) -> Any:
+    return stubs.experiments.RetryTuneExperiment(
+        tune_experiment_service_pb2.RetryTuneExperimentRequest(
+            name=experiment, from_beginning=variant == 2, request_id=request_id
+        )
     )
 
 
@@ -172,6 +186,7 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "UploadDataset": (upload_dataset, ""),
     "CreateTuneExperiment": (create_tune_experiment, "dataset"),
     "UpdateTuneExperiment": (update_tune_experiment, "experiment"),
+    "RetryTuneExperiment": (retry_tune_experiment, "cancelled"),
     "UpdateTunedModel": (update_tuned_model, "model"),
     "CreateTuneSweep": (create_tune_sweep, "dataset"),
     "CreateEvaluation": (create_an_evaluation, "dataset"),

@@ -187,7 +187,7 @@ def test_a_stale_lease_can_write_nothing(database):
     before = repository.get(experiment.id, after_sequence=0)
     for attempt in (
         lambda: beat(queue, stale, progress=Progress(step=9), snapshots=[make_snapshot(9)], duration=MINUTE),
-        lambda: queue.rewind(stale, 0),
+        lambda: queue.rewind(stale, 0, resumed_step=0),
         lambda: succeed(queue, stale),
         lambda: queue.fail(stale, FAILURE, 1.0),
         lambda: queue.cancelled(stale, 1.0),
@@ -214,7 +214,7 @@ def test_snapshots_are_numbered_over_the_life_of_the_experiment(database):
     first = queue.lease("w1", NOW)
     beat(queue, first, snapshots=[make_snapshot(step) for step in (1, 2, 3)], duration=NOW)
     second = queue.lease("w2", MINUTE)
-    queue.rewind(second, 1)
+    queue.rewind(second, 1, resumed_step=1)
     beat(queue, second, snapshots=[make_snapshot(2)], duration=MINUTE)
     curve = ExperimentRepository(database, "acme").get(experiment.id, after_sequence=0)
     assert [(item.sequence, item.step) for item in curve.snapshots] == [(1, 1), (4, 2)]
@@ -375,7 +375,7 @@ def test_every_failpoint_is_passed(database):
         store_experiment(database)
     lease = queue.lease("w", MINUTE)
     beat(queue, lease, duration=MINUTE)
-    queue.rewind(lease, 0)
+    queue.rewind(lease, 0, resumed_step=0)
     queue.release(lease)
     succeed(queue, queue.lease("w", MINUTE))
     queue.fail(queue.lease("w", MINUTE), FAILURE, 0.0)

@@ -216,10 +216,10 @@ def test_a_resumed_trial_forgets_the_scores_of_the_epochs_that_it_repeats(databa
         end_epoch(queue, lease, epoch, metric)
     assert sweeps.get(sweep.id).best.score.metric == 0.9
 
-    queue.rewind(lease, 10)
+    queue.rewind(lease, 10, resumed_step=10)
     assert sweeps.get(sweep.id).best.score.metric == 0.5
 
-    queue.rewind(lease, 0)
+    queue.rewind(lease, 0, resumed_step=0)
     assert sweeps.get(sweep.id).best is None
 
 

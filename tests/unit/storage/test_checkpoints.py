@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from factories.object_store import object_store_url
 from foreword.errors import LeaseLostError, UnavailableError
-from foreword.storage.artifacts.checkpoints import CheckpointStore
+from foreword.storage.artifacts.checkpoints import Checkpoint, CheckpointStore
+from foreword.storage.artifacts.store import ArtifactStore
 
 
 @pytest.fixture(params=["folder", "object store"])
@@ -41,6 +42,20 @@ def test_a_step_checkpointed_again_is_replaced(url):
     store.write_checkpoint("e1", 1, 9, b"first")
     store.write_checkpoint("e1", 1, 9, b"second")
     assert store.latest_checkpoint("e1") == b"second"
+
+
+def test_a_new_run_continues_from_the_checkpoint_of_another_one_until_it_has_its_own(url):
+    store = CheckpointStore(url, key=b"key")
+    store.write_checkpoint("first", 3, 40, b"forty")
+
+    newest = store.newest_checkpoint("first")
+    ArtifactStore(url).write("second", store.first_file("second", newest))
+    taken_over = store.newest_checkpoint("second")
+    store.write_checkpoint("second", 1, 7, b"its own")
+
+    assert newest == taken_over == Checkpoint(step=40, payload=b"forty")
+    assert store.newest_checkpoint("second") == Checkpoint(step=7, payload=b"its own")
+    assert store.newest_checkpoint("third") is None
 
 
 def test_a_late_write_of_an_older_epoch_never_hides_a_newer_epoch(url):
@@ -105,17 +120,17 @@ def test_a_harmed_checkpoint_is_passed_over(tmp_path, harm):
 def test_deleted_checkpoints_are_gone_and_deleting_again_changes_nothing(url):
     store = CheckpointStore(url, key=b"key")
     store.write_checkpoint("acme/e1", 1, 1, b"x")
-    store.delete_checkpoints("acme/e1")
-    store.delete_checkpoints("acme/e1")
+    ArtifactStore(url).delete("acme/e1")
+    ArtifactStore(url).delete("acme/e1")
     assert store.latest_checkpoint("acme/e1") is None
 
 
 def test_a_writer_whose_folder_was_deleted_meanwhile_learns_that_it_lost_the_run(tmp_path):
-    owner = CheckpointStore(str(tmp_path), key=b"key")
+    store = ArtifactStore(str(tmp_path))
 
     def owner_ends_the_run(name: str) -> None:
         if name == "artifacts.before_rename":
-            owner.delete_checkpoints("e1")
+            store.delete("e1")
 
     with pytest.raises(LeaseLostError):
         CheckpointStore(str(tmp_path), key=b"key", failpoint=owner_ends_the_run).write_checkpoint("e1", 1, 1, b"x")

@@ -10,12 +10,20 @@ from foreword.cli.render.progress import progress_text
 from foreword.cli.render.states import job_state_in_full
 from foreword.cli.render.suspects import print_suspect_rows
 from foreword.cli.render.tags import tags_text
-from foreword.client import TuneExperiment
+from foreword.client import JobState, TuneExperiment
 
 
 def short_name(name: str) -> str:
     """Return the last part of a resource name, which commands also accept."""
     return name.rsplit("/", 1)[-1]
+
+
+def beginning_text(retry: TuneExperiment) -> str:
+    """Return where a retry begins: `continues 5f2b after 120 of 400 updates`."""
+    first = short_name(retry.retry_of)
+    if not retry.resumed_step:
+        return f"repeats {first} from the beginning"
+    return f"continues {first} after {retry.resumed_step:,} of {retry.plan.planned_updates:,} updates"
 
 
 def print_experiment_result(console: Console, experiment: TuneExperiment, *, most_suspects: int = 5) -> None:
@@ -37,6 +45,7 @@ def print_experiment_result(console: Console, experiment: TuneExperiment, *, mos
             ("name", experiment.display_name),
             ("description", experiment.description),
             ("tags", tags_text(experiment.tags)),
+            ("retry", beginning_text(experiment) if experiment.retry_of else ""),
             ("state", job_state_in_full(experiment)),
             ("progress", progress_text(experiment)),
             ("failure", f"{failure.message} ({failure.reason})" if failure else ""),
@@ -47,5 +56,7 @@ def print_experiment_result(console: Console, experiment: TuneExperiment, *, mos
         ],
     )
     console.print()
+    if experiment.state in (JobState.FAILED, JobState.CANCELLED) and not experiment.tune_sweep:
+        console.print(f"Retry it with: foreword experiments retry {short_name(experiment.name)}")
     print_evaluations(console, experiment.evaluations)
     print_suspect_rows(console, experiment, most=most_suspects)

@@ -7,25 +7,21 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf.field_mask_pb2 import FieldMask
-
 from foreword.client import decode, encode, resources
 from foreword.client._async.datasets import DatasetMethods
+from foreword.client._async.experiment_changes import ExperimentChangeMethods
 from foreword.client._async.waiting import in_thread
 from foreword.client._async.watching import WatchMethods
 from foreword.client.keywords import TuneKeywords
 from foreword.client.message import build, enum_name, texts_by_name
 from foreword.client.reference import Reference, new_request_id, run_references
 from foreword.client.rows import Rows, default_name, validation_name
-from foreword.client.tags import tag_change
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.resource_view import ResourceView
-from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2_grpc
 from foreword.v1 import tune_experiment_service_pb2 as messages
 
 if TYPE_CHECKING:
@@ -34,12 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class TuneExperimentMethods(DatasetMethods, WatchMethods):
+class TuneExperimentMethods(DatasetMethods, WatchMethods, ExperimentChangeMethods):
     """Methods of `TuneExperimentService`."""
-
-    @cached_property
-    def _experiments(self) -> Any:
-        return self._connection.stub(tune_experiment_service_pb2_grpc.TuneExperimentServiceStub)
 
     async def tune(
         self,
@@ -300,56 +292,6 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods):
         async with aclosing(self._watch(experiment, 0, deadline)) as changes:
             ended = await self._succeeded(changes, name, deadline, on_change, "EXPERIMENT_CANCELLED")
         return await self.get_tune_experiment(ended)
-
-    async def update_tune_experiment(
-        self,
-        experiment: Reference,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str | None] | None = None,
-    ) -> resources.TuneExperiment:
-        """Change the description or the tags of an experiment, in any state.
-
-        Args:
-            tags: Tags to set, by key; the value None removes a tag. Other tags stay.
-
-        Raises:
-            InvalidArgumentError: Values are wrong. The error names all of them.
-            NotFoundError: The experiment does not exist in the caller's tenant.
-        """
-        given, changed = tag_change("tune_experiment.tags", tags or {})
-        if description is not None:
-            changed.append("description")
-        message = build(
-            tune_experiment_pb2.TuneExperiment, "tune_experiment", description=description or "", tags=given
-        )
-        request = messages.UpdateTuneExperimentRequest(
-            tune_experiment=message, update_mask=FieldMask(paths=changed), request_id=new_request_id()
-        )
-        references = {"tune_experiment.name": (experiment, "tuneExperiments")}
-        return decode.tune_experiment(await self._call(self._experiments.UpdateTuneExperiment, request, references))
-
-    async def cancel_tune_experiment(self, experiment: Reference) -> resources.TuneExperiment:
-        """Ask a run to stop, which it does within one step. Cancelling again has no effect.
-
-        Raises:
-            NotFoundError: The experiment does not exist in the caller's tenant.
-            FailedPreconditionError: The experiment has already succeeded or failed.
-        """
-        references = {"name": (experiment, "tuneExperiments")}
-        request = messages.CancelTuneExperimentRequest()
-        return decode.tune_experiment(await self._call(self._experiments.CancelTuneExperiment, request, references))
-
-    async def delete_tune_experiment(self, experiment: Reference) -> None:
-        """Delete an experiment that has ended. Its tuned model is kept.
-
-        Raises:
-            NotFoundError: The experiment does not exist in the caller's tenant.
-            FailedPreconditionError: The experiment is queued or running; cancel it first.
-        """
-        references = {"name": (experiment, "tuneExperiments")}
-        request = messages.DeleteTuneExperimentRequest()
-        await self._call(self._experiments.DeleteTuneExperiment, request, references, gone_is_done=True)
 
     async def plot_learning_curve(self, experiment: Reference, path: str | PathLike[str] | None = None) -> Figure:
         """Draw training loss, held-out loss and held-out metric over the epochs. No display is needed.

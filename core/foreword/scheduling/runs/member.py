@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.scheduling.ends import end_run
-from foreword.scheduling.heartbeat import Heartbeat, WorkerStoppingError
+from foreword.scheduling.heartbeat import Heartbeat, RunCancelledError, WorkerStoppingError
 from foreword.scheduling.runs.run import ExperimentRun
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
@@ -73,10 +73,13 @@ class Member:
             end_run(self.workshop, self.lease, self.heartbeat, error)
 
     def _saved(self, error: Exception | None) -> Exception | None:
-        """Write the checkpoint from which another worker is to continue. Return why the run ends."""
+        """Write the checkpoint from which another worker, or a retry, is to continue. Return why the run ends."""
+        is_needed = isinstance(error, WorkerStoppingError) or (
+            isinstance(error, RunCancelledError) and self.lease.experiment.trial is None
+        )
         try:
             self.run.checkpoints.settle()
-            if isinstance(error, WorkerStoppingError) and self.run.tuning is not None and not self.tuning.done:
+            if is_needed and self.run.tuning is not None and not self.tuning.done:
                 self.run.checkpoints.write(self.tuning)
         except Exception as fault:  # the root of a run, as above
             return error if error is not None and not isinstance(error, WorkerStoppingError) else fault

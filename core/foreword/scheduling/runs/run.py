@@ -230,7 +230,8 @@ class ExperimentRun:
             tuning = make()
         # The last update of an epoch is recorded when the epoch has ended, which may be after this checkpoint.
         with outside():
-            self._workshop.queue.rewind(self._lease, tuning.step - 1 if tuning.epoch_is_over else tuning.step)
+            last = tuning.step - 1 if tuning.epoch_is_over else tuning.step
+            self._workshop.queue.rewind(self._lease, last, resumed_step=tuning.step)
         return tuning
 
     def _evaluate(

@@ -88,6 +88,7 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
         "WatchTuneExperiment": _READ,
         "UpdateTuneExperiment": _WRITE,
         "CancelTuneExperiment": _WRITE,
+        "RetryTuneExperiment": _WRITE,
         "DeleteTuneExperiment": _WRITE,
         "CompareTuneExperiments": _READ,
     },

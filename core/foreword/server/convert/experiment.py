@@ -160,6 +160,8 @@ def tune_experiment(item: TuneExperiment) -> tune_experiment_pb2.TuneExperiment:
     message = configuration(item.tenant, item.display_name, item.description, item.config, item.tags)
     message.name = str(TuneExperimentName(item.tenant, item.id))
     message.tune_sweep = str(TuneSweepName(item.tenant, item.trial.sweep)) if item.trial is not None else ""
+    message.retry_of = str(TuneExperimentName(item.tenant, item.retry_of)) if item.retry_of is not None else ""
+    message.resumed_step = item.resumed_step
     message.MergeFrom(
         tune_experiment_pb2.TuneExperiment(
             plan=_plan(item.plan),

@@ -1,4 +1,4 @@
-"""TuneExperimentService: plans, queues, watches, changes, cancels and compares tuning runs."""
+"""TuneExperimentService: plans, queues, watches, changes, cancels, retries and compares tuning runs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 from google.protobuf import empty_pb2
 
 from foreword.errors import InvalidArgumentError
-from foreword.names import TenantName, TuneExperimentName
+from foreword.names import TenantName, TuneExperimentName, check_id
 from foreword.server.callers.auth import current_caller, require_own
 from foreword.server.calls.pools import BEGIN_SECONDS, READ_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.convert import experiment as convert
 from foreword.server.convert.comparison import comparison, parse_compared
 from foreword.server.convert.experiment_change import parse_experiment_change
 from foreword.server.jobs.comparisons import ExperimentComparer
+from foreword.server.jobs.retries import ExperimentRetrier
 from foreword.server.jobs.watches import Watches
 from foreword.server.plans.experiments import Planner
 from foreword.server.plans.references import readable_references, require_own_references
@@ -43,6 +44,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         deletions: ArtifactDeletions,
         planner: Planner,
         comparer: ExperimentComparer,
+        retrier: ExperimentRetrier,
         pools: Pools,
         watches: Watches,
         max_queued: int,
@@ -52,11 +54,13 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         self._database = database
         self._planner = planner
         self._comparer = comparer
+        self._retrier = retrier
         self._max_queued = max_queued
         self._jobs = JobCalls(
             name=TuneExperimentName.parse,
             repository=lambda tenant: ExperimentRepository(database, tenant),
             get=lambda name: ExperimentRepository(database, name.tenant).get(name.tune_experiment, after_sequence=0),
+            find=lambda name: ExperimentRepository(database, name.tenant).get(name.tune_experiment),
             convert=convert.tune_experiment,
             deletions=deletions,
             pools=pools,
@@ -152,6 +156,29 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
     ) -> tune_experiment_pb2.TuneExperiment:
         """Request the cancellation of a run."""
         return await self._jobs.cancel(request.name)
+
+    async def RetryTuneExperiment(
+        self, request: tune_experiment_service_pb2.RetryTuneExperimentRequest, context: Any
+    ) -> tune_experiment_pb2.TuneExperiment:
+        """Repeat an experiment that has failed or was cancelled, as a new one."""
+        if request.tune_experiment_id:
+            check_id(request.tune_experiment_id, "tune_experiment_id")
+        key = request_key("RetryTuneExperiment", request)
+        made = await self._jobs.replayed(key)
+        if made is not None:
+            return made
+        first = await self._jobs.find(request.name)
+        created = await self._pools.files.run(
+            first.tenant,
+            WRITE_SECONDS,
+            self._retrier.retry,
+            first,
+            id=request.tune_experiment_id or None,
+            from_beginning=request.from_beginning,
+            creator=current_caller().api_key,
+            request=key,
+        )
+        return convert.tune_experiment(created)
 
     async def DeleteTuneExperiment(
         self, request: tune_experiment_service_pb2.DeleteTuneExperimentRequest, context: Any

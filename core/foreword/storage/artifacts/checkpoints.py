@@ -13,6 +13,7 @@ import hmac
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from foreword.errors import LeaseLostError
@@ -30,6 +31,14 @@ _KEPT = 2
 
 FAILPOINTS = ("checkpoints.before_prune",)
 """The points, besides those of artifacts, at which `failpoint` is called, for tests that kill the process there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A complete checkpoint: the state of a run after a number of updates."""
+
+    step: int
+    payload: bytes
 
 
 class CheckpointStore:
@@ -63,7 +72,7 @@ class CheckpointStore:
             LeaseLostError: Another worker has ended the run and deleted its checkpoints.
         """
         folder = check_key(key)
-        file = f"{folder}/{epoch:08d}-{step:012d}.checkpoint"
+        file = f"{folder}/{_name(epoch, step)}"
         try:
             self._place.write_file(file, self._header(file, payload) + payload)
         except FileNotFoundError:
@@ -72,8 +81,22 @@ class CheckpointStore:
         for name in self._newest_first(folder)[_KEPT:]:
             self._place.delete(f"{folder}/{name}")
 
-    @translate_outages()
+    def first_file(self, key: str, checkpoint: Checkpoint) -> dict[str, bytes]:
+        """Return the name and the content of the file from which a new run continues that of another one.
+
+        Args:
+            key: Key of the new run. Checkpoints of its own leases count as newer.
+        """
+        name = _name(0, checkpoint.step)
+        return {name: self._header(f"{check_key(key)}/{name}", checkpoint.payload) + checkpoint.payload}
+
     def latest_checkpoint(self, key: str) -> bytes | None:
+        """Return the payload of the newest complete checkpoint; None if there is none."""
+        newest = self.newest_checkpoint(key)
+        return None if newest is None else newest.payload
+
+    @translate_outages()
+    def newest_checkpoint(self, key: str) -> Checkpoint | None:
         """Return the newest complete checkpoint, ignoring corrupt and partial ones; None if there is none."""
         folder = check_key(key)
         for name in self._newest_first(folder):
@@ -82,14 +105,9 @@ class CheckpointStore:
                 content = as_os_error(stream.read)
                 payload = content[_HEADER_LENGTH:]
                 if hmac.compare_digest(content[:_HEADER_LENGTH], self._header(f"{folder}/{name}", payload)):
-                    return payload
+                    return Checkpoint(step=int(name.removesuffix(".checkpoint").rpartition("-")[2]), payload=payload)
                 _log.warning("checkpoint_corrupt", checkpoint=f"{folder}/{name}")
         return None
-
-    @translate_outages()
-    def delete_checkpoints(self, key: str) -> None:
-        """Delete all checkpoints of a run. It has no effect if there are none."""
-        self._place.delete(check_key(key))
 
     def _newest_first(self, folder: str) -> list[str]:
         names = [name for name in self._place.names(folder) if _NAME.fullmatch(name)]
@@ -100,3 +118,7 @@ class CheckpointStore:
         code = hmac.new(self._key, file.encode() + b"\0", hashlib.sha256)
         code.update(payload)
         return _MARK + code.digest() + len(payload).to_bytes(8, "big")
+
+
+def _name(epoch: int, step: int) -> str:
+    return f"{epoch:08d}-{step:012d}.checkpoint"

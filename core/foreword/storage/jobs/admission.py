@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Final
 
@@ -60,6 +61,11 @@ def free_name(
     while (name := f"{wanted} ({number})") in taken:
         number += 1
     return name
+
+
+def without_number(name: str) -> str:
+    """Return a display name without the suffix that `free_name` has appended."""
+    return re.sub(r" \(\d+\)$", "", name)
 
 
 def _retry_after(estimated_seconds: float) -> timedelta:

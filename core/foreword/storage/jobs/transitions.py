@@ -51,12 +51,13 @@ def request_cancel(job: JobRow, now: datetime) -> bool:
     """Cancel a locked job that has not ended; a worker that holds it finds out at its next heartbeat.
 
     Returns:
-        True if the job was cancelled now after a turn, so that nobody else deletes the files of its worker.
+        True if the job was cancelled now, so that no worker ends it.
     """
     state = JobState(job.state)
     if state is JobState.QUEUED:
         transition(job, JobState.CANCELLED, now)
-    elif state is JobState.RUNNING:
+        return True
+    if state is JobState.RUNNING:
         yielded = job.yield_time is not None
         transition(job, JobState.CANCELLING, now)
         if yielded:  # no worker holds it, and the workers may be busy for long

@@ -130,6 +130,7 @@ TUNE_EXPERIMENTS: Final = ListSpec(
         "tuning_type": TextField(JobRow.tuning_type),
         "tuned_model": ReferenceField(ExperimentRow.tuned_model, nullable=True, collection="tunedModels"),
         "tune_sweep": ReferenceField(ExperimentRow.sweep, nullable=True, collection="tuneSweeps"),
+        "retry_of": ReferenceField(ExperimentRow.retry_of, nullable=True, collection="tuneExperiments"),
         "creator": TextField(ExperimentRow.creator),
         "create_time": TimeField(ExperimentRow.create_time, sortable=True),
         "update_time": TimeField(JobRow.update_time, sortable=True),

@@ -190,7 +190,8 @@ class EvaluationRepository(JobResources[EvaluationRow, Evaluation]):
         return (batches,) if row.rows_file is None else (batches, decode(AnswerRowsFile, row.rows_file).artifact)
 
     def _cancelled(self, session: Session, row: EvaluationRow, now: datetime) -> None:
-        note_deletion(session, row.tenant, answer_batches_key(row.tenant, row.id, row.create_time), now)
+        if row.job.start_time is not None:
+            note_deletion(session, row.tenant, answer_batches_key(row.tenant, row.id, row.create_time), now)
 
 
 def find_evaluation(session: Session, tenant: str, id: str) -> EvaluationRow | None:

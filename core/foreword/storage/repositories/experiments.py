@@ -20,7 +20,7 @@ from foreword.domain.tags import TagChange
 from foreword.domain.trial import Trial
 from foreword.errors import FailedPreconditionError
 from foreword.names import TuneExperimentName, TuneSweepName
-from foreword.storage.artifacts.deletions import note_deletion
+from foreword.storage.artifacts.kept_checkpoints import schedule_checkpoints
 from foreword.storage.artifacts.keys import checkpoints_key
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
@@ -170,7 +170,7 @@ class ExperimentRepository(JobResources[ExperimentRow, TuneExperiment]):
         return (checkpoints_key(row.tenant, row.id, row.create_time),)
 
     def _cancelled(self, session: Session, row: ExperimentRow, now: datetime) -> None:
-        note_deletion(session, row.tenant, checkpoints_key(row.tenant, row.id, row.create_time), now)
+        _schedule_checkpoints(session, row, now)
 
     def _check_unneeded(self, session: Session, row: ExperimentRow) -> None:
         """Raise an error if an experiment is a trial of a sweep that exists."""
@@ -219,6 +219,8 @@ def new_experiment(
         trial=None if trial is None else encode(Trial, trial, "trial"),
         held_out_score=None,
         tags=dict(tags),
+        retry_of=None,
+        resumed_step=0,
         job=new_job(
             JobKind.TUNE,
             base_model=config.base_model,
@@ -243,7 +245,7 @@ def cancel_job(session: Session, row: ExperimentRow, now: datetime, reason: Fail
         reason: Why its sweep has stopped it; None if its owner cancels it.
     """
     if request_cancel(row.job, now):
-        note_deletion(session, row.tenant, checkpoints_key(row.tenant, row.id, row.create_time), now)
+        _schedule_checkpoints(session, row, now)
     if reason is not None:
         row.job.failure = encode(Failure, reason, "failure")
 
@@ -296,7 +298,15 @@ def to_experiment(
         create_time=row.create_time,
         trial=None if row.trial is None else decode(Trial, row.trial),
         tags=dict(row.tags or {}),
+        retry_of=row.retry_of,
+        resumed_step=row.resumed_step,
     )
+
+
+def _schedule_checkpoints(session: Session, row: ExperimentRow, now: datetime) -> None:
+    """Schedule the deletion of the checkpoints of a run that no worker ends. One that has not begun has none."""
+    if row.job.start_time is not None or row.resumed_step:
+        schedule_checkpoints(session, row, now)
 
 
 def _datasets(config: ExperimentConfig) -> tuple[str | None, ...]:

@@ -158,7 +158,7 @@ class JobResources(Generic[R, Item]):
         raise NotImplementedError
 
     def _cancelled(self, session: Session, row: R, now: datetime) -> None:
-        """Called when a job was cancelled between two turns, so that its worker does not delete its files."""
+        """Called when a job was cancelled before its first turn or between two, so that no worker ends it."""
 
     def _check_unneeded(self, session: Session, row: R) -> None:
         """Raise FailedPreconditionError if another resource needs one that is to be deleted."""

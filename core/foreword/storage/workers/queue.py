@@ -18,6 +18,7 @@ from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.tuned_model import TunedModel
 from foreword.domain.worker_turns import WaitingRun
 from foreword.errors import InternalError
+from foreword.storage.artifacts.kept_checkpoints import schedule_checkpoints
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.jobs.endings import end_job
@@ -147,8 +148,12 @@ class JobQueue:
         self._failpoint("queue.heartbeat.after_commit")
         return [_state(job) for job in jobs]
 
-    def rewind(self, lease: Lease, step: int) -> None:
+    def rewind(self, lease: Lease, step: int, *, resumed_step: int) -> None:
         """Delete the points of the learning curve after a step. Sequence numbers keep growing.
+
+        Args:
+            resumed_step: Number of updates of the checkpoint from which the run continues; 0 without one. A retry
+                cannot have taken over more.
 
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
@@ -157,6 +162,7 @@ class JobQueue:
             (job,) = lock_held(session, [lease])
             row = experiment_of(session, job)
             session.execute(delete(SnapshotRow).where(SnapshotRow.experiment_key == row.key, SnapshotRow.step > step))
+            row.resumed_step = min(row.resumed_step, resumed_step)
             note_scores(row, held_out_curves(session, [row]).get(row.key, ()), afresh=True)
             job.update_time = self._database.clock(session)
             session.flush()
@@ -194,13 +200,14 @@ class JobQueue:
                 row.suspect_rows = encode(SuspectRows, limit_suspect_rows(suspect_rows), "suspect_rows")
             row.tuned_model = tuned_model.id
             # Its owner may have changed the tags during the run.
+            schedule_checkpoints(session, row, job.end_time, has_succeeded=True)
             add_tuned_model(session, dataclasses.replace(tuned_model, tags=dict(row.tags or {})), job.end_time)
             session.flush()
             self._failpoint("queue.succeed.before_commit")
         self._failpoint("queue.succeed.after_commit")
 
     def fail(self, lease: Lease, failure: Failure, compute_seconds: float) -> None:
-        """End a run with a failure.
+        """End a job with a failure. The checkpoints of a run are kept for a retry.
 
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
@@ -208,22 +215,20 @@ class JobQueue:
         with self._database.write() as session:
             job = end_job(session, lease, JobState.FAILED, compute_seconds, self._database.clock(session))
             job.failure = encode(Failure, failure, "failure")
-            if lease.kind is JobKind.EVALUATE:
-                drop_batches(session, lease.evaluation, self._database.clock(session))
+            self._schedule_files(session, lease)
             session.flush()
             self._failpoint("queue.fail.before_commit")
         self._failpoint("queue.fail.after_commit")
 
     def cancelled(self, lease: Lease, compute_seconds: float) -> None:
-        """End a run whose cancellation was requested.
+        """End a job whose cancellation was requested. The checkpoints of a run are kept for a retry.
 
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
         """
         with self._database.write() as session:
             end_job(session, lease, JobState.CANCELLED, compute_seconds, self._database.clock(session))
-            if lease.kind is JobKind.EVALUATE:
-                drop_batches(session, lease.evaluation, self._database.clock(session))
+            self._schedule_files(session, lease)
             session.flush()
             self._failpoint("queue.cancelled.before_commit")
         self._failpoint("queue.cancelled.after_commit")
@@ -254,6 +259,14 @@ class JobQueue:
             )
             found = {state: count for state, count in rows}  # noqa: C416 - mypy rejects dict(rows)
         return {state: found.get(state.value, 0) for state in JobState}
+
+    def _schedule_files(self, session: Session, lease: Lease) -> None:
+        """Schedule the deletion of the temporary files of a job that ends without a result."""
+        now = self._database.clock(session)
+        if lease.kind is JobKind.EVALUATE:
+            drop_batches(session, lease.evaluation, now)
+        elif lease.kind is JobKind.TUNE:
+            schedule_checkpoints(session, lease.experiment, now)
 
     def _lease(
         self,

@@ -272,6 +272,7 @@ def _plan(
         labels=space.labels if space else (),
         multi_label=space.multi_label if space else False,
         split_seed=config.split_seed,
+        base_revision=spec.revision,
     )
 
 

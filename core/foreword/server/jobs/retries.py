@@ -1,0 +1,120 @@
+"""Retries of experiments: their checks, and the checkpoint from which they continue."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from foreword.domain.experiment import TuneExperiment
+from foreword.errors import FailedPreconditionError, NotFoundError
+from foreword.names import BaseModelName, TuneExperimentName
+from foreword.plugin.manager import PluginManager
+from foreword.scheduling.tuned_models import find_start
+from foreword.storage.artifacts.checkpoints import Checkpoint, CheckpointStore
+from foreword.storage.artifacts.keys import checkpoints_key
+from foreword.storage.artifacts.publication import ArtifactPublisher
+from foreword.storage.database import Database
+from foreword.storage.repositories.experiment_retries import ExperimentRetries
+from foreword.storage.repositories.requests import RequestKey
+
+
+class ExperimentRetrier:
+    """Repeats failed and cancelled experiments. Methods block.
+
+    Args:
+        max_queued: Maximum number of queued experiments of a tenant.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        publisher: ArtifactPublisher,
+        checkpoints: CheckpointStore,
+        plugins: PluginManager,
+        max_queued: int,
+    ) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._checkpoints = checkpoints
+        self._plugins = plugins
+        self._max_queued = max_queued
+
+    def retry(
+        self,
+        first: TuneExperiment,
+        *,
+        id: str | None,
+        from_beginning: bool,
+        creator: str,
+        request: RequestKey | None,
+    ) -> TuneExperiment:
+        """Queue an experiment that repeats another one, from its newest usable checkpoint if there is one.
+
+        Args:
+            id: Id of the new experiment; None to generate one.
+            from_beginning: Whether to ignore checkpoints.
+
+        Raises:
+            InvalidArgumentError: The id is invalid.
+            NotFoundError: The experiment has been deleted meanwhile.
+            FailedPreconditionError: The experiment cannot be repeated.
+            AlreadyExistsError: The id is taken, or the request id was already used with other content.
+            ExhaustedError: The tenant has too many experiments queued.
+            UnavailableError: The database or the artifact store is unavailable.
+        """
+        tenant = first.tenant
+        retries = ExperimentRetries(self._database, tenant)
+        retries.check(first.id)
+        self._check_plugins(first)
+        find_start(self._database, first)
+        checkpoint = None if from_beginning else self._newest(first)
+        id, create_time = id or self._database.new_id(), self._database.now()
+        with ExitStack() as publication:
+            if checkpoint is not None:
+                key = checkpoints_key(tenant, id, create_time)
+                files = self._checkpoints.first_file(key, checkpoint)
+                publication.enter_context(self._publisher.publish(tenant, key, files))
+            return retries.create(
+                first.id,
+                id=id,
+                create_time=create_time,
+                resumed_step=0 if checkpoint is None else checkpoint.step,
+                creator=creator,
+                max_queued=self._max_queued,
+                request=request,
+            )
+
+    def _newest(self, first: TuneExperiment) -> Checkpoint | None:
+        return self._checkpoints.newest_checkpoint(checkpoints_key(first.tenant, first.id, first.create_time))
+
+    def _check_plugins(self, first: TuneExperiment) -> None:
+        """Raise FailedPreconditionError unless everything that the plan was made for is still installed."""
+        config, revision = first.config, first.plan.base_revision
+        name, base = str(TuneExperimentName(first.tenant, first.id)), str(BaseModelName(config.base_model))
+        try:
+            present = self._plugins.base_model(config.base_model).spec.revision
+        except NotFoundError as error:
+            raise FailedPreconditionError(
+                f"{base}, which {name} tuned, is not installed any more. Install its plugin, or create an experiment "
+                "with another base model.",
+                reason="BASE_MODEL_CHANGED",
+                metadata={"resource": base},
+            ) from error
+        if revision and revision != present:  # plans of older versions do not name one
+            raise FailedPreconditionError(
+                f"{base} has other weights now than when {name} was planned, so it cannot be repeated. Create a new "
+                "experiment, or install the former weights.",
+                reason="BASE_MODEL_CHANGED",
+                metadata={"resource": base},
+            )
+        for noun, id, item in (
+            ("task", config.task, self._plugins.tasks.get(config.task)),
+            ("tuning method", config.tuning_type, self._plugins.tuning_methods.get(config.tuning_type)),
+        ):
+            if item is None:
+                raise FailedPreconditionError(
+                    f"The {noun} {id!r} of {name} is not installed any more. Install its plugin, or create an "
+                    f"experiment with another {noun}.",
+                    reason="PLUGIN_MISSING",
+                    metadata={"resource": name},
+                )
