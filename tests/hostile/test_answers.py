@@ -47,6 +47,7 @@ from foreword.domain.report_limits import (
 from foreword.domain.sweep import MAX_SHOWN_VALUE, MAX_SWEPT, MAX_TRIALS
 from foreword.domain.tags import MAX_TAG_CHARACTERS, MAX_TAGS
 from foreword.domain.thin_curve import MAX_CURVE_POINTS
+from foreword.domain.tuned_model import MAX_SEEN_DATASETS
 from foreword.errors import InternalError
 from foreword.names import DeploymentName
 from foreword.server.app import SERVICES
@@ -148,7 +149,7 @@ CHARACTERS: Mapping[str, int] = {
     "ExportTunedModelResponse.path": HASH,
     "PrecisionThreshold.label": MAX_LABEL_CHARACTERS,
     "Space.creator": HASH,
-    "Rollout.explanation": 600,
+    "Rollout.explanation": 900,
     "Space.description": DESCRIPTION,
     "Space.display_name": 200,
     "Space.etag": HASH,
@@ -258,7 +259,8 @@ BYTES: Mapping[str, int] = {
     "TuneSweepPlan.warnings": MAX_WARNINGS_BYTES,
     "TuneTrial.values": MAX_SWEPT * (4 * MAX_SHOWN_VALUE + 100),
     "TunedModel.evaluations": MAX_EVALUATIONS_BYTES,
-    "TunedModel.provenance": 1_000,
+    "RevisionFigures.error_reasons": 9 * (4 * 40 + 20),
+    "TunedModel.provenance": 1_000 + (MAX_SEEN_DATASETS + 2) * 65,
     "TunedModel.tags": TAGS,
     "google.rpc.Status.details": 1_000,
 }

@@ -24,6 +24,7 @@ from foreword.domain.rollout_figures import RevisionFigures, RolloutFigures, buc
 
 FALSE_ROLLBACK_PROBABILITY = 0.01
 
+_MAX_SHOWN_REASONS = 3
 _EACH = FALSE_ROLLBACK_PROBABILITY / 4
 
 
@@ -130,7 +131,8 @@ def describe(figures: RolloutFigures) -> str:
 
 
 def _errors(candidate: RevisionFigures) -> str:
-    reasons = ", ".join(f"{reason} {count}" for reason, count in candidate.error_reasons.items())
+    most = sorted(candidate.error_reasons.items(), key=lambda item: -item[1])[:_MAX_SHOWN_REASONS]
+    reasons = ", ".join(f"{reason} {count}" for reason, count in most)
     return f"{candidate.errors} failed ({reasons})" if reasons else f"{candidate.errors} failed"
 
 

@@ -12,6 +12,8 @@ from foreword.domain.report import SystemEvaluation
 
 CONFIG_FILE: Final = "adapter_config.json"
 TENSORS_FILE: Final = "adapter_model.safetensors"
+MAX_SEEN_DATASETS: Final = 100
+"""Maximum number of datasets that a model may have seen from which a run starts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 
 import pytest
 
 from foreword.domain.canary_decision import decide
 from foreword.domain.rate_bounds import lower_bound, upper_bound
-from foreword.domain.rollout import CanaryPlan, RolloutState
+from foreword.domain.rollout import CanaryPlan, Rollout, RolloutState
+from foreword.domain.rollout_expiry import expiry_explanation
 from foreword.domain.rollout_figures import Observation, RevisionFigures, RolloutFigures
 
 MANUAL = CanaryPlan(share=0.1, promote_after_requests=0)
@@ -138,3 +140,22 @@ def test_reasons_of_errors_beyond_eight_are_counted_together():
     assert sums.errors == sum(sums.error_reasons.values()) == 24
     assert len(sums.error_reasons) == 9
     assert sums.error_reasons["OTHER"] == 8
+
+
+def test_no_explanation_is_longer_than_its_limit():
+    million = 1_000_000
+    ours = RevisionFigures(
+        requests=million,
+        errors=million // 2,
+        error_reasons={f"{number:040}": 100_000 for number in range(5)},
+        missed=million // 2,
+        classifications=million,
+        abstentions=million,
+        latencies={"159": million},
+    )
+    worst = RolloutFigures(candidate=ours, stable=figures(1000))
+    running = Rollout(plan=CanaryPlan(share=0.1), figures=worst, start_time=datetime(2026, 1, 31, tzinfo=UTC))
+
+    assert decide(MANUAL, worst).explanation.count("above the limit") == 4
+    assert len(decide(MANUAL, worst).explanation) <= 900
+    assert len(expiry_explanation(running)) <= 900

@@ -21,7 +21,7 @@ from foreword.server.inference.rollout_recorder import RolloutRecorder
 Value = TypeVar("Value")
 Result = TypeVar("Result")
 
-_MAX_REASON: Final = 64
+_MAX_REASON: Final = 40
 """Characters of the reason of an error that are counted."""
 
 

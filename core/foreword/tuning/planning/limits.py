@@ -16,7 +16,7 @@ from foreword.domain.parameters import (
     TuneParameters,
     check_values,
 )
-from foreword.domain.tuned_model import TunedModel
+from foreword.domain.tuned_model import MAX_SEEN_DATASETS, TunedModel
 from foreword.domain.violations import Violations
 from foreword.plugin.interfaces import TuningMethod
 from foreword.tuning.schedule import updates_per_epoch
@@ -113,6 +113,13 @@ def check_start(
             field,
             f"{name} is a model of the tuning method {start.tuning_type}, not of {method.id}; choose that tuning_type, "
             "or a tuned model of this one",
+        )
+    seen = len(start.seen_datasets)
+    if seen > MAX_SEEN_DATASETS:
+        violations.add(
+            field,
+            f"{name} and the models that it started from have seen {seen} datasets, and at most "
+            f"{MAX_SEEN_DATASETS} are remembered; start from an earlier model, or from another start",
         )
     length = requested.num_virtual_tokens
     used = "num_virtual_tokens" not in method.unused_parameters

@@ -105,6 +105,10 @@ def test_a_start_of_another_base_model_method_or_weights_is_refused_by_name():
     [
         ({"base_model": "llama"}, "is a model of baseModels/llama, not of"),
         ({"tuning_type": "ia3"}, "is a model of the tuning method ia3, not of prompt_tuning"),
+        (
+            {"provenance": {"dataset": "own", "init_datasets": " ".join(map(str, range(100)))}},
+            "have seen 101 datasets, and at most 100 are remembered",
+        ),
     ],
 )
 def test_a_refused_start_is_explained(change, reason):
