@@ -18,6 +18,7 @@ from grpc_status import rpc_status
 from foreword.v1 import (
     batch_job_pb2,
     batch_job_service_pb2,
+    capture_service_pb2,
     dataset_service_pb2,
     deployment_pb2,
     deployment_service_pb2,
@@ -97,6 +98,14 @@ def _complete(call: Any, *arguments: Any, **keywords: Any) -> None:
     result = call(*arguments, **keywords)
     if hasattr(result, "__next__"):
         list(result)
+
+
+def answer_of(response: Any) -> Any:
+    """Return a response of the inference service without its id, which differs for each request."""
+    answer = type(response)()
+    answer.CopyFrom(response)
+    answer.ClearField("request_id")
+    return answer
 
 
 def make_file(count: int = 30) -> bytes:
@@ -239,6 +248,16 @@ def batch_job_request(dataset: str, **fields: Any) -> batch_job_service_pb2.Crea
 def create_batch_job(stubs: Any, dataset: str, **fields: Any) -> Any:
     """Create a batch job."""
     return stubs.batch_jobs.CreateBatchJob(batch_job_request(dataset, **fields))
+
+
+def submit_feedback(stubs: Any, deployment: str, request_id: str = "known", **feedback: Any) -> Any:
+    """Submit feedback; by default, that a request which was not captured belongs to Service."""
+    given = feedback or {"input": "Nobody answers.", "right_labels": {"labels": ["Service"]}}
+    return stubs.captures.SubmitFeedback(
+        capture_service_pb2.SubmitFeedbackRequest(
+            deployment=deployment, feedback={"request_id": request_id, **given}, allow_new_labels=True
+        )
+    )
 
 
 def deployment_request(model: str, **fields: Any) -> deployment_service_pb2.CreateDeploymentRequest:

@@ -18,6 +18,7 @@ from factories.api import (
     deployed,
     failure_of,
     make_file,
+    submit_feedback,
     upload,
 )
 from factories.blown_up import Growable, grown, stated_limit
@@ -75,6 +76,11 @@ _VALID: dict[str, Mapping[str, Any]] = {
     "ListBatchAnswers": {"name": "{BatchJob}"},
     "ListCapturedRequests": {"name": "{Deployment}"},
     "DeleteCapturedRequests": {"name": "{Deployment}", "filter": "request_id = x"},
+    "SubmitFeedback": {
+        "deployment": "{Deployment}",
+        "feedback": {"request_id": "known", "input": "x", "right_labels": {"labels": ["Service"]}},
+    },
+    "ExportCapturedRequests": {"name": "{Deployment}", "display_name": "x"},
 }
 _NAMED = {
     "BatchJob",
@@ -140,6 +146,7 @@ class Target:
 def existing_names(server: RunningServer, stubs: Any) -> Mapping[str, str]:
     """Create resources of the tenant `dev`, and return their names by kind."""
     deployment = deployed(server, stubs, "attacked")
+    submit_feedback(stubs, deployment.name)
     dataset = upload(stubs)
     evaluation = create_evaluation(stubs, dataset.name)
     server.evaluate(evaluation.name)

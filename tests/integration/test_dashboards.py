@@ -37,7 +37,7 @@ from foreword.observability.metrics.database import DatabaseMetrics
 from foreword.observability.metrics.process import new_registry
 from foreword.observability.metrics.worker import WorkerMetrics
 from foreword.scheduling.worker import Worker
-from foreword.v1 import deployment_service_pb2, tenant_service_pb2
+from foreword.v1 import capture_service_pb2, deployment_service_pb2, tenant_service_pb2
 from foreword.v1 import inference_service_pb2 as inference
 from foreword_slack.hooks import ComplaintCorrected, RoutingDecided
 from foreword_slack.metrics import BotMetrics, BotState
@@ -118,8 +118,15 @@ class Exporters:
         for model in ("counted", BASE):
             request = inference.GenerateRequest(model=model, text="Two screws.", parameters={"max_new_tokens": 6})
             self._stubs.inference.Generate(request)
-        self._stubs.inference.Classify(inference.ClassifyRequest(model="counted", text="Two screws are missing."))
-        self._server.settle_captures()
+        answer = self._stubs.inference.Classify(
+            inference.ClassifyRequest(model="counted", text="Two screws are missing.")
+        )
+        right = {"labels": answer.labels}
+        self._stubs.captures.SubmitFeedback(
+            capture_service_pb2.SubmitFeedbackRequest(
+                deployment="counted", feedback={"request_id": answer.request_id, "right_labels": right}
+            )
+        )
         refused(self._server.stubs("fw_nobody_wrong").tenants.WhoAmI, tenant_service_pb2.WhoAmIRequest())
         create_experiment(self._stubs, upload(self._stubs).name)
         self._shop.queue_run()

@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("foreword.cli.inference:generate", "Generate an answer."),
     "lab": ("foreword.cli.lab:lab", "Try prompts interactively, tuned against base model."),
     "classify": ("foreword.cli.inference:classify", "Classify a text or the rows of a file."),
+    "feedback": ("foreword.cli.feedback:feedback", "Say what is right about an answer."),
     "batch": ("foreword.cli.batch:batch", "Answer all rows of a file with a model."),
     "batches": ("foreword.cli.batches:batches", "Manage batch jobs."),
     "tokenize": ("foreword.cli.inference:tokenize", "Count the tokens of a text."),

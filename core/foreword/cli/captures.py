@@ -11,7 +11,7 @@ from foreword.cli.session import json_option, limit_option, selection_options, w
 from foreword.cli.share import SHARE
 
 if TYPE_CHECKING:
-    from foreword.client import CapturedRequest, CapturePolicy, Client
+    from foreword.client import CapturedRequest, CapturePolicy, CaptureProvenance, Client
 
 _SHOWN_CHARACTERS = 60
 
@@ -81,6 +81,7 @@ def list_(client: Client, deployment: str, filter: str, order_by: str, limit: in
             "input": lambda item: _shortened(item.input),
             "answer": _answer,
             "probability": lambda item: "" if item.probability is None else f"{item.probability:.2f}",
+            "feedback": _feedback,
             "revision": lambda item: str(item.revision),
             "stored": lambda item: age(item.create_time),
         },
@@ -99,8 +100,61 @@ def delete(client: Client, deployment: str, request_ids: tuple[str, ...], filter
     """Delete captured requests by their ids, by a condition, or all of them."""
     if (bool(request_ids), bool(filter), everything).count(True) != 1:
         raise click.UsageError("Give either ids of requests, --filter or --all.")
-    count = client.delete_captured_requests(deployment, request_ids=request_ids, filter="*" if everything else filter)
+    deletion = client.delete_captured_requests(
+        deployment, request_ids=request_ids, filter="*" if everything else filter
+    )
+    count = deletion.deleted_count
     click.echo(f"Deleted {count:,} captured {'request' if count == 1 else 'requests'}.")
+    if deletion.datasets:
+        click.echo("These datasets may still hold some of them: " + ", ".join(deletion.datasets))
+
+
+@captures.command()
+@click.argument("deployment")
+@click.option("--name", required=True, help="Display name of the dataset.")
+@click.option("--filter", default="", help="Export only what meets a condition, such as 'abstained = true'.")
+@click.option("--unlabelled", is_flag=True, help="Export all inputs without answers, for `foreword batch`.")
+@click.option("--description", default="", help="Description of the dataset.")
+@json_option
+@with_client
+def export(
+    client: Client, deployment: str, name: str, filter: str, unlabelled: bool, description: str, as_json: bool
+) -> None:
+    """Make a dataset of captured requests.
+
+    By default, its rows are the requests whose right answer is known from feedback. Of requests with the same input,
+    the newest counts.
+    """
+    from foreword.cli.render import out_console, print_json, print_report
+
+    made = client.export_captured_requests(
+        deployment, display_name=name, description=description, filter=filter, unlabelled=unlabelled
+    )
+    if as_json:
+        print_json(made)
+        return
+    click.echo(f"Stored {made.row_count:,} rows as {made.display_name}, version {made.version} ({made.name}).")
+    if made.captured_from is not None:
+        click.echo(f"{provenance_text(made.captured_from)}.")
+    if made.report is not None and made.report.findings:
+        print_report(out_console(), made.report)
+
+
+def provenance_text(made: CaptureProvenance) -> str:
+    """Return which captured requests the rows of a dataset are."""
+    left_out = [
+        f"{count:,} {why}"
+        for count, why in (
+            (made.unanswered_count, "without a right answer"),
+            (made.repeated_count, "with the input of a newer one"),
+        )
+        if count
+    ]
+    condition = f" that meet {made.filter!r}" if made.filter else ""
+    span = f"stored from {made.first_time:%Y-%m-%d %H:%M} to {made.last_time:%Y-%m-%d %H:%M} UTC"
+    rest = f"; left out: {', '.join(left_out)}" if left_out else ""
+    name = made.deployment.rsplit("/", 1)[-1]
+    return f"{made.request_count:,} captured requests of {name}{condition}, {span}{rest}"
 
 
 def captures_text(policy: CapturePolicy) -> str:
@@ -113,6 +167,20 @@ def captures_text(policy: CapturePolicy) -> str:
 
 def _answer(item: CapturedRequest) -> str:
     return f"{_shortened(item.output)} (abstained)" if item.abstained else _shortened(item.output)
+
+
+def _feedback(item: CapturedRequest) -> str:
+    """Return what was said about an answer, in a few words."""
+    given = item.feedback
+    if given is None:
+        return ""
+    if given.correct:
+        return "right"
+    right = (
+        given.right_output or ", ".join(given.right_labels or ()) or ("no label" if given.right_labels == () else "")
+    )
+    score = "" if given.score is None else f"score {given.score:g}"
+    return "; ".join(part for part in (_shortened(right), score, _shortened(given.comment)) if part)
 
 
 def _shortened(text: str) -> str:

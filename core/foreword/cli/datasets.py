@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from foreword.cli.captures import provenance_text
 from foreword.cli.session import json_option, limit_option, selection_options, view_option, with_client
 from foreword.domain.resource_view import ResourceView
 
@@ -66,6 +67,7 @@ def show(client: Client, dataset: str, as_json: bool) -> None:
             ("dataset", found.name),
             ("name", f"{found.display_name}, version {found.version}"),
             ("description", found.description),
+            ("made of", provenance_text(found.captured_from) if found.captured_from else ""),
             ("outputs", "none: unlabelled rows for batch jobs" if found.unlabelled else ""),
             ("size", f"{found.row_count:,} rows, {found.byte_size:,} bytes"),
             ("sha256", found.content_sha256),

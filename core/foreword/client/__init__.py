@@ -9,7 +9,7 @@ from foreword.client.batch_resources import (
     BatchJobPlan,
     BatchJobProgress,
 )
-from foreword.client.capture_resources import CapturedRequest
+from foreword.client.capture_resources import CaptureDeletion, CapturedRequest, Feedback
 from foreword.client.comparison_resources import ComparedDataset, ComparedTuneExperiment, TuneComparison
 from foreword.client.evaluation_resources import (
     EvaluatedSystem,
@@ -49,7 +49,7 @@ from foreword.client.resources import (
 from foreword.client.rollout_resources import Canary, RevisionFigures, Rollout, Shadow
 from foreword.client.sweep_resources import TuneSweep, TuneSweepPlan, TuneTrial
 from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource, PrecisionThreshold
-from foreword.domain.capture import CapturePolicy
+from foreword.domain.capture import CapturePolicy, CaptureProvenance
 from foreword.domain.comparison import RowOverlap
 from foreword.domain.dataset import Row
 from foreword.domain.deploy_policy import VerdictOutcome
@@ -104,7 +104,9 @@ __all__ = [
     "CalibrationBin",
     "CalibrationSource",
     "Canary",
+    "CaptureDeletion",
     "CapturePolicy",
+    "CaptureProvenance",
     "CapturedRequest",
     "ClassifyResult",
     "Client",
@@ -125,6 +127,7 @@ __all__ = [
     "EvaluationAnswer",
     "EvaluationProgress",
     "EvaluationRow",
+    "Feedback",
     "Finding",
     "GenerateKeywords",
     "GeneratePiece",

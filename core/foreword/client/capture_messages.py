@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from foreword.client import decode_values as values
-from foreword.client.capture_resources import CapturedRequest
+from foreword.client.capture_resources import CapturedRequest, Feedback
 from foreword.client.message import build
-from foreword.domain.capture import CapturePolicy
+from foreword.domain.capture import CapturePolicy, CaptureProvenance
 from foreword.errors import InvalidArgumentError
-from foreword.v1 import capture_pb2
+from foreword.v1 import capture_pb2, dataset_pb2
 
 
 def encode_capture(policy: CapturePolicy | None) -> capture_pb2.CapturePolicy | None:
@@ -42,4 +42,39 @@ def decode_captured_request(message: capture_pb2.CapturedRequest) -> CapturedReq
         probability=values.optional(message, "probability"),
         threshold=values.optional(message, "threshold"),
         abstained=values.optional(message, "abstained"),
+        captured=message.captured,
+        feedback=decode_feedback(message.feedback) if message.HasField("feedback") else None,
+    )
+
+
+def decode_feedback(message: capture_pb2.Feedback) -> Feedback:
+    """Decode feedback."""
+    has_labels = message.HasField("right_labels")
+    return Feedback(
+        request_id=message.request_id,
+        right_labels=tuple(message.right_labels.labels) if has_labels else None,
+        right_output=values.optional(message, "right_output"),
+        comment=message.comment,
+        score=values.optional(message, "score"),
+        author=message.author,
+        submit_time=values.time(message, "submit_time"),
+        correct=values.optional(message, "correct"),
+    )
+
+
+def decode_provenance(message: dataset_pb2.Dataset) -> CaptureProvenance | None:
+    """Decode which captured requests the rows of a dataset are; None if they are those of a file."""
+    made, first = message.captured_from, values.time(message.captured_from, "first_time")
+    last = values.time(made, "last_time")
+    if first is None or last is None:
+        return None
+    return CaptureProvenance(
+        deployment=made.deployment,
+        filter=made.filter,
+        request_count=made.request_count,
+        unanswered_count=made.unanswered_count,
+        repeated_count=made.repeated_count,
+        revisions=tuple(made.revisions),
+        first_time=first,
+        last_time=last,
     )

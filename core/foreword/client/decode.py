@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from foreword.client import decode_values as values
 from foreword.client import resources
-from foreword.client.capture_messages import decode_capture
+from foreword.client.capture_messages import decode_capture, decode_provenance
 from foreword.client.decode_policy import deploy_policy, deploy_verdict
 from foreword.client.rollout_messages import decode_rollout
 from foreword.client.status import error_from_status
@@ -116,6 +116,7 @@ def dataset(message: dataset_pb2.Dataset) -> resources.Dataset:
         creator=message.creator,
         create_time=values.time(message, "create_time"),
         unlabelled=message.unlabelled,
+        captured_from=decode_provenance(message),
     )
 
 
@@ -315,6 +316,7 @@ def generate_result(
         input_text=values.optional(message, "input_text"),
         input_tokens=tuple(_token(item) for item in message.input_tokens),
         generated_tokens=tuple(_token(item) for item in message.generated_tokens),
+        request_id=message.request_id,
     )
 
 
@@ -349,6 +351,7 @@ def classify_result(message: inference_service_pb2.ClassifyResponse) -> resource
         usage=token_usage(message.usage),
         model_version=message.model_version,
         threshold=message.threshold if message.HasField("threshold") else None,
+        request_id=message.request_id,
     )
 
 

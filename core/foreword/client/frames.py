@@ -18,6 +18,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from foreword.client.batch_resources import BatchAnswer
+from foreword.client.capture_resources import CapturedRequest
 from foreword.client.comparison_resources import TuneComparison
 from foreword.client.evaluation_resources import Evaluation, EvaluationRow
 from foreword.client.other_fields import apart
@@ -239,6 +240,27 @@ def evaluation_rows(rows: Iterable[EvaluationRow]) -> DataFrame:
         values = [value for item in found for value in ((item.answer, item.score, item.probability) if item else _NONE)]
         lines.append([row.row, row.input, row.reference, *values])
     return frame(("row", "input", "reference", *columns), lines, index="row")
+
+
+def captured_requests(requests: Iterable[CapturedRequest]) -> DataFrame:
+    """Return captured requests with their answers and feedback, one row each, indexed by the id of the request.
+
+    `right` is the right answer as text: the labels, separated by commas, or the output; empty if it is unknown.
+    """
+    columns = (
+        "request_id", "create_time", "revision", "input", "output", "probability", "abstained",
+        "right", "correct", "score", "comment", "author",
+    )  # fmt: skip
+    rows = []
+    for item in requests:
+        given = item.feedback
+        said: tuple[Any, ...] = ("", None, None, "", "")
+        if given is not None:
+            right = ", ".join(given.right_labels) if given.right_labels is not None else given.right_output or ""
+            said = (right, given.correct, given.score, given.comment, given.author)
+        answer = (item.revision, item.input, item.output, item.probability, item.abstained)
+        rows.append([item.request_id, item.create_time, *answer, *said])
+    return frame(columns, rows, index="request_id")
 
 
 def batch_answers(answers: Iterable[BatchAnswer], rows: DataFrame | None = None) -> DataFrame:

@@ -14,7 +14,7 @@ from foreword.client.policy_resources import DeployPolicy, DeployVerdict
 from foreword.client.rollout_resources import Rollout
 from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.base_model import Architecture
-from foreword.domain.capture import CAPTURES_NOTHING, CapturePolicy
+from foreword.domain.capture import CAPTURES_NOTHING, CapturePolicy, CaptureProvenance
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.failure import Failure
@@ -138,6 +138,7 @@ class Dataset:
         report: None if the dataset was listed.
         reused: Whether an upload with `reuse_identical` found it stored already.
         unlabelled: Whether the rows have no outputs, so that only batch jobs accept them.
+        captured_from: Which captured requests the rows are; None for a file that was uploaded.
     """
 
     name: str
@@ -152,6 +153,7 @@ class Dataset:
     create_time: datetime | None
     reused: bool = field(default=False, compare=False)
     unlabelled: bool = False
+    captured_from: CaptureProvenance | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -400,6 +402,7 @@ class GenerateResult:
         input_text: The input after templates and before truncation; None unless requested.
         input_tokens: Tokens of the input after truncation; empty unless requested.
         generated_tokens: Tokens of the answer; empty unless requested.
+        request_id: Id of this answer, for `submit_feedback`.
     """
 
     text: str
@@ -410,6 +413,7 @@ class GenerateResult:
     input_text: str | None = None
     input_tokens: tuple[Token, ...] = ()
     generated_tokens: tuple[Token, ...] = ()
+    request_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -430,6 +434,7 @@ class ClassifyResult:
         label_sets: The most likely label sets, the most likely first.
         abstained: Whether the most likely label set did not reach the threshold.
         threshold: Probability that it had to reach; None if no probability is known to keep `min_precision`.
+        request_id: Id of this answer, for `submit_feedback`.
     """
 
     labels: tuple[str, ...]
@@ -439,6 +444,7 @@ class ClassifyResult:
     usage: TokenUsage
     model_version: str
     threshold: float | None = None
+    request_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

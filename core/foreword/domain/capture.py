@@ -74,12 +74,79 @@ class SeenRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RightAnswer:
+    """The right answer to a request: either labels, none of which may be right, or a text."""
+
+    labels: tuple[str, ...] | None = None
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """What somebody says about the answer to a request.
+
+    Attributes:
+        right: The right answer; None if it is unknown.
+        score: How good the answer is, in the caller's own measure. Range [0, 1]; None if that was not said.
+        author: Id of the API key that submitted it; empty for the development key.
+        submit_time: When it was submitted; None before it is stored.
+    """
+
+    right: RightAnswer | None = None
+    comment: str = ""
+    score: float | None = None
+    author: str = ""
+    submit_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CapturedRequest:
     """A stored request. Its texts are redacted.
 
     Attributes:
+        seen: The request with its answer; of one that was not captured, only the id and the input are known.
+        captured: Whether the request was captured. Otherwise its feedback has brought the input.
         create_time: When it was stored.
+        feedback: What was said about the answer; None if nothing was.
+        correct: Whether the answer was right; None if the answer or the right answer is unknown.
     """
 
     seen: SeenRequest
+    captured: bool = True
     create_time: datetime
+    feedback: Feedback | None = None
+    correct: bool | None = None
+
+
+def is_correct(seen: SeenRequest, right: RightAnswer | None) -> bool | None:
+    """Return whether an answer is the right one: the same labels, or the same text; None if they cannot be compared."""
+    if right is None:
+        return None
+    if right.labels is not None:
+        return None if seen.labels is None else set(seen.labels) == set(right.labels)
+    return None if right.output is None else seen.output.strip() == right.output.strip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureProvenance:
+    """The captured requests that are the rows of a dataset.
+
+    Attributes:
+        deployment: Resource name of the deployment.
+        filter: Condition that the requests met; empty for none.
+        request_count: Number of requests that met it.
+        unanswered_count: Number of those without a right answer, which a labelled dataset leaves out.
+        repeated_count: Number of those with the same input as a newer one.
+        revisions: Numbers of the revisions that had answered the rows, ascending; the newest 100.
+        first_time: When the first of the rows was stored.
+        last_time: When the last of the rows was stored.
+    """
+
+    deployment: str
+    filter: str
+    request_count: int
+    unanswered_count: int
+    repeated_count: int
+    revisions: tuple[int, ...]
+    first_time: datetime
+    last_time: datetime

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from foreword.domain.capture import CaptureProvenance
 from foreword.domain.report import DataReport
 
 MAX_DATASET_BYTES: Final = 200_000_000
@@ -42,6 +43,7 @@ class Dataset:
             none.
         report: None if the dataset was listed without its report.
         unlabelled: Whether its rows have no outputs: it can only be answered, neither trained nor evaluated on.
+        captured_from: Which captured requests its rows are; None for a file that was uploaded.
     """
 
     tenant: str
@@ -58,3 +60,4 @@ class Dataset:
     creator: str
     create_time: datetime
     unlabelled: bool = False
+    captured_from: CaptureProvenance | None = None

@@ -30,6 +30,7 @@ from foreword.server.calls.message_coding import MessageCoder
 from foreword.server.calls.outcomes import OutcomeListener, Outcomes
 from foreword.server.calls.peers import parse_networks
 from foreword.server.calls.pools import WRITE_SECONDS, Pools
+from foreword.server.captures.export import CaptureExporter
 from foreword.server.captures.recorder import CaptureRecorder
 from foreword.server.captures.redaction import Redactor
 from foreword.server.captures.seen import AnswerCapture
@@ -67,6 +68,7 @@ from foreword.server.services.tune_sweep import TuneSweepService
 from foreword.server.services.tuned_model import TunedModelService
 from foreword.server.uploads.budget import UploadBudget
 from foreword.server.uploads.chunks import UploadChecker
+from foreword.server.uploads.dataset_store import DatasetStore
 from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.deletions import ArtifactDeletions
 from foreword.storage.artifacts.publication import ArtifactPublisher
@@ -199,6 +201,7 @@ class ForewordServer:
         self._announcing: asyncio.Task[None] | None = None
         self._recorder: RolloutRecorder | None = None
         self._captures: CaptureRecorder | None = None
+        self._redactor = Redactor(plugins)
         self._shadows: Shadows | None = None
 
     async def start(self) -> int:
@@ -246,7 +249,7 @@ class ForewordServer:
         traffic = Traffic(recorder=recorder, shadows=self._shadows)
         captures = self._captures = CaptureRecorder(
             ledger=CaptureLedger(self._database, max_tenant_bytes=self._settings.max_captured_bytes),
-            redactor=Redactor(self._plugins),
+            redactor=self._redactor,
             work=self._pools.work,
             storage=storage,
             count=None if self._metrics is None else self._metrics.count_captured,
@@ -375,6 +378,8 @@ class ForewordServer:
             ),
         )
         database, artifacts, plugins, storage = self._database, self._artifacts, self._plugins, self._pools.storage
+        store = DatasetStore(database=database, artifacts=artifacts)
+        budget = UploadBudget(settings.max_open_upload_bytes)
         servicers: Sequence[tuple[Callable[[Any, Any], None], object]] = (
             (
                 batch_job_service_pb2_grpc.add_BatchJobServiceServicer_to_server,
@@ -394,7 +399,18 @@ class ForewordServer:
             ),
             (
                 capture_service_pb2_grpc.add_CaptureServiceServicer_to_server,
-                CaptureService(database=database, recorder=captures, storage=storage),
+                CaptureService(
+                    database=database,
+                    models=models,
+                    recorder=captures,
+                    redactor=self._redactor,
+                    exporter=CaptureExporter(
+                        database=database, checker=checker, store=store, budget=budget, pools=self._pools
+                    ),
+                    storage=storage,
+                    max_tenant_bytes=settings.max_captured_bytes,
+                    count=None if self._metrics is None else self._metrics.count_feedback,
+                ),
             ),
             (
                 catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server,
@@ -407,7 +423,8 @@ class ForewordServer:
                     artifacts=artifacts,
                     deletions=self._deletions,
                     checker=checker,
-                    budget=UploadBudget(settings.max_open_upload_bytes),
+                    store=store,
+                    budget=budget,
                     pools=self._pools,
                 ),
             ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, and_, false, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, and_, false, text, true
 from sqlalchemy.orm import DeclarativeBase, Mapped, foreign, mapped_column, relationship
 
 from foreword.domain.job import JobKind
@@ -115,6 +115,7 @@ class DatasetRow(Base):
     creator: Mapped[str]
     create_time: Mapped[datetime]
     unlabelled: Mapped[bool] = mapped_column(server_default=false())
+    captured_from: Mapped[dict[str, Any] | None]
 
 
 class ArtifactDeletionRow(Base):
@@ -487,13 +488,18 @@ class RevisionRow(Base):
 
 
 class CapturedRequestRow(Base):
-    """A request of a deployment with its answer, redacted. `byte_size` is what counts against the tenant's limit."""
+    """A request of a deployment with its answer and its feedback, redacted.
+
+    A request that was not `captured` has only the input that came with its feedback. `feedback_time` is set once there
+    is feedback. `byte_size` is what counts against the tenant's limit.
+    """
 
     __tablename__ = "captured_requests"
     __table_args__ = (
         UniqueConstraint("deployment_key", "request_id"),
         Index(None, "deployment_key", "key"),
         Index(None, "deployment_key", "create_time", "key"),
+        Index(None, "deployment_key", "feedback_time", "key"),
         {"sqlite_autoincrement": True},
     )
 
@@ -509,6 +515,14 @@ class CapturedRequestRow(Base):
     probability: Mapped[float | None]
     threshold: Mapped[float | None]
     abstained: Mapped[bool | None]
+    captured: Mapped[bool] = mapped_column(server_default=true())
+    right_labels: Mapped[list[Any] | None]
+    right_output: Mapped[str | None]
+    comment: Mapped[str] = mapped_column(server_default=text("''"))
+    score: Mapped[float | None]
+    author: Mapped[str | None]
+    feedback_time: Mapped[datetime | None]
+    correct: Mapped[bool | None]
     byte_size: Mapped[int]
     create_time: Mapped[datetime]
 

@@ -22,18 +22,33 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66oreword/v1/capture.proto\x12\x0b\x66oreword.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"z\n\rCapturePolicy\x12\r\n\x05share\x18\x01 \x01(\x01\x12\x1b\n\x0eretention_days\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x19\n\x0cmax_requests\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\x11\n\x0f_retention_daysB\x0f\n\r_max_requests\"\xa4\x02\n\x0f\x43\x61pturedRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x03 \x01(\x05\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12\r\n\x05input\x18\x05 \x01(\t\x12\x0e\n\x06output\x18\x06 \x01(\t\x12\x0e\n\x06labels\x18\x07 \x03(\t\x12\x18\n\x0bprobability\x18\x08 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tthreshold\x18\t \x01(\x01H\x01\x88\x01\x01\x12\x16\n\tabstained\x18\n \x01(\x08H\x02\x88\x01\x01\x42\x0e\n\x0c_probabilityB\x0c\n\n_thresholdB\x0c\n\n_abstainedb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66oreword/v1/capture.proto\x12\x0b\x66oreword.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"z\n\rCapturePolicy\x12\r\n\x05share\x18\x01 \x01(\x01\x12\x1b\n\x0eretention_days\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x19\n\x0cmax_requests\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\x11\n\x0f_retention_daysB\x0f\n\r_max_requests\"\xdf\x02\n\x0f\x43\x61pturedRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x03 \x01(\x05\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12\r\n\x05input\x18\x05 \x01(\t\x12\x0e\n\x06output\x18\x06 \x01(\t\x12\x0e\n\x06labels\x18\x07 \x03(\t\x12\x18\n\x0bprobability\x18\x08 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tthreshold\x18\t \x01(\x01H\x01\x88\x01\x01\x12\x16\n\tabstained\x18\n \x01(\x08H\x02\x88\x01\x01\x12\x10\n\x08\x63\x61ptured\x18\x0b \x01(\x08\x12\'\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x0c \x01(\x0b\x32\x15.foreword.v1.FeedbackB\x0e\n\x0c_probabilityB\x0c\n\n_thresholdB\x0c\n\n_abstained\"\xb7\x02\n\x08\x46\x65\x65\x64\x62\x61\x63k\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05input\x18\x02 \x01(\tB\x04\xe2\x41\x01\x04\x12\x30\n\x0cright_labels\x18\x03 \x01(\x0b\x32\x18.foreword.v1.RightLabelsH\x00\x12\x16\n\x0cright_output\x18\x04 \x01(\tH\x00\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\x12\x12\n\x05score\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x06\x61uthor\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0bsubmit_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1a\n\x07\x63orrect\x18\t \x01(\x08\x42\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x42\x0e\n\x0cright_answerB\x08\n\x06_scoreB\n\n\x08_correct\"\x1d\n\x0bRightLabels\x12\x0e\n\x06labels\x18\x01 \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'foreword.v1.capture_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CAPTUREPOLICY']._serialized_start=75
-  _globals['_CAPTUREPOLICY']._serialized_end=197
-  _globals['_CAPTUREDREQUEST']._serialized_start=200
-  _globals['_CAPTUREDREQUEST']._serialized_end=492
+  _globals['_FEEDBACK'].fields_by_name['request_id']._loaded_options = None
+  _globals['_FEEDBACK'].fields_by_name['request_id']._serialized_options = b'\342A\001\002'
+  _globals['_FEEDBACK'].fields_by_name['input']._loaded_options = None
+  _globals['_FEEDBACK'].fields_by_name['input']._serialized_options = b'\342A\001\004'
+  _globals['_FEEDBACK'].fields_by_name['author']._loaded_options = None
+  _globals['_FEEDBACK'].fields_by_name['author']._serialized_options = b'\342A\001\003'
+  _globals['_FEEDBACK'].fields_by_name['submit_time']._loaded_options = None
+  _globals['_FEEDBACK'].fields_by_name['submit_time']._serialized_options = b'\342A\001\003'
+  _globals['_FEEDBACK'].fields_by_name['correct']._loaded_options = None
+  _globals['_FEEDBACK'].fields_by_name['correct']._serialized_options = b'\342A\001\003'
+  _globals['_CAPTUREPOLICY']._serialized_start=108
+  _globals['_CAPTUREPOLICY']._serialized_end=230
+  _globals['_CAPTUREDREQUEST']._serialized_start=233
+  _globals['_CAPTUREDREQUEST']._serialized_end=584
+  _globals['_FEEDBACK']._serialized_start=587
+  _globals['_FEEDBACK']._serialized_end=898
+  _globals['_RIGHTLABELS']._serialized_start=900
+  _globals['_RIGHTLABELS']._serialized_end=929
 # @@protoc_insertion_point(module_scope)

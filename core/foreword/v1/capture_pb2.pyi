@@ -1,5 +1,6 @@
 import datetime
 
+from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -20,7 +21,7 @@ class CapturePolicy(_message.Message):
     def __init__(self, share: _Optional[float] = ..., retention_days: _Optional[int] = ..., max_requests: _Optional[int] = ...) -> None: ...
 
 class CapturedRequest(_message.Message):
-    __slots__ = ("request_id", "create_time", "revision", "model_version", "input", "output", "labels", "probability", "threshold", "abstained")
+    __slots__ = ("request_id", "create_time", "revision", "model_version", "input", "output", "labels", "probability", "threshold", "abstained", "captured", "feedback")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +32,8 @@ class CapturedRequest(_message.Message):
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     ABSTAINED_FIELD_NUMBER: _ClassVar[int]
+    CAPTURED_FIELD_NUMBER: _ClassVar[int]
+    FEEDBACK_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     create_time: _timestamp_pb2.Timestamp
     revision: int
@@ -41,4 +44,34 @@ class CapturedRequest(_message.Message):
     probability: float
     threshold: float
     abstained: bool
-    def __init__(self, request_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ..., model_version: _Optional[str] = ..., input: _Optional[str] = ..., output: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., probability: _Optional[float] = ..., threshold: _Optional[float] = ..., abstained: _Optional[bool] = ...) -> None: ...
+    captured: bool
+    feedback: Feedback
+    def __init__(self, request_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ..., model_version: _Optional[str] = ..., input: _Optional[str] = ..., output: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., probability: _Optional[float] = ..., threshold: _Optional[float] = ..., abstained: _Optional[bool] = ..., captured: _Optional[bool] = ..., feedback: _Optional[_Union[Feedback, _Mapping]] = ...) -> None: ...
+
+class Feedback(_message.Message):
+    __slots__ = ("request_id", "input", "right_labels", "right_output", "comment", "score", "author", "submit_time", "correct")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    RIGHT_LABELS_FIELD_NUMBER: _ClassVar[int]
+    RIGHT_OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    SUBMIT_TIME_FIELD_NUMBER: _ClassVar[int]
+    CORRECT_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    input: str
+    right_labels: RightLabels
+    right_output: str
+    comment: str
+    score: float
+    author: str
+    submit_time: _timestamp_pb2.Timestamp
+    correct: bool
+    def __init__(self, request_id: _Optional[str] = ..., input: _Optional[str] = ..., right_labels: _Optional[_Union[RightLabels, _Mapping]] = ..., right_output: _Optional[str] = ..., comment: _Optional[str] = ..., score: _Optional[float] = ..., author: _Optional[str] = ..., submit_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., correct: _Optional[bool] = ...) -> None: ...
+
+class RightLabels(_message.Message):
+    __slots__ = ("labels",)
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, labels: _Optional[_Iterable[str]] = ...) -> None: ...

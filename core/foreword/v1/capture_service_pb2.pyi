@@ -1,4 +1,5 @@
 from foreword.v1 import capture_pb2 as _capture_pb2
+from foreword.v1 import dataset_pb2 as _dataset_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -41,7 +42,35 @@ class DeleteCapturedRequestsRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., request_ids: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ...) -> None: ...
 
 class DeleteCapturedRequestsResponse(_message.Message):
-    __slots__ = ("deleted_count",)
+    __slots__ = ("deleted_count", "datasets")
     DELETED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DATASETS_FIELD_NUMBER: _ClassVar[int]
     deleted_count: int
-    def __init__(self, deleted_count: _Optional[int] = ...) -> None: ...
+    datasets: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, deleted_count: _Optional[int] = ..., datasets: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SubmitFeedbackRequest(_message.Message):
+    __slots__ = ("deployment", "feedback", "allow_new_labels")
+    DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
+    FEEDBACK_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_NEW_LABELS_FIELD_NUMBER: _ClassVar[int]
+    deployment: str
+    feedback: _capture_pb2.Feedback
+    allow_new_labels: bool
+    def __init__(self, deployment: _Optional[str] = ..., feedback: _Optional[_Union[_capture_pb2.Feedback, _Mapping]] = ..., allow_new_labels: _Optional[bool] = ...) -> None: ...
+
+class ExportCapturedRequestsRequest(_message.Message):
+    __slots__ = ("name", "display_name", "description", "filter", "unlabelled", "request_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    UNLABELLED_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    display_name: str
+    description: str
+    filter: str
+    unlabelled: bool
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., filter: _Optional[str] = ..., unlabelled: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...

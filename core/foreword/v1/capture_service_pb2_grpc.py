@@ -3,7 +3,9 @@
 import grpc
 import warnings
 
+from foreword.v1 import capture_pb2 as foreword_dot_v1_dot_capture__pb2
 from foreword.v1 import capture_service_pb2 as foreword_dot_v1_dot_capture__service__pb2
+from foreword.v1 import dataset_pb2 as foreword_dot_v1_dot_dataset__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -26,10 +28,12 @@ if _version_not_supported:
 
 
 class CaptureServiceStub:
-    """Reads and deletes the captured requests of deployments. `Deployment.capture` says which requests are captured.
+    """Reads and deletes the captured requests of deployments, takes feedback about answers, and makes datasets of both.
+    `Deployment.capture` says which requests are captured.
 
-    Errors and turns are those of DeploymentService. The scopes are `read` to list and `write` to delete. A key with `write`
-    but without `read` can list the captured requests of deployments that it has created; any other deployment is NOT_FOUND.
+    Errors and turns are those of DeploymentService. The scopes are `infer` to submit feedback, `read` to list and `write` for
+    the rest. A key with `write` but without `read` can list and export the captured requests of deployments that it has
+    created; any other deployment is NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -48,13 +52,25 @@ class CaptureServiceStub:
                 request_serializer=foreword_dot_v1_dot_capture__service__pb2.DeleteCapturedRequestsRequest.SerializeToString,
                 response_deserializer=foreword_dot_v1_dot_capture__service__pb2.DeleteCapturedRequestsResponse.FromString,
                 _registered_method=True)
+        self.SubmitFeedback = channel.unary_unary(
+                '/foreword.v1.CaptureService/SubmitFeedback',
+                request_serializer=foreword_dot_v1_dot_capture__service__pb2.SubmitFeedbackRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_capture__pb2.Feedback.FromString,
+                _registered_method=True)
+        self.ExportCapturedRequests = channel.unary_unary(
+                '/foreword.v1.CaptureService/ExportCapturedRequests',
+                request_serializer=foreword_dot_v1_dot_capture__service__pb2.ExportCapturedRequestsRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_dataset__pb2.Dataset.FromString,
+                _registered_method=True)
 
 
 class CaptureServiceServicer:
-    """Reads and deletes the captured requests of deployments. `Deployment.capture` says which requests are captured.
+    """Reads and deletes the captured requests of deployments, takes feedback about answers, and makes datasets of both.
+    `Deployment.capture` says which requests are captured.
 
-    Errors and turns are those of DeploymentService. The scopes are `read` to list and `write` to delete. A key with `write`
-    but without `read` can list the captured requests of deployments that it has created; any other deployment is NOT_FOUND.
+    Errors and turns are those of DeploymentService. The scopes are `infer` to submit feedback, `read` to list and `write` for
+    the rest. A key with `write` but without `read` can list and export the captured requests of deployments that it has
+    created; any other deployment is NOT_FOUND.
     """
 
     def ListCapturedRequests(self, request, context):
@@ -77,6 +93,29 @@ class CaptureServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SubmitFeedback(self, request, context):
+        """Say what was right about the answer to a request. There is one feedback for each request; the last one counts.
+
+        INVALID_ARGUMENT: a field is invalid, a label is not one of the model, or the right answer is of another kind than the
+        answer. NOT_FOUND: the deployment does not exist, or the request was not captured and there is no `input`
+        (REQUEST_NOT_CAPTURED). FAILED_PRECONDITION: the request was not captured, and there is no room for it
+        (CAPTURES_FULL).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportCapturedRequests(self, request, context):
+        """Make a dataset of captured requests: labelled, of those whose right answer is known, or unlabelled, of all inputs.
+
+        Of requests with the same input, the newest counts. NOT_FOUND: the deployment does not exist. INVALID_ARGUMENT: a field
+        is invalid, or the rows have faults. FAILED_PRECONDITION: no request suits (NO_CAPTURED_REQUESTS). ALREADY_EXISTS: the
+        `request_id` was already used with other content. RESOURCE_EXHAUSTED: as for UploadDataset.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CaptureServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -90,6 +129,16 @@ def add_CaptureServiceServicer_to_server(servicer, server):
                     request_deserializer=foreword_dot_v1_dot_capture__service__pb2.DeleteCapturedRequestsRequest.FromString,
                     response_serializer=foreword_dot_v1_dot_capture__service__pb2.DeleteCapturedRequestsResponse.SerializeToString,
             ),
+            'SubmitFeedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitFeedback,
+                    request_deserializer=foreword_dot_v1_dot_capture__service__pb2.SubmitFeedbackRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_capture__pb2.Feedback.SerializeToString,
+            ),
+            'ExportCapturedRequests': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportCapturedRequests,
+                    request_deserializer=foreword_dot_v1_dot_capture__service__pb2.ExportCapturedRequestsRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_dataset__pb2.Dataset.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'foreword.v1.CaptureService', rpc_method_handlers)
@@ -99,10 +148,12 @@ def add_CaptureServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CaptureService:
-    """Reads and deletes the captured requests of deployments. `Deployment.capture` says which requests are captured.
+    """Reads and deletes the captured requests of deployments, takes feedback about answers, and makes datasets of both.
+    `Deployment.capture` says which requests are captured.
 
-    Errors and turns are those of DeploymentService. The scopes are `read` to list and `write` to delete. A key with `write`
-    but without `read` can list the captured requests of deployments that it has created; any other deployment is NOT_FOUND.
+    Errors and turns are those of DeploymentService. The scopes are `infer` to submit feedback, `read` to list and `write` for
+    the rest. A key with `write` but without `read` can list and export the captured requests of deployments that it has
+    created; any other deployment is NOT_FOUND.
     """
 
     @staticmethod
@@ -149,6 +200,60 @@ class CaptureService:
             '/foreword.v1.CaptureService/DeleteCapturedRequests',
             foreword_dot_v1_dot_capture__service__pb2.DeleteCapturedRequestsRequest.SerializeToString,
             foreword_dot_v1_dot_capture__service__pb2.DeleteCapturedRequestsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitFeedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.CaptureService/SubmitFeedback',
+            foreword_dot_v1_dot_capture__service__pb2.SubmitFeedbackRequest.SerializeToString,
+            foreword_dot_v1_dot_capture__pb2.Feedback.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportCapturedRequests(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.CaptureService/ExportCapturedRequests',
+            foreword_dot_v1_dot_capture__service__pb2.ExportCapturedRequestsRequest.SerializeToString,
+            foreword_dot_v1_dot_dataset__pb2.Dataset.FromString,
             options,
             channel_credentials,
             insecure,

@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Dataset(_message.Message):
-    __slots__ = ("name", "display_name", "description", "version", "content_sha256", "row_count", "byte_size", "report", "creator", "create_time", "unlabelled")
+    __slots__ = ("name", "display_name", "description", "version", "content_sha256", "row_count", "byte_size", "report", "creator", "create_time", "unlabelled", "captured_from")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +24,7 @@ class Dataset(_message.Message):
     CREATOR_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UNLABELLED_FIELD_NUMBER: _ClassVar[int]
+    CAPTURED_FROM_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
@@ -35,7 +36,28 @@ class Dataset(_message.Message):
     creator: str
     create_time: _timestamp_pb2.Timestamp
     unlabelled: bool
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., version: _Optional[int] = ..., content_sha256: _Optional[str] = ..., row_count: _Optional[int] = ..., byte_size: _Optional[int] = ..., report: _Optional[_Union[DataReport, _Mapping]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unlabelled: _Optional[bool] = ...) -> None: ...
+    captured_from: CaptureProvenance
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., version: _Optional[int] = ..., content_sha256: _Optional[str] = ..., row_count: _Optional[int] = ..., byte_size: _Optional[int] = ..., report: _Optional[_Union[DataReport, _Mapping]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unlabelled: _Optional[bool] = ..., captured_from: _Optional[_Union[CaptureProvenance, _Mapping]] = ...) -> None: ...
+
+class CaptureProvenance(_message.Message):
+    __slots__ = ("deployment", "filter", "request_count", "unanswered_count", "repeated_count", "revisions", "first_time", "last_time")
+    DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_COUNT_FIELD_NUMBER: _ClassVar[int]
+    UNANSWERED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REPEATED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REVISIONS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_TIME_FIELD_NUMBER: _ClassVar[int]
+    deployment: str
+    filter: str
+    request_count: int
+    unanswered_count: int
+    repeated_count: int
+    revisions: _containers.RepeatedScalarFieldContainer[int]
+    first_time: _timestamp_pb2.Timestamp
+    last_time: _timestamp_pb2.Timestamp
+    def __init__(self, deployment: _Optional[str] = ..., filter: _Optional[str] = ..., request_count: _Optional[int] = ..., unanswered_count: _Optional[int] = ..., repeated_count: _Optional[int] = ..., revisions: _Optional[_Iterable[int]] = ..., first_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class DataReport(_message.Message):
     __slots__ = ("row_count", "usable_row_count", "findings", "omitted_finding_count", "parts", "format")

@@ -31,7 +31,7 @@ class GenerateRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., parameters: _Optional[_Union[_inference_pb2.GenerateParameters, _Mapping]] = ..., prompt_variables: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class GenerateResponse(_message.Message):
-    __slots__ = ("text", "stop_reason", "usage", "seed", "model_version", "input_text", "input_tokens", "generated_tokens")
+    __slots__ = ("text", "stop_reason", "usage", "seed", "model_version", "input_text", "input_tokens", "generated_tokens", "request_id")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     STOP_REASON_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +40,7 @@ class GenerateResponse(_message.Message):
     INPUT_TEXT_FIELD_NUMBER: _ClassVar[int]
     INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     GENERATED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     text: str
     stop_reason: _inference_pb2.StopReason
     usage: _inference_pb2.TokenUsage
@@ -48,7 +49,8 @@ class GenerateResponse(_message.Message):
     input_text: str
     input_tokens: _containers.RepeatedCompositeFieldContainer[_inference_pb2.Token]
     generated_tokens: _containers.RepeatedCompositeFieldContainer[_inference_pb2.Token]
-    def __init__(self, text: _Optional[str] = ..., stop_reason: _Optional[_Union[_inference_pb2.StopReason, str]] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., seed: _Optional[int] = ..., model_version: _Optional[str] = ..., input_text: _Optional[str] = ..., input_tokens: _Optional[_Iterable[_Union[_inference_pb2.Token, _Mapping]]] = ..., generated_tokens: _Optional[_Iterable[_Union[_inference_pb2.Token, _Mapping]]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, text: _Optional[str] = ..., stop_reason: _Optional[_Union[_inference_pb2.StopReason, str]] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., seed: _Optional[int] = ..., model_version: _Optional[str] = ..., input_text: _Optional[str] = ..., input_tokens: _Optional[_Iterable[_Union[_inference_pb2.Token, _Mapping]]] = ..., generated_tokens: _Optional[_Iterable[_Union[_inference_pb2.Token, _Mapping]]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class StreamGenerateRequest(_message.Message):
     __slots__ = ("model", "text", "structured", "parameters", "prompt_variables")
@@ -72,7 +74,7 @@ class StreamGenerateRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., parameters: _Optional[_Union[_inference_pb2.GenerateParameters, _Mapping]] = ..., prompt_variables: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class StreamGenerateResponse(_message.Message):
-    __slots__ = ("text", "stop_reason", "usage", "seed", "model_version", "input_text", "input_tokens", "generated_tokens")
+    __slots__ = ("text", "stop_reason", "usage", "seed", "model_version", "input_text", "input_tokens", "generated_tokens", "request_id")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     STOP_REASON_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
@@ -81,6 +83,7 @@ class StreamGenerateResponse(_message.Message):
     INPUT_TEXT_FIELD_NUMBER: _ClassVar[int]
     INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     GENERATED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     text: str
     stop_reason: _inference_pb2.StopReason
     usage: _inference_pb2.TokenUsage
@@ -89,7 +92,8 @@ class StreamGenerateResponse(_message.Message):
     input_text: str
     input_tokens: _containers.RepeatedCompositeFieldContainer[_inference_pb2.Token]
     generated_tokens: _containers.RepeatedCompositeFieldContainer[_inference_pb2.Token]
-    def __init__(self, text: _Optional[str] = ..., stop_reason: _Optional[_Union[_inference_pb2.StopReason, str]] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., seed: _Optional[int] = ..., model_version: _Optional[str] = ..., input_text: _Optional[str] = ..., input_tokens: _Optional[_Iterable[_Union[_inference_pb2.Token, _Mapping]]] = ..., generated_tokens: _Optional[_Iterable[_Union[_inference_pb2.Token, _Mapping]]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, text: _Optional[str] = ..., stop_reason: _Optional[_Union[_inference_pb2.StopReason, str]] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., seed: _Optional[int] = ..., model_version: _Optional[str] = ..., input_text: _Optional[str] = ..., input_tokens: _Optional[_Iterable[_Union[_inference_pb2.Token, _Mapping]]] = ..., generated_tokens: _Optional[_Iterable[_Union[_inference_pb2.Token, _Mapping]]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class BatchGenerateRequest(_message.Message):
     __slots__ = ("model", "requests", "parameters", "max_response_bytes")
@@ -149,7 +153,7 @@ class ClassifyRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., threshold: _Optional[float] = ..., labels: _Optional[_Iterable[str]] = ..., multi_label: _Optional[bool] = ..., top_n: _Optional[int] = ..., prompt_variables: _Optional[_Mapping[str, str]] = ..., truncate_input_tokens: _Optional[int] = ..., min_precision: _Optional[float] = ...) -> None: ...
 
 class ClassifyResponse(_message.Message):
-    __slots__ = ("labels", "label_probabilities", "label_sets", "abstained", "usage", "model_version", "threshold")
+    __slots__ = ("labels", "label_probabilities", "label_sets", "abstained", "usage", "model_version", "threshold", "request_id")
     LABELS_FIELD_NUMBER: _ClassVar[int]
     LABEL_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
     LABEL_SETS_FIELD_NUMBER: _ClassVar[int]
@@ -157,6 +161,7 @@ class ClassifyResponse(_message.Message):
     USAGE_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     labels: _containers.RepeatedScalarFieldContainer[str]
     label_probabilities: _containers.RepeatedCompositeFieldContainer[LabelProbability]
     label_sets: _containers.RepeatedCompositeFieldContainer[LabelSetProbability]
@@ -164,7 +169,8 @@ class ClassifyResponse(_message.Message):
     usage: _inference_pb2.TokenUsage
     model_version: str
     threshold: float
-    def __init__(self, labels: _Optional[_Iterable[str]] = ..., label_probabilities: _Optional[_Iterable[_Union[LabelProbability, _Mapping]]] = ..., label_sets: _Optional[_Iterable[_Union[LabelSetProbability, _Mapping]]] = ..., abstained: _Optional[bool] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., model_version: _Optional[str] = ..., threshold: _Optional[float] = ...) -> None: ...
+    request_id: str
+    def __init__(self, labels: _Optional[_Iterable[str]] = ..., label_probabilities: _Optional[_Iterable[_Union[LabelProbability, _Mapping]]] = ..., label_sets: _Optional[_Iterable[_Union[LabelSetProbability, _Mapping]]] = ..., abstained: _Optional[bool] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., model_version: _Optional[str] = ..., threshold: _Optional[float] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class LabelProbability(_message.Message):
     __slots__ = ("label", "probability")

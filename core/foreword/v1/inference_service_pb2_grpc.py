@@ -128,7 +128,7 @@ class InferenceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGenerate(self, request, context):
-        """Generate text for many requests. Each result is the same as from a separate `Generate` call, and the results are in
+        """Generate text for many requests. Each result is that of a separate `Generate` call, but for its id, and the results are in
         the order of the requests. A request that fails has its error in its result and does not affect the others;
         requests that are not finished shortly before the deadline of the call have DEADLINE_EXCEEDED. A batch is scheduled
         in parts, and the `time_limit` of a request starts with its part. A request that finds the queue full waits, for at

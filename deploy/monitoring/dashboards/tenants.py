@@ -66,6 +66,20 @@ TENANTS: Final = Dashboard(
             queries=(rate("foreword_captured_requests_total", "tenant, deployment, outcome", _MINE),),
         ),
         Panel(
+            title="Answers that feedback calls right",
+            description="Share of the feedback with a right answer. It is no sample: people report what is wrong.",
+            unit="percentunit",
+            queries=(
+                Query(
+                    expr=share(
+                        rate("foreword_feedback_total", "tenant, deployment", f'{_MINE}, correct="yes"').expr,
+                        rate("foreword_feedback_total", "tenant, deployment", f'{_MINE}, correct!="unknown"').expr,
+                    ),
+                    legend="{{tenant}} {{deployment}}",
+                ),
+            ),
+        ),
+        Panel(
             title="Jobs that have not ended",
             description="Every server exports the same numbers.",
             queries=(

@@ -42,18 +42,17 @@ def command(server, key: str, client, monkeypatch, capsys) -> Command:
     return call
 
 
-def classify(server, client: Client, *texts: str) -> None:
+def classify(client: Client, *texts: str) -> None:
     for text in texts:
         client.classify("triage", text, labels=["Warehouse", "Service"])
-    server.settle_captures()
 
 
-def test_captures_are_set_listed_and_deleted(server, client, command: Command):
+def test_captures_are_set_listed_and_deleted(client, command: Command):
     status, out, _ = command("deployments", "captures", "set", "triage", "--share", "100%", "--retention-days", "7")
     assert status == 0
     assert out == "triage captures 100 % of its requests; they are kept for 7 days, at most 10,000.\n"
     assert "captures" in command("deployments", "show", "triage")[1]
-    classify(server, client, "Jane has lost a screw.", "John waits.", "Jane again, " + "very " * 30)
+    classify(client, "Jane has lost a screw.", "John waits.", "Jane again, " + "very " * 30)
 
     _, listed, _ = command("deployments", "captures", "list", "triage", "--filter", "input : jane", "--json")
     found = json.loads(listed)
@@ -85,6 +84,49 @@ def test_captures_are_set_listed_and_deleted(server, client, command: Command):
 )
 def test_wrong_usage_names_the_option(command: Command, arguments: tuple[str, ...], problem: str):
     status, _, err = command("deployments", "captures", *arguments)
+
+    assert status in (1, 2)
+    assert problem in err
+
+
+def test_feedback_becomes_a_dataset(command: Command):
+    command("deployments", "captures", "set", "triage", "--share", "1")
+    ids = []
+    for text in ("A screw is missing.", "Nobody answers.", "What now?"):
+        out = command("classify", "triage", text, "--labels", "Warehouse, Service", "--json")[1]
+        ids.append(json.loads(out)["request_id"])
+
+    right = json.loads(command("deployments", "captures", "list", "triage", "--json")[1])[2]["labels"][0]
+    assert command("feedback", "triage", ids[0], "--label", right)[1] == "Stored the feedback. The answer was right.\n"
+    status, out, _ = command("feedback", "triage", ids[1], "--no-label", "--comment", "Odd", "--json")
+    assert (status, json.loads(out)["correct"]) == (0, False)
+    command("feedback", "triage", ids[2], "--score", "0.5")
+
+    listed = command("deployments", "captures", "list", "triage", "--filter", "has_feedback = true")[1]
+    assert "right" in listed
+    assert "no label; Odd" in listed
+    assert "score 0.5" in listed
+    status, out, _ = command("deployments", "captures", "export", "triage", "--name", "judged")
+    assert status == 0
+    assert "Stored 1 rows as judged, version 1" in out
+    assert "3 captured requests of triage" in out
+    assert "left out: 2 without a right answer" in out
+    assert "made of" in command("datasets", "show", "judged")[1]
+    dataset = json.loads(command("datasets", "show", "judged", "--json")[1])["name"]
+    assert dataset in command("deployments", "captures", "delete", "triage", "--all")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--label", "Service"), "send the input of the request along"),
+        ((), "set right_labels, right_output, score or comment"),
+        (("--label", "A", "--no-label"), "Give either --label or --no-label."),
+        (("--score", "3"), "--score: must be in [0, 1], not 3"),
+    ],
+)
+def test_feedback_that_cannot_be_stored_says_why(command: Command, arguments: tuple[str, ...], problem: str):
+    status, _, err = command("feedback", "triage", "unknown-id", *arguments)
 
     assert status in (1, 2)
     assert problem in err

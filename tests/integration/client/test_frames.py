@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from factories.clients import DrivenAsyncClient
-from foreword.client import Client, frames
+from foreword.client import CapturePolicy, Client, frames
 from foreword.domain.tenant import Scope
 from foreword.errors import FailedPreconditionError
 from foreword.samples import sample_path
@@ -71,3 +71,18 @@ def test_a_frame_can_be_checked_uploaded_and_tuned_on(server, kind):
         run = client.tune(frame.itertuples(index=False, name=None), display_name="pairs")
         client.cancel_tune_experiment(run)
         assert client.list_dataset_rows(run.dataset, limit=1)[0].output == "Service"
+
+
+def test_captured_requests_are_a_frame_with_their_feedback(client):
+    client.create_deployment("baseModels/foreword--starter", serving_name="triage", capture=CapturePolicy(share=1.0))
+    answers = [client.classify("triage", text, labels=["Good", "Bad"]) for text in ("Fine", "Broken", "Well")]
+    client.submit_feedback("triage", answers[0], labels=answers[0].labels)
+    client.submit_feedback("triage", answers[1], score=0.5, comment="Hm")
+
+    found = frames.captured_requests(client.list_captured_requests("triage"))
+
+    assert list(found["input"]) == ["Well", "Broken", "Fine"]
+    assert found.loc[answers[0].request_id, "right"] == answers[0].labels[0]
+    assert bool(found.loc[answers[0].request_id, "correct"]) is True
+    assert (found.loc[answers[1].request_id, "score"], found.loc[answers[1].request_id, "comment"]) == (0.5, "Hm")
+    assert found["probability"].between(0, 1).all()

@@ -6,7 +6,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 
-from factories.api import deployed, refused
+from factories.api import answer_of, deployed, refused
 from factories.servers import RunningServer
 from foreword.v1 import inference_service_pb2 as pb2
 
@@ -44,7 +44,9 @@ def test_every_request_is_answered_as_it_is_alone_and_in_its_place(stubs):
     ]
 
     assert len(batch.results) == 40
-    assert [batch.results[0].response, batch.results[-1].response] == alone
+    first, last = batch.results[0].response, batch.results[-1].response
+    assert [answer_of(first), answer_of(last)] == [answer_of(item) for item in alone]
+    assert first.request_id.removesuffix("/0") == last.request_id.removesuffix("/39")
 
 
 def test_a_batch_that_is_larger_than_the_queue_is_answered_whole(start_server):

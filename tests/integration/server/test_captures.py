@@ -170,9 +170,9 @@ def test_a_request_can_be_deleted_in_the_moment_of_its_answer(server, client, mo
         )
         ids.append(request_id(call))
 
-    assert client.delete_captured_requests(deployment, request_ids=[ids[0], "unknown"]) == 1
+    assert client.delete_captured_requests(deployment, request_ids=[ids[0], "unknown"]).deleted_count == 1
     assert [item.input for item in captured(server, client, deployment)] == ["Keep me"]
-    assert client.delete_captured_requests(deployment, filter="*") == 1
+    assert client.delete_captured_requests(deployment, filter="*").deleted_count == 1
     assert captured(server, client, deployment) == []
 
 

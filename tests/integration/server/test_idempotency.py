@@ -19,6 +19,7 @@ from factories.api import (
     experiment_request,
     make_file,
     refused,
+    submit_feedback,
     tuned_model,
     upload,
     upload_messages,
@@ -28,6 +29,7 @@ from factories.servers import RunningServer
 from foreword.errors import UnavailableError
 from foreword.server.app import SERVICES
 from foreword.v1 import (
+    capture_service_pb2,
     dataset_service_pb2,
     deployment_pb2,
     deployment_service_pb2,
@@ -176,6 +178,15 @@ def promote_deployment(stubs: Any, deployment: str, request_id: str, variant: in
     return stubs.deployments.PromoteDeployment(request)
 
 
+def export_captured_requests(stubs: Any, deployment: str, request_id: str, variant: int) -> Any:
+    submit_feedback(stubs, deployment)
+    return stubs.captures.ExportCapturedRequests(
+        capture_service_pb2.ExportCapturedRequestsRequest(
+            name=deployment, display_name="exported", description=f"variant {variant}", request_id=request_id
+        )
+    )
+
+
 def create_tenant(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
     return stubs.tenants.CreateTenant(
         tenant_service_pb2.CreateTenantRequest(tenant_id=f"{request_id}-{variant}", request_id=request_id)
@@ -197,6 +208,7 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "UpdateDeployment": (update_deployment, "deployment"),
     "RollbackDeployment": (rollback_deployment, "served"),
     "PromoteDeployment": (promote_deployment, "rolling_out"),
+    "ExportCapturedRequests": (export_captured_requests, "deployment"),
     "CreateTenant": (create_tenant, ""),
 }
 

@@ -73,6 +73,8 @@ VALID: dict[str, dict[str, Any]] = {
     },
     "UploadDataset": {"header": {"display_name": "x"}},
     "DeleteCapturedRequests": {"filter": "*"},
+    "SubmitFeedback": {"feedback": {"request_id": "x", "input": "x", "score": 1.0}},
+    "ExportCapturedRequests": {"display_name": "x"},
 }
 # Fields that hold a name, by RPC: path and kinds of resource. The rest follows from `name` and `parent`.
 NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
@@ -102,6 +104,8 @@ NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
     "ListBatchAnswers": [("name", ("batch_job",))],
     "ListCapturedRequests": [("name", ("deployment",))],
     "DeleteCapturedRequests": [("name", ("deployment",))],
+    "SubmitFeedback": [("deployment", ("deployment",))],
+    "ExportCapturedRequests": [("name", ("deployment",))],
     "UploadDataset": [("header.parent", ("tenant",))],
     "CheckDataset": [("header.parent", ("tenant",))],
     "GetDataset": [("name", ("dataset",))],

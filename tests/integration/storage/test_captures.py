@@ -13,10 +13,11 @@ from sqlalchemy import func, select, update
 
 from factories.captures import see
 from factories.stored import store_tenant
-from foreword.domain.capture import CapturePolicy, SeenRequest
+from foreword.domain.capture import CapturedRequest, CapturePolicy, Feedback, RightAnswer, SeenRequest
 from foreword.domain.model_reference import ModelReference
-from foreword.errors import InvalidArgumentError, NotFoundError
+from foreword.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
 from foreword.names import DeploymentName
+from foreword.storage.captures.feedback import FeedbackRepository
 from foreword.storage.captures.ledger import CaptureCounts, CaptureLedger
 from foreword.storage.captures.repository import CaptureRepository
 from foreword.storage.captures.retention import CaptureRetention
@@ -178,10 +179,10 @@ def test_requests_are_deleted_by_their_ids_or_a_condition(store: Store):
     requests = [see(f"{number}", input=f"Jane {number}" if number % 2 else "John") for number in range(6)]
     store.add(*requests)
 
-    assert store.captures.delete_some("default", "triage", request_ids=["0", "1", "unknown"]) == 2
-    assert store.captures.delete_some("default", "triage", filter='input : "jane"') == 2
+    assert store.captures.delete_some("default", "triage", request_ids=["0", "1", "unknown"]).count == 2
+    assert store.captures.delete_some("default", "triage", filter='input : "jane"').count == 2
     assert store.ids() == ["2", "4"]
-    assert store.captures.delete_some("default", "triage") == 2
+    assert store.captures.delete_some("default", "triage").count == 2
     assert store.ids() == []
     with pytest.raises(InvalidArgumentError, match="filter"):
         store.captures.delete_some("default", "triage", filter="mood = good")
@@ -234,3 +235,110 @@ def test_a_killed_server_loses_only_what_was_not_stored_and_doubles_nothing(
         assert len(stored) == len(set(stored))
         assert len(stored) % 20 == 0, "a batch is stored as a whole"
         assert {f"{batch}/0" for batch in range(last + 1)} <= set(stored)
+
+
+def give(store: Store, id: str, *labels: str, deployment: str = "triage", **values) -> CapturedRequest:
+    input = values.pop("input", "")
+    right = RightAnswer(labels=labels) if labels else values.pop("right", None)
+    repository = FeedbackRepository(store.database, store.tenant, max_tenant_bytes=values.pop("room", ROOM))
+    feedback = Feedback(**{"right": right, "author": "key-1", **values})
+    return repository.submit(DeploymentName(store.tenant, "default", deployment), id, feedback, input)
+
+
+def labelled(id: str, *labels: str, **values) -> SeenRequest:
+    given = {"output": ", ".join(labels), "probability": 0.9, "threshold": 0.0, "abstained": False}
+    return see(id, labels=labels, **{**given, **values})
+
+
+def test_the_last_feedback_counts_and_one_that_is_submitted_again_keeps_its_time(store: Store):
+    store.add(labelled("1", "L3"))
+
+    first = give(store, "1", "Service", comment="No")
+    again = give(store, "1", "Service", comment="No")
+    last = give(store, "1", "L3", score=1.0, author="key-2")
+
+    assert (first.correct, last.correct) == (False, True)
+    assert first == again
+    assert last.feedback.submit_time > first.feedback.submit_time
+    (found,) = store.captures.list("default", "triage").items
+    assert found == last
+    assert (found.feedback.right.labels, found.feedback.comment, found.feedback.author) == (("L3",), "", "key-2")
+    assert store.ids() == ["1"]
+
+
+def test_labels_are_compared_in_any_order_and_texts_without_surrounding_space(store: Store):
+    store.add(labelled("labels", "L3", "Service"), see("text", output="Here. "))
+
+    assert give(store, "labels", "Service", "L3").correct is True
+    assert give(store, "labels", right=RightAnswer(labels=())).correct is False
+    assert give(store, "text", right=RightAnswer(output="Here.")).correct is True
+    assert give(store, "text", score=0.5).correct is None
+    with pytest.raises(InvalidArgumentError, match="set right_labels instead"):
+        give(store, "labels", right=RightAnswer(output="L3"))
+    with pytest.raises(InvalidArgumentError, match="set right_output instead"):
+        give(store, "text", "L3")
+
+
+def test_feedback_about_a_request_that_was_not_captured_needs_its_input(store: Store):
+    with pytest.raises(NotFoundError, match="send the input of the request along") as raised:
+        give(store, "1", "L3")
+    assert raised.value.reason == "REQUEST_NOT_CAPTURED"
+
+    given = give(store, "1", "L3", input="Where is it?")
+
+    assert (given.captured, given.seen.input, given.seen.output, given.correct) == (False, "Where is it?", "", None)
+    assert give(store, "1", "Service").feedback.right.labels == ("Service",)
+    assert store.ids(filter="captured = false AND has_feedback = true") == ["1"]
+
+
+def test_a_request_that_is_captured_after_its_feedback_completes_it(store: Store):
+    give(store, "1", "L3", input="Where is it?")
+
+    counts = store.add(labelled("1", "Service"), labelled("2", "L3"))
+
+    assert (counts.stored, counts.repeated) == (2, 0)
+    (found,) = store.captures.list("default", "triage", ListRequest(filter="request_id = 1")).items
+    assert (found.captured, found.seen.labels, found.correct) == (True, ("Service",), False)
+    assert found.feedback.right.labels == ("L3",)
+    assert store.add(labelled("1", "L3")).repeated == 1
+
+
+def test_requests_with_feedback_do_not_make_room_for_those_without(database: Database):
+    store = Store(database, max_requests=3)
+    store.add(*(labelled(id, "L3") for id in "123"))
+    give(store, "1", "L3")
+    give(store, "2", "L3")
+
+    assert store.add(labelled("4", "L3"), labelled("5", "L3")).full == 1
+    assert store.ids() == ["1", "2", "5"]
+    give(store, "5", "L3")
+    assert store.add(labelled("6", "L3")).full == 1
+    with pytest.raises(FailedPreconditionError, match="of at most 3 requests") as raised:
+        give(store, "7", "L3", input="Where is it?")
+    assert raised.value.reason == "CAPTURES_FULL"
+    store.create("second")
+    with pytest.raises(FailedPreconditionError, match="may take 100 bytes"):
+        give(store, "8", "L3", input="Where is it?", deployment="second", room=100)
+    assert store.ids() == ["1", "2", "5"]
+
+
+def test_requests_are_found_by_their_feedback(store: Store):
+    store.add(labelled("right", "L3"), labelled("wrong", "L3"), labelled("scored", "L3"), labelled("none", "L3"))
+    give(store, "right", "L3")
+    give(store, "wrong", right=RightAnswer(labels=()))
+    give(store, "scored", score=0.25, author="key-2")
+
+    assert store.ids(filter="has_feedback = false") == ["none"]
+    assert store.ids(filter="has_right_answer = true") == ["right"]
+    assert store.ids(filter="correct = false") == ["wrong"]
+    assert store.ids(filter="score < 0.5") == ["scored"]
+    assert store.ids(filter='author = "key-1"') == ["right", "wrong"]
+
+
+def test_feedback_is_deleted_with_its_request(store: Store):
+    store.add(labelled("old", "L3"))
+    give(store, "old", "L3")
+    store.grow_old("old", 31)
+
+    assert CaptureRetention(store.database).delete_expired() == 1
+    assert store.ids() == []

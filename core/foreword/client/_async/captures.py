@@ -7,12 +7,15 @@ from functools import cached_property
 from typing import Any
 
 from foreword.client import capture_resources as resources
+from foreword.client import decode
 from foreword.client._async.service import ServiceMethods
-from foreword.client.capture_messages import decode_captured_request
+from foreword.client.capture_messages import decode_captured_request, decode_feedback
 from foreword.client.message import build
-from foreword.client.reference import Reference
+from foreword.client.reference import Reference, new_request_id, reference_name
+from foreword.client.resources import ClassifyResult, Dataset, GenerateResult
+from foreword.errors import InvalidArgumentError
+from foreword.v1 import capture_pb2, capture_service_pb2_grpc
 from foreword.v1 import capture_service_pb2 as messages
-from foreword.v1 import capture_service_pb2_grpc
 
 _DEPLOYMENTS = "spaces/default/deployments"
 
@@ -55,8 +58,8 @@ class CaptureMethods(ServiceMethods):
 
     async def delete_captured_requests(
         self, deployment: Reference, *, request_ids: Sequence[str] = (), filter: str = ""
-    ) -> int:
-        """Delete captured requests of a deployment, and return their number. Ids that are not captured are ignored.
+    ) -> resources.CaptureDeletion:
+        """Delete captured requests of a deployment, with their feedback. Ids that are not captured are ignored.
 
         Args:
             request_ids: Ids of the requests; at most 1,000.
@@ -68,4 +71,89 @@ class CaptureMethods(ServiceMethods):
         """
         request = build(messages.DeleteCapturedRequestsRequest, request_ids=request_ids, filter=filter)
         answer = await self._call(self._captures.DeleteCapturedRequests, request, {"name": (deployment, _DEPLOYMENTS)})
-        return int(answer.deleted_count)
+        return resources.CaptureDeletion(deleted_count=answer.deleted_count, datasets=tuple(answer.datasets))
+
+    async def submit_feedback(
+        self,
+        deployment: Reference,
+        request: str | ClassifyResult | GenerateResult,
+        *,
+        labels: Sequence[str] | None = None,
+        output: str | None = None,
+        score: float | None = None,
+        comment: str = "",
+        input: str = "",
+        allow_new_labels: bool = False,
+    ) -> resources.Feedback:
+        """Say what was right about an answer. There is one feedback for each request; the last one counts.
+
+            answer = client.classify("complaints", "Where are my extra sheets?")
+            client.submit_feedback("complaints", answer, labels=["Warehouse", "Packaging"])
+
+        Args:
+            deployment: The deployment that was asked, or its serving name or resource name.
+            request: The answer, or the id of its request.
+            labels: The right labels; empty if none is right.
+            output: The right text, for an answer that is any text.
+            score: How good the answer is, in your own measure. Range [0, 1].
+            comment: Free text.
+            input: The prompt of the request; needed if the request was not captured.
+            allow_new_labels: Whether labels that the model does not have are accepted.
+
+        Raises:
+            NotFoundError: The deployment does not exist, or the request was not captured and there is no input.
+            InvalidArgumentError: Nothing is said, a label is not one of the model, or a value is out of range.
+            FailedPreconditionError: The request was not captured, and there is no room for it.
+        """
+        if labels is not None and output is not None:
+            raise InvalidArgumentError.of("output", "cannot be given with labels; give one right answer")
+        feedback = build(
+            capture_pb2.Feedback,
+            "feedback",
+            request_id=request if isinstance(request, str) else request.request_id,
+            input=input,
+            right_labels=None if labels is None else build(capture_pb2.RightLabels, "feedback", labels=labels),
+            right_output=output,
+            comment=comment,
+            score=score,
+        )
+        message = build(
+            messages.SubmitFeedbackRequest,
+            deployment=reference_name(deployment, "deployments"),
+            feedback=feedback,
+            allow_new_labels=allow_new_labels,
+        )
+        return decode_feedback(await self._call(self._captures.SubmitFeedback, message, {}))
+
+    async def export_captured_requests(
+        self,
+        deployment: Reference,
+        *,
+        display_name: str,
+        description: str = "",
+        filter: str = "",
+        unlabelled: bool = False,
+    ) -> Dataset:
+        """Make a dataset of captured requests: by default, of those whose right answer is known.
+
+        Of requests with the same input, the newest counts.
+
+        Args:
+            filter: Condition that the requests must meet; see `list_captured_requests`. Default: none.
+            unlabelled: Whether to export all inputs without answers, for a batch job.
+
+        Raises:
+            NotFoundError: The deployment does not exist in the caller's tenant.
+            FailedPreconditionError: No request suits.
+            InvalidArgumentError: The filter is invalid.
+        """
+        request = build(
+            messages.ExportCapturedRequestsRequest,
+            display_name=display_name,
+            description=description,
+            filter=filter,
+            unlabelled=unlabelled,
+            request_id=new_request_id(),
+        )
+        answer = await self._call(self._captures.ExportCapturedRequests, request, {"name": (deployment, _DEPLOYMENTS)})
+        return decode.dataset(answer)

@@ -34,6 +34,8 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
     "CaptureService": {
         "ListCapturedRequests": _READ,
         "DeleteCapturedRequests": _WRITE,
+        "SubmitFeedback": _INFER,
+        "ExportCapturedRequests": _WRITE,
     },
     "DatasetService": {
         "UploadDataset": _WRITE,

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from foreword.domain.capture import (
     DEFAULT_MAX_REQUESTS,
     DEFAULT_RETENTION_DAYS,
+    MAX_CAPTURED_CHARACTERS,
     MAX_MAX_REQUESTS,
     MAX_REQUEST_ID,
     MAX_RETENTION_DAYS,
     CapturedRequest,
     CapturePolicy,
+    Feedback,
+    RightAnswer,
 )
+from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS
 from foreword.domain.violations import Violations
 from foreword.names import DeploymentName
+from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAME
 from foreword.server.convert.timestamps import timestamp
 from foreword.storage.lists.filter_grammar import MAX_FILTER_CHARACTERS
 from foreword.v1 import capture_pb2, capture_service_pb2
@@ -59,6 +65,118 @@ def captured_request(item: CapturedRequest) -> capture_pb2.CapturedRequest:
         probability=seen.probability,
         threshold=seen.threshold,
         abstained=seen.abstained,
+        captured=item.captured,
+        feedback=feedback(item) if item.feedback is not None else None,
+    )
+
+
+def feedback(item: CapturedRequest) -> capture_pb2.Feedback:
+    """Convert the feedback of a request to a message."""
+    given = item.feedback
+    assert given is not None
+    right = given.right or RightAnswer()
+    return capture_pb2.Feedback(
+        request_id=item.seen.request_id,
+        right_labels=None if right.labels is None else capture_pb2.RightLabels(labels=right.labels),
+        right_output=right.output,
+        comment=given.comment,
+        score=given.score,
+        author=given.author,
+        submit_time=None if given.submit_time is None else timestamp(given.submit_time),
+        correct=item.correct,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFeedback:
+    """A parsed SubmitFeedback request.
+
+    Attributes:
+        deployment: Serving name or resource name of the deployment.
+        input: Input of the request; empty if it was not sent.
+    """
+
+    deployment: str
+    request_id: str
+    input: str
+    feedback: Feedback
+    allow_new_labels: bool
+
+
+def parse_feedback(request: capture_service_pb2.SubmitFeedbackRequest) -> NewFeedback:
+    """Parse a SubmitFeedback request. Its labels are not compared with those of the model.
+
+    Raises:
+        InvalidArgumentError: A field is invalid, or nothing is said about the answer.
+    """
+    violations = Violations()
+    message = request.feedback
+    violations.text("deployment", request.deployment, 3 * MAX_DISPLAY_NAME, required=True)
+    violations.text("feedback.request_id", message.request_id, MAX_REQUEST_ID, required=True)
+    violations.text("feedback.input", message.input, MAX_CAPTURED_CHARACTERS, required=bool(message.input))
+    violations.text("feedback.comment", message.comment, MAX_DESCRIPTION)
+    right: RightAnswer | None = None
+    match message.WhichOneof("right_answer"):
+        case "right_labels":
+            right = RightAnswer(labels=_parse_right_labels(violations, message.right_labels.labels))
+        case "right_output":
+            text = violations.text(
+                "feedback.right_output", message.right_output, MAX_CAPTURED_CHARACTERS, required=True
+            )
+            right = RightAnswer(output=text)
+    score = message.score if message.HasField("score") else None
+    if score is not None:
+        violations.number("feedback.score", score, minimum=0, maximum=1)
+    if right is None and score is None and not message.comment.strip():
+        violations.add("feedback", "says nothing; set right_labels, right_output, score or comment")
+    violations.check()
+    return NewFeedback(
+        deployment=request.deployment,
+        request_id=message.request_id,
+        input=message.input,
+        feedback=Feedback(right=right, comment=message.comment, score=score),
+        allow_new_labels=request.allow_new_labels,
+    )
+
+
+def _parse_right_labels(violations: Violations, labels: Sequence[str]) -> tuple[str, ...]:
+    field = "feedback.right_labels.labels"
+    if len(labels) > MAX_LABELS:
+        violations.add(field, f"must hold at most {MAX_LABELS:,}, not {len(labels):,}")
+        return ()
+    for place, label in enumerate(labels):
+        violations.text(f"{field}[{place}]", label, MAX_LABEL_CHARACTERS, required=True)
+    if len(set(labels)) < len(labels):
+        violations.add(field, "must not hold a label twice")
+    return tuple(labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureExport:
+    """A parsed ExportCapturedRequests request."""
+
+    deployment: DeploymentName
+    display_name: str
+    description: str
+    filter: str
+    unlabelled: bool
+
+
+def parse_export(request: capture_service_pb2.ExportCapturedRequestsRequest) -> CaptureExport:
+    """Parse an ExportCapturedRequests request."""
+    violations = Violations()
+    name = violations.collect(lambda: DeploymentName.parse(request.name))
+    display_name = violations.text("display_name", request.display_name, MAX_DISPLAY_NAME, required=True)
+    description = violations.text("description", request.description, MAX_DESCRIPTION)
+    violations.text("filter", request.filter, MAX_FILTER_CHARACTERS)
+    violations.check()
+    assert name is not None
+    return CaptureExport(
+        deployment=name,
+        display_name=display_name,
+        description=description,
+        filter=request.filter.strip(),
+        unlabelled=request.unlabelled,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from foreword.domain.capture import CaptureProvenance
 from foreword.domain.dataset import Dataset, Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.violations import Violations
@@ -31,6 +32,20 @@ def dataset(item: Dataset) -> dataset_pb2.Dataset:
         creator=item.creator,
         create_time=timestamp(item.create_time),
         unlabelled=item.unlabelled,
+        captured_from=None if item.captured_from is None else _provenance(item.captured_from),
+    )
+
+
+def _provenance(item: CaptureProvenance) -> dataset_pb2.CaptureProvenance:
+    return dataset_pb2.CaptureProvenance(
+        deployment=item.deployment,
+        filter=item.filter,
+        request_count=item.request_count,
+        unanswered_count=item.unanswered_count,
+        repeated_count=item.repeated_count,
+        revisions=item.revisions,
+        first_time=timestamp(item.first_time),
+        last_time=timestamp(item.last_time),
     )
 
 

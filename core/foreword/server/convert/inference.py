@@ -229,7 +229,9 @@ def token_usage(usage: TokenUsage) -> inference_pb2.TokenUsage:
     )
 
 
-def generate_response(answer: Generation, model_version: str) -> inference_service_pb2.GenerateResponse:
+def generate_response(
+    answer: Generation, model_version: str, request_id: str
+) -> inference_service_pb2.GenerateResponse:
     """Convert a finished answer to a message."""
     return inference_service_pb2.GenerateResponse(
         text=answer.text,
@@ -240,11 +242,12 @@ def generate_response(answer: Generation, model_version: str) -> inference_servi
         input_text=answer.input_text,
         input_tokens=_tokens(answer.input_tokens),
         generated_tokens=_tokens(answer.generated_tokens),
+        request_id=request_id,
     )
 
 
 def stream_response(
-    text: str, answer: Generation | None, model_version: str
+    text: str, answer: Generation | None, model_version: str, request_id: str
 ) -> inference_service_pb2.StreamGenerateResponse:
     """Convert a piece to a message; only the last piece has the answer."""
     if answer is None:
@@ -258,6 +261,7 @@ def stream_response(
         input_text=answer.input_text,
         input_tokens=_tokens(answer.input_tokens),
         generated_tokens=_tokens(answer.generated_tokens),
+        request_id=request_id,
     )
 
 

@@ -8,6 +8,7 @@ import grpc
 
 from foreword import __version__
 from foreword.config import Settings
+from foreword.domain.deployment import Deployment
 from foreword.inference.interfaces import EngineClient
 from foreword.observability.metrics.calls import CallMetrics
 from foreword.observability.metrics.captures import CaptureMetrics
@@ -66,6 +67,10 @@ class ServerMetrics:
     def count_captured(self, point: CapturePoint, outcome: str, number: int) -> None:
         """Count requests of a deployment that captures some."""
         self._captures.captured(tenant=point.deployment.tenant, deployment=point.called, outcome=outcome, number=number)
+
+    def count_feedback(self, deployment: Deployment, correct: bool | None) -> None:
+        """Count feedback about an answer of a deployment."""
+        self._captures.judged(tenant=deployment.tenant, deployment=deployment.serving_name, correct=correct)
 
     def count_call(self, call: Call, code: grpc.StatusCode, seconds: float) -> None:
         """Count an RPC that has ended."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from google.protobuf import empty_pb2
 
-from foreword.data.checker import CheckedData, report_error
+from foreword.data.checker import report_error
 from foreword.domain.dataset import Dataset, Row
-from foreword.domain.tenant import Caller
 from foreword.names import DatasetName, TenantName
 from foreword.server.callers.auth import current_caller, require_own, require_readable
 from foreword.server.calls.pools import READ_SECONDS, ROW_SECONDS, WRITE_SECONDS, Pools
@@ -20,15 +20,14 @@ from foreword.server.services.idempotency import request_key
 from foreword.server.services.responses import converted, fill_page
 from foreword.server.uploads.budget import UploadBudget
 from foreword.server.uploads.chunks import UploadChecker, read_header
+from foreword.server.uploads.dataset_store import DatasetStore
 from foreword.server.uploads.row_pages import read_page
 from foreword.storage.artifacts.deletions import ArtifactDeletions
-from foreword.storage.artifacts.keys import new_dataset_key
-from foreword.storage.artifacts.publication import ArtifactPublisher
 from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.lists.page_tokens import page_tokens
 from foreword.storage.lists.pages import Page, Take
-from foreword.storage.repositories.dataset_rows import open_rows, rows_files
+from foreword.storage.repositories.dataset_rows import open_rows
 from foreword.storage.repositories.datasets import DatasetRepository
 from foreword.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 
@@ -45,6 +44,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         artifacts: ArtifactStore,
         deletions: ArtifactDeletions,
         checker: UploadChecker,
+        store: DatasetStore,
         budget: UploadBudget,
         pools: Pools,
     ) -> None:
@@ -52,7 +52,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         self._database = database
         self._artifacts = artifacts
         self._deletions = deletions
-        self._publisher = ArtifactPublisher(database=database, artifacts=artifacts)
+        self._store = store
         self._checker = checker
         self._budget = budget
 
@@ -70,7 +70,18 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
                 if checked.report.errors:
                     raise report_error(checked.report)
                 stored, is_new = await self._files.run(
-                    caller.tenant, WRITE_SECONDS, self._store, caller, header, message, checked
+                    caller.tenant,
+                    WRITE_SECONDS,
+                    partial(
+                        self._store.store,
+                        caller,
+                        checked,
+                        display_name=header.display_name,
+                        description=header.description,
+                        request=request_key("UploadDataset", message, checked.stored_sha256),
+                        reuse_identical=header.reuse_identical,
+                        unlabelled=header.unlabelled,
+                    ),
                 )
         reused = header.reuse_identical and not is_new
         return dataset_service_pb2.UploadDatasetResponse(dataset=convert.dataset(stored), reused=reused)
@@ -138,37 +149,6 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         if artifact is not None:
             await self._files.run(name.tenant, WRITE_SECONDS, self._deletions.delete, artifact)
         return empty_pb2.Empty()
-
-    def _store(
-        self, caller: Caller, header: convert.Header, message: dataset_service_pb2.DatasetHeader, checked: CheckedData
-    ) -> tuple[Dataset, bool]:
-        """Store the rows and their dataset, and return it and whether it is new.
-
-        It is not new if the same request created it before, or if the request reuses an identical dataset.
-        """
-        artifact = new_dataset_key(caller.tenant, checked.content_sha256)
-        files, blocks_sha256 = rows_files(checked.file)
-        with self._publisher.publish(caller.tenant, artifact, files):
-            stored = DatasetRepository(self._database, caller.tenant).create(
-                display_name=header.display_name,
-                description=header.description,
-                artifact=artifact,
-                content_sha256=checked.content_sha256,
-                blocks_sha256=blocks_sha256,
-                row_count=checked.row_count,
-                byte_size=checked.byte_size,
-                report=checked.report,
-                creator=caller.api_key,
-                request=request_key("UploadDataset", message, checked.stored_sha256),
-                reuses_identical=header.reuse_identical,
-                reader=caller.reads_only_of,
-                unlabelled=header.unlabelled,
-            )
-            is_new = stored.artifact == artifact
-            if not is_new:
-                # The rows may have been lost since. The same fingerprint, or hash of blocks, means the same file.
-                self._publisher.restore(stored.artifact, files)
-        return stored, is_new
 
     async def _get(self, text: str) -> Dataset:
         name = DatasetName.parse(text)

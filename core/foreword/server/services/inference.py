@@ -86,7 +86,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
                 if piece.final is not None:
                     _count(piece.final.usage)
                     self._captures.text(route.capture, request_id, parsed.prompt.text, model, piece.final)
-                yield convert.stream_response(piece.text, piece.final, model.version)
+                yield convert.stream_response(piece.text, piece.final, model.version, request_id)
 
     async def BatchGenerate(
         self, request: inference_service_pb2.BatchGenerateRequest, context: Any
@@ -129,6 +129,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         self._captures.labels(
             route.capture, request_id, parsed.prompt.text, answer.model, found.result, found.space, found.response
         )
+        found.response.request_id = request_id
         return found.response
 
     async def Tokenize(
@@ -170,7 +171,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         answer = await self._traffic.answer(route, request_id, deadline, partial(self._generate, tenant, parsed))
         _count(answer.value.usage)
         self._captures.text(route.capture, request_id, parsed.prompt.text, answer.model, answer.value)
-        return convert.generate_response(answer.value, answer.model.version)
+        return convert.generate_response(answer.value, answer.model.version, request_id)
 
     async def _generate(
         self,

@@ -76,6 +76,26 @@ class UploadChecker:
         finally:
             checker.close()
 
+    @asynccontextmanager
+    async def check_rows(
+        self, tenant: str, header: Header, feed: Callable[[DatasetChecker], None]
+    ) -> AsyncIterator[CheckedData]:
+        """Check rows that this server has, and keep them on disk for the duration of the block.
+
+        Args:
+            feed: Feeds the checker with the rows, in a thread. It should call `give_way` for each of them.
+
+        Raises:
+            UnavailableError: The disk is full.
+            InvalidArgumentError: The rows are too large or too many. Faulty rows are part of the result.
+        """
+        checker = await self._work.run(tenant, BEGIN_SECONDS, self._start, header)
+        try:
+            await self._work.run(tenant, BEGIN_SECONDS, feed, checker)
+            yield await self._work.run(tenant, BEGIN_SECONDS, checker.finish)
+        finally:
+            checker.close()
+
     async def _receive(
         self,
         tenant: str,

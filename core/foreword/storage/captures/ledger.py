@@ -9,9 +9,10 @@ from datetime import datetime
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from foreword.domain.capture import SeenRequest
+from foreword.domain.capture import SeenRequest, is_correct
 from foreword.names import DeploymentName
-from foreword.storage.captures.usage import CaptureUsage, byte_size_of
+from foreword.storage.captures.rows import resize, right_answer, size_of_seen
+from foreword.storage.captures.usage import CaptureUsage
 from foreword.storage.database import Database
 from foreword.storage.repositories.revisions import capture_of
 from foreword.storage.tables import CapturedRequestRow, DeploymentRow
@@ -64,45 +65,70 @@ class CaptureLedger:
             ).one_or_none()
             if row is None or not capture_of(row).share:
                 return CaptureCounts(off=len(requests))
-            new = _new(session, row, requests)
-            kept = self._make_room(CaptureUsage(session, row), new, capture_of(row).max_requests)
+            usage = CaptureUsage(session, row)
+            new, completed = _new(session, row, requests, usage)
+            kept = self._make_room(usage, new, capture_of(row).max_requests)
             now = self._database.clock(session)
             if kept:
                 session.flush()  # the row of the usage
                 session.execute(insert(CapturedRequestRow), [_values(row, item, now) for item in kept])
-            return CaptureCounts(stored=len(kept), repeated=len(requests) - len(new), full=len(new) - len(kept))
+            return CaptureCounts(
+                stored=len(kept) + completed,
+                repeated=len(requests) - len(new) - completed,
+                full=len(new) - len(kept),
+            )
 
     def _make_room(
         self, usage: CaptureUsage, requests: Sequence[SeenRequest], max_requests: int
     ) -> Sequence[SeenRequest]:
         """Return the newest requests for which there is room, and count them."""
         kept = list(requests[-max_requests:])
-        sizes = [_byte_size(item) for item in kept]
+        sizes = [size_of_seen(item) for item in kept]
         usage.make_room(
             usage.request_count + len(kept) - max_requests,
             usage.tenant_bytes() + sum(sizes) - self._max_tenant_bytes,
         )
         free = self._max_tenant_bytes - usage.tenant_bytes()
-        while kept and sum(sizes) > free:
+        places = max_requests - usage.request_count
+        while kept and (sum(sizes) > free or len(kept) > places):
             kept.pop(0)
             sizes.pop(0)
         usage.add(len(kept), sum(sizes))
         return kept
 
 
-def _new(session: Session, deployment: DeploymentRow, requests: Sequence[SeenRequest]) -> list[SeenRequest]:
-    """Return the requests whose id is not stored, the first of each id."""
+def _new(
+    session: Session, deployment: DeploymentRow, requests: Sequence[SeenRequest], usage: CaptureUsage
+) -> tuple[list[SeenRequest], int]:
+    """Complete the requests whose feedback came first, and return those whose id is not stored, the first of each id.
+
+    Returns:
+        The new requests, and the number of those that were completed.
+    """
     by_id: dict[str, SeenRequest] = {}
     for item in requests:
         by_id.setdefault(item.request_id, item)
     known = session.scalars(
-        select(CapturedRequestRow.request_id).where(
+        select(CapturedRequestRow).where(
             CapturedRequestRow.deployment_key == deployment.key, CapturedRequestRow.request_id.in_(by_id)
         )
-    )
-    for id in known:
-        del by_id[id]
-    return list(by_id.values())
+    ).all()
+    completed = 0
+    for row in known:
+        seen = by_id.pop(row.request_id)
+        if not row.captured:
+            _complete(row, seen, usage)
+            completed += 1
+    return list(by_id.values()), completed
+
+
+def _complete(row: CapturedRequestRow, seen: SeenRequest, usage: CaptureUsage) -> None:
+    """Add a request to its feedback, which another server has stored before it."""
+    for name, value in _of_seen(seen).items():
+        setattr(row, name, value)
+    row.captured = True
+    row.correct = is_correct(seen, right_answer(row))
+    resize(row, usage)
 
 
 def _values(deployment: DeploymentRow, seen: SeenRequest, now: datetime) -> dict[str, object]:
@@ -110,6 +136,14 @@ def _values(deployment: DeploymentRow, seen: SeenRequest, now: datetime) -> dict
         "deployment_key": deployment.key,
         "tenant": deployment.tenant,
         "request_id": seen.request_id,
+        **_of_seen(seen),
+        "byte_size": size_of_seen(seen),
+        "create_time": now,
+    }
+
+
+def _of_seen(seen: SeenRequest) -> dict[str, object]:
+    return {
         "revision": seen.revision,
         "model": seen.model,
         "input": seen.input,
@@ -118,10 +152,4 @@ def _values(deployment: DeploymentRow, seen: SeenRequest, now: datetime) -> dict
         "probability": seen.probability,
         "threshold": seen.threshold,
         "abstained": seen.abstained,
-        "byte_size": _byte_size(seen),
-        "create_time": now,
     }
-
-
-def _byte_size(seen: SeenRequest) -> int:
-    return byte_size_of(seen.input, seen.output, *(seen.labels or ()))

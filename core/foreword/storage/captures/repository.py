@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import ColumnElement, Select, select, true
 from sqlalchemy.orm import Session
 
-from foreword.domain.capture import CapturedRequest, SeenRequest
+from foreword.domain.capture import CapturedRequest
 from foreword.errors import NotFoundError
 from foreword.names import DeploymentName
-from foreword.storage.captures.usage import CaptureUsage
+from foreword.storage.captures.rows import to_captured_request
+from foreword.storage.captures.usage import BATCH, CaptureUsage, Deleted
 from foreword.storage.database import Database
 from foreword.storage.lists.fields import Context
 from foreword.storage.lists.filters import filter_condition
 from foreword.storage.lists.list_specs import CAPTURED_REQUESTS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
-from foreword.storage.tables import CapturedRequestRow, DeploymentRow
+from foreword.storage.tables import CapturedRequestRow, CaptureUsageRow, DeploymentRow
 from foreword.storage.texts import check_texts
 
 EVERYTHING = "*"
@@ -51,7 +52,7 @@ class CaptureRepository:
         key = _of(self._tenant, space, deployment).with_only_columns(DeploymentRow.key).scalar_subquery()
 
         def check(session: Session) -> None:
-            self._require(session, space, deployment)
+            require_deployment(session, self._tenant, space, deployment)
 
         return ListReader(
             database=self._database,
@@ -63,10 +64,48 @@ class CaptureRepository:
             check=check,
         ).read(request, take)
 
+    def byte_size(self, space: str, deployment: str) -> int:
+        """Return the room that the captured requests of a deployment take.
+
+        Raises:
+            NotFoundError: The deployment does not exist in the tenant.
+        """
+        with self._database.read() as session:
+            owner = require_deployment(session, self._tenant, space, deployment)
+            usage = session.get(CaptureUsageRow, owner.key)
+            return 0 if usage is None else usage.byte_size
+
+    def batches(self, space: str, deployment: str, filter: str = "") -> Iterator[Sequence[CapturedRequest]]:
+        """Yield the captured requests of a deployment that meet a filter, newest first, in batches of `BATCH`.
+
+        Each batch is read in a transaction of its own. Requests that are captured meanwhile are left out.
+
+        Raises:
+            NotFoundError: The deployment does not exist in the tenant.
+            InvalidArgumentError: The filter is invalid.
+        """
+        check_texts(filter=filter)
+        context = Context(is_sqlite=self._database.is_sqlite, tenant=self._tenant)
+        condition = filter_condition(filter, CAPTURED_REQUESTS.fields, context)
+        before: int | None = None
+        while True:
+            with self._database.read() as session:
+                owner = require_deployment(session, self._tenant, space, deployment)
+                query = select(CapturedRequestRow).where(CapturedRequestRow.deployment_key == owner.key, condition)
+                if before is not None:
+                    query = query.where(CapturedRequestRow.key < before)
+                rows = session.scalars(query.order_by(CapturedRequestRow.key.desc()).limit(BATCH)).all()
+                found = [to_captured_request(row) for row in rows]
+                before = rows[-1].key if rows else None
+            if found:
+                yield found
+            if len(found) < BATCH:
+                return
+
     def delete_some(
         self, space: str, deployment: str, *, request_ids: Sequence[str] | None = None, filter: str = EVERYTHING
-    ) -> int:
-        """Delete captured requests of a deployment, at most `BATCH`, and return how many were deleted.
+    ) -> Deleted:
+        """Delete captured requests of a deployment, at most `BATCH`.
 
         Args:
             request_ids: Ids of the requests; None for those that meet the filter.
@@ -84,34 +123,23 @@ class CaptureRepository:
             context = Context(is_sqlite=self._database.is_sqlite, tenant=self._tenant)
             condition = filter_condition(filter, CAPTURED_REQUESTS.fields, context)
         with self._database.write_tenant(self._tenant) as session:
-            return CaptureUsage(session, self._require(session, space, deployment)).delete(condition)
+            owner = require_deployment(session, self._tenant, space, deployment)
+            return CaptureUsage(session, owner).delete(condition)
 
-    def _require(self, session: Session, space: str, deployment: str) -> DeploymentRow:
-        row = session.scalars(_of(self._tenant, space, deployment)).one_or_none()
-        if row is None:
-            raise NotFoundError.of(str(DeploymentName(self._tenant, space, deployment)))
-        return row
+
+def require_deployment(session: Session, tenant: str, space: str, deployment: str) -> DeploymentRow:
+    """Return the row of a deployment.
+
+    Raises:
+        NotFoundError: It does not exist in the tenant.
+    """
+    row = session.scalars(_of(tenant, space, deployment)).one_or_none()
+    if row is None:
+        raise NotFoundError.of(str(DeploymentName(tenant, space, deployment)))
+    return row
 
 
 def _of(tenant: str, space: str, deployment: str) -> Select[DeploymentRow]:
     return select(DeploymentRow).where(
         DeploymentRow.tenant == tenant, DeploymentRow.space == space, DeploymentRow.id == deployment
-    )
-
-
-def to_captured_request(row: CapturedRequestRow) -> CapturedRequest:
-    """Convert a row to a captured request."""
-    return CapturedRequest(
-        seen=SeenRequest(
-            request_id=row.request_id,
-            revision=row.revision,
-            model=row.model,
-            input=row.input,
-            output=row.output,
-            labels=None if row.labels is None else tuple(row.labels),
-            probability=row.probability,
-            threshold=row.threshold,
-            abstained=row.abstained,
-        ),
-        create_time=row.create_time,
     )

@@ -36,7 +36,7 @@ class CaptureRetention:
                 row = session.get(DeploymentRow, key)
                 deleted = 0
                 if row is not None:
-                    deleted = CaptureUsage(session, row).delete(self._expired(session, row), _OLDEST_FIRST)
+                    deleted = CaptureUsage(session, row).delete(self._expired(session, row), _OLDEST_FIRST).count
             total += deleted
             if deleted < BATCH:
                 break

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, delete, func, select
@@ -13,13 +15,13 @@ from foreword.storage.tables import CapturedRequestRow, CaptureUsageRow, Deploym
 BATCH: Final = 500
 """Number of requests that a statement deletes at most."""
 
-_ROW_BYTES: Final = 300
-"""Room that a request takes besides its texts: numbers, names and the entries of four indexes."""
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """Requests that were deleted: their number, and when they were stored, ascending."""
 
-def byte_size_of(*texts: str) -> int:
-    """Return the room that a request with these texts takes."""
-    return _ROW_BYTES + sum(len(text.encode()) for text in texts)
+    count: int
+    times: tuple[datetime, ...]
 
 
 class CaptureUsage:
@@ -54,27 +56,30 @@ class CaptureUsage:
         self._row.request_count += request_count
         self._row.byte_size += byte_size
 
-    def delete(self, condition: ColumnElement[bool], order: Sequence[Any] = (CapturedRequestRow.key,)) -> int:
-        """Delete requests of the deployment that meet a condition, at most `BATCH`, and return their number.
+    def delete(self, condition: ColumnElement[bool], order: Sequence[Any] = (CapturedRequestRow.key,)) -> Deleted:
+        """Delete requests of the deployment that meet a condition, at most `BATCH`.
 
         Args:
             order: Which of them are deleted first.
         """
         found = self._session.execute(
-            select(CapturedRequestRow.key, CapturedRequestRow.byte_size)
+            select(CapturedRequestRow.key, CapturedRequestRow.byte_size, CapturedRequestRow.create_time)
             .where(CapturedRequestRow.deployment_key == self._row.deployment_key, condition)
             .order_by(*order)
             .limit(BATCH)
         ).all()
-        self._delete([key for key, _ in found], sum(size for _, size in found))
-        return len(found)
+        self._delete([key for key, _, _ in found], sum(size for _, size, _ in found))
+        return Deleted(count=len(found), times=tuple(sorted({time for _, _, time in found})))
 
     def make_room(self, request_count: int, byte_size: int) -> None:
-        """Delete the oldest requests, until at least so many requests and bytes are gone or none is left."""
+        """Delete the oldest requests without feedback, until so many requests and bytes are gone or none is left."""
         while request_count > 0 or byte_size > 0:
             found = self._session.execute(
                 select(CapturedRequestRow.key, CapturedRequestRow.byte_size)
-                .where(CapturedRequestRow.deployment_key == self._row.deployment_key)
+                .where(
+                    CapturedRequestRow.deployment_key == self._row.deployment_key,
+                    CapturedRequestRow.feedback_time.is_(None),
+                )
                 .order_by(CapturedRequestRow.key)
                 .limit(BATCH)
             ).all()

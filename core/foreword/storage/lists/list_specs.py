@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, and_, case, select
+from sqlalchemy import ColumnElement, Text, and_, case, cast, or_, select
 
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.job import JobState
@@ -93,6 +93,14 @@ def _deployment_state() -> ColumnElement[str]:
         (serving, DeploymentState.READY.value),
         (coming, DeploymentState.INITIALIZING.value),
         else_=DeploymentState.FAILED.value,
+    )
+
+
+def has_right_answer() -> ColumnElement[bool]:
+    """Return whether a captured request has an answer with which it can be a row of a labelled dataset."""
+    return or_(
+        CapturedRequestRow.right_output.is_not(None),
+        and_(CapturedRequestRow.right_labels.is_not(None), cast(CapturedRequestRow.right_labels, Text) != "[]"),
     )
 
 
@@ -273,6 +281,12 @@ CAPTURED_REQUESTS: Final = ListSpec(
         "labels": ListField(CapturedRequestRow.labels),
         "probability": RealField(CapturedRequestRow.probability, nullable=True),
         "abstained": FlagField(CapturedRequestRow.abstained, nullable=True),
+        "captured": FlagField(CapturedRequestRow.captured),
+        "has_feedback": FlagField(CapturedRequestRow.feedback_time.is_not(None)),
+        "has_right_answer": FlagField(has_right_answer()),
+        "correct": FlagField(CapturedRequestRow.correct, nullable=True),
+        "score": RealField(CapturedRequestRow.score, nullable=True),
+        "author": TextField(CapturedRequestRow.author, nullable=True),
         "create_time": TimeField(CapturedRequestRow.create_time, sortable=True),
     },
     key=_newest_first(CapturedRequestRow.key),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Final
+
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, defer
 
+from foreword.domain.capture import CaptureProvenance
 from foreword.domain.dataset import Dataset
 from foreword.domain.report import DataReport
 from foreword.domain.resource_view import ResourceView
 from foreword.errors import FailedPreconditionError, NotFoundError
-from foreword.names import BatchJobName, DatasetName, EvaluationName, SpaceName, TuneExperimentName
+from foreword.names import BatchJobName, DatasetName, DeploymentName, EvaluationName, SpaceName, TuneExperimentName
 from foreword.storage.artifacts.deletions import drop_note, note_deletion
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
@@ -17,7 +21,7 @@ from foreword.storage.jobs.transitions import LIVE_STATES
 from foreword.storage.lists.list_specs import DATASETS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
-from foreword.storage.repositories.requests import RequestKey, deleted_since, find_replay, remember
+from foreword.storage.repositories.requests import Replay, RequestKey, deleted_since, find_replay, remember
 from foreword.storage.repositories.tenants import require_tenant
 from foreword.storage.tables import (
     BatchJobRow,
@@ -29,6 +33,8 @@ from foreword.storage.tables import (
     SpaceRow,
 )
 from foreword.storage.texts import check_texts
+
+_MOST_CAPTURED: Final = 100
 
 
 class DatasetRepository:
@@ -54,12 +60,14 @@ class DatasetRepository:
         reuses_identical: bool = False,
         reader: str | None = None,
         unlabelled: bool = False,
+        captured_from: CaptureProvenance | None = None,
     ) -> Dataset:
         """Store a dataset as the next version of its display name. Version numbers are never reused.
 
         Args:
             reuses_identical: Return the newest dataset with this display name and these rows instead, if there is one.
             reader: The creator to whose datasets that is limited; None for any.
+            captured_from: Which captured requests the rows are; None for a file.
 
         Raises:
             NotFoundError: The tenant or the dataset of a replayed request does not exist.
@@ -70,10 +78,7 @@ class DatasetRepository:
         with self._database.write_tenant(self._tenant) as session:
             replay = find_replay(session, self._tenant, request)
             if replay is not None:
-                row = _find(session, self._tenant, replay.resource)
-                if row is None:
-                    raise deleted_since(str(DatasetName(self._tenant, replay.resource)))
-                return to_dataset(row)
+                return self._replayed(session, replay)
             require_tenant(session, self._tenant)
             now = self._database.clock(session)
             if reuses_identical:
@@ -96,11 +101,41 @@ class DatasetRepository:
                 creator=creator,
                 create_time=now,
                 unlabelled=unlabelled,
+                captured_from=None
+                if captured_from is None
+                else encode(CaptureProvenance, captured_from, "captured_from"),
             )
             session.add(row)
             drop_note(session, artifact)
             remember(session, self._tenant, request, row.id, now)
             return to_dataset(row)
+
+    def find_replayed(self, request: RequestKey | None) -> Dataset | None:
+        """Return the dataset that an earlier request with the same id made; None if the request is new.
+
+        Raises:
+            NotFoundError: The dataset has been deleted since.
+            AlreadyExistsError: The request id was already used with other content.
+        """
+        if request is None:
+            return None
+        with self._database.read() as session:
+            replay = find_replay(session, self._tenant, request)
+            return None if replay is None else self._replayed(session, replay)
+
+    def made_of_captures(self, deployment: DeploymentName, first: datetime, last: datetime) -> list[str]:
+        """Return the ids of datasets of captured requests that were stored in a span of time, the newest 100."""
+        with self._database.read() as session:
+            rows = session.execute(
+                select(DatasetRow.id, DatasetRow.captured_from)
+                .where(
+                    DatasetRow.tenant == self._tenant,
+                    DatasetRow.captured_from["deployment"].as_string() == str(deployment),
+                )
+                .order_by(DatasetRow.key.desc())
+            )
+            found = ((id, decode(CaptureProvenance, stored)) for id, stored in rows)
+            return [id for id, made in found if made.first_time <= last and made.last_time >= first][:_MOST_CAPTURED]
 
     def get(self, id: str) -> Dataset:
         """Return a dataset with its report.
@@ -176,6 +211,12 @@ class DatasetRepository:
             note_deletion(session, self._tenant, row.artifact, self._database.clock(session))
             return row.artifact
 
+    def _replayed(self, session: Session, replay: Replay) -> Dataset:
+        row = _find(session, self._tenant, replay.resource)
+        if row is None:
+            raise deleted_since(str(DatasetName(self._tenant, replay.resource)))
+        return to_dataset(row)
+
 
 def _user(session: Session, tenant: str, id: str) -> str | None:
     """Return the name of a queued or running job that needs a dataset; None if there is none."""
@@ -245,6 +286,7 @@ def to_dataset(row: DatasetRow, *, with_report: bool = True) -> Dataset:
         creator=row.creator,
         create_time=row.create_time,
         unlabelled=row.unlabelled,
+        captured_from=None if row.captured_from is None else decode(CaptureProvenance, row.captured_from),
     )
 
 

@@ -122,14 +122,17 @@ class DeploymentRepository:
             row = self._require(session, space, id)
             return to_deployment(row, read_revisions(session, row.key))
 
-    def find(self, serving_name: str) -> Deployment:
+    def find(self, serving_name: str, field: str = "model") -> Deployment:
         """Return the deployment with a serving name.
+
+        Args:
+            field: Field of the request that has the name, for the error.
 
         Raises:
             InvalidArgumentError: The text is not a valid serving name.
             NotFoundError: No deployment of the tenant has this serving name.
         """
-        check_serving_name(serving_name, "model")
+        check_serving_name(serving_name, field)
         with self._database.read() as session:
             row = session.scalars(
                 select(DeploymentRow).where(
