@@ -24,6 +24,7 @@ from factories.captures import see
 from factories.charges import Charges
 from factories.servers import RunningServer
 from factories.stored import beat, make_evaluation, make_snapshot, make_suspect_rows, make_tuned_model
+from foreword.data.other_fields import MAX_OTHER_BYTES
 from foreword.domain.answer_calibration import MAX_THRESHOLDS
 from foreword.domain.capture import MAX_CAPTURED_CHARACTERS, MAX_REQUEST_ID, CapturePolicy
 from foreword.domain.comparison import MAX_COMPARED
@@ -245,6 +246,7 @@ ITEMS: Mapping[str, int] = {
 """Maximum number of items of each repeated field in a response."""
 
 BYTES: Mapping[str, int] = {
+    "BatchAnswer.fields_json": MAX_OTHER_BYTES,
     "BatchAnswer.label_probabilities": MAX_KEPT_LABELS * (4 * MAX_LABEL_CHARACTERS + 20),
     "BatchJob.generate": 6 * 4 * 40 + 500,
     "CompareTuneExperimentsResponse.differing_fields": MAX_FIELDS_BYTES,
@@ -252,6 +254,7 @@ BYTES: Mapping[str, int] = {
     "ComparedTuneExperiment.metrics": 50 * (4 * MAX_CELL_CHARACTERS + 20),
     "DataReport.findings": MAX_FINDINGS_BYTES,
     "DataReport.parts": MAX_PARTS_BYTES,
+    "DatasetRow.fields_json": MAX_OTHER_BYTES,
     "Evaluation.differences": (MAX_SYSTEMS - 1) * 50 * 600,
     "Evaluation.results": MAX_EVALUATIONS_BYTES,
     "EvaluationAnswer.label_probabilities": MAX_KEPT_LABELS * (4 * MAX_LABEL_CHARACTERS + 20),
