@@ -41,6 +41,8 @@ class ScriptedService(
 ):
     """Knows the serving name `complaints` and the tuned models `m1` and `m2`, called `first (1)` and `second (1)`.
 
+    No rows suit the task `other`.
+
     Args:
         states: States that a watch reports, one after the other; a status code breaks the stream.
     """
@@ -94,6 +96,8 @@ class ScriptedService(
         for system in request.evaluation.systems:
             if not system.model.startswith(("tenants/", "baseModels/")) and system.model != "complaints":
                 context.abort_with_status(rpc_status.to_status(not_found(system.model)))
+        if request.evaluation.dataset and request.evaluation.task == "other":
+            context.abort_with_status(rpc_status.to_status(status("These rows do not suit.", "TASK_UNSUITED")))
         evaluation = STATE()
         evaluation.CopyFrom(request.evaluation)
         evaluation.task = evaluation.task or "classification"

@@ -94,6 +94,10 @@ def batch(
         if state is not None and wait and not dry_run:
             state.check_writable()
         options: dict[str, Any] = {"classify": classify, "generate": generate}
+        file = Path(file_or_dataset)
+        if file.is_file():  # what is wrong with the model shows before the upload
+            name = display_name or file.stem
+            client.create_batch_job(None, model, display_name=name, validate_only=True, **options)
         with unlabelled_rows(client, file_or_dataset, display_name=display_name, is_dry_run=dry_run) as dataset:
             options["display_name"] = display_name or dataset.display_name
             made = client.create_batch_job(dataset, model, validate_only=dry_run, **options)

@@ -85,6 +85,11 @@ def evaluate(
     console = err_console() if as_json else out_console()
     asking = Asking(base=base, shots=shots, instruction=instruction, constrained=constrained)
     checked: dict[str, Any] = {"task": task, "task_options": options}
+    file = Path(file_or_dataset)
+    if file.is_file():  # what is wrong with the models shows before the upload
+        with naming_systems(models):
+            name = display_name or file.stem
+            client.create_evaluation(None, models, display_name=name, validate_only=True, **checked)
     with (
         evaluated_rows(client, file_or_dataset, examples, display_name=display_name, **checked) as (data, example_rows),
         naming_systems(models),

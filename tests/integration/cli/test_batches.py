@@ -151,6 +151,18 @@ def test_a_job_is_planned_queued_listed_shown_cancelled_and_deleted(command: Com
     assert command("batches", "list", "--json")[1] == "[]\n"
 
 
+@pytest.mark.parametrize("command_line", [("batch", "--no-wait", "--model"), ("evaluate", "--no-wait", "--system")])
+def test_what_is_wrong_with_the_model_shows_before_the_upload(
+    command: Command, tmp_path: Path, command_line: tuple[str, ...]
+) -> None:
+    faulty = tmp_path / "faulty.jsonl"
+    faulty.write_text("no row\n")
+
+    status, _, err = command(command_line[0], str(faulty), *command_line[1:], "nobody")
+
+    assert (status, "nobody does not exist" in err, "faulty rows" in err) == (1, True, False), err
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

@@ -67,6 +67,18 @@ def test_texts_are_answered_and_the_job_is_cancelled_and_deleted(client: Client)
     assert client.list_batch_jobs() == []
 
 
+def test_what_is_wrong_with_the_model_shows_before_the_rows_are_read(client: Client) -> None:
+    read = []
+    rows = (read.append(text) or text for text in ["fine"])
+
+    with pytest.raises(NotFoundError, match="nobody"):
+        client.batch(rows, "nobody")
+    with pytest.raises(NotFoundError, match="nobody"):
+        client.evaluate(({"input": text, "output": text} for text in rows), ["nobody"])
+
+    assert read == []
+
+
 @pytest.mark.parametrize(
     ("rows", "model", "options", "error"),
     [

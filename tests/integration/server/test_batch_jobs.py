@@ -138,6 +138,17 @@ def test_a_row_of_any_length_counts_as_a_full_context_in_the_plan(stubs) -> None
     assert create_batch_job(stubs, huge, validate_only=True).plan.input_tokens == 512
 
 
+def test_the_model_and_the_options_are_checked_without_rows(stubs, model: str) -> None:
+    planned = create_batch_job(stubs, "", model=model, validate_only=True)
+    bad = batch_job_request("", model=model, classify={"labels": ["a"], "threshold": 0.5}, validate_only=True)
+    unknown = batch_job_request("", model="nobody", validate_only=True)
+
+    assert (planned.version, planned.dataset, planned.HasField("plan")) == (model, "", False)
+    assert set(refused(stubs.batch_jobs.CreateBatchJob, bad).violations) == {"batch_job.classify.labels"}
+    assert refused(stubs.batch_jobs.CreateBatchJob, unknown).code is grpc.StatusCode.NOT_FOUND
+    assert set(refused(stubs.batch_jobs.CreateBatchJob, batch_job_request("")).violations) == {"batch_job.dataset"}
+
+
 @pytest.mark.parametrize(
     ("fields", "reason", "field"),
     [

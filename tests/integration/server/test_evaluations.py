@@ -252,6 +252,20 @@ def test_every_faulty_system_is_named(stubs, dataset: str) -> None:
     }
 
 
+def test_systems_are_checked_without_rows(stubs, model: str) -> None:
+    planned = create_evaluation(stubs, "", model, BASE, validate_only=True)
+    unknown = evaluation_request("", model, "nobody", validate_only=True)
+
+    assert [(item.id, item.version) for item in planned.systems] == [("tuned", model), ("base_zero_shot", BASE)]
+    assert (planned.dataset, planned.task, planned.estimated_seconds) == ("", "classification", 0)
+    assert create_evaluation(stubs, "", BASE, validate_only=True).task == ""
+    assert set(violations(stubs, "", {"model": model, "shots": 2}, validate_only=True)) == {
+        "evaluation.systems[0].shots"
+    }
+    assert refused(stubs.evaluations.CreateEvaluation, unknown).code is grpc.StatusCode.NOT_FOUND
+    assert set(violations(stubs, "", model)) == {"evaluation.dataset"}
+
+
 def test_a_system_that_is_asked_just_like_another_is_refused(stubs, dataset: str) -> None:
     assert violations(stubs, dataset, BASE, {"model": "foreword--starter", "id": "again"}).keys() == {
         "evaluation.systems[1]"

@@ -82,6 +82,9 @@ def test_a_refused_evaluation_leaves_no_dataset(serving):
     with serving(service) as client, pytest.raises(NotFoundError, match=r"No model is called 'nothing' either\. List"):
         client.evaluate([("a", "b")], ["complaints", "nothing"])
 
+    assert service.uploaded == []
+    with serving(service) as client, pytest.raises(FailedPreconditionError, match="do not suit"):
+        client.evaluate([("a", "b")], ["complaints"], task="other")
     assert service.deleted == ["tenants/a/datasets/d1"]
 
 

@@ -18,7 +18,7 @@ from foreword.client.decode_batch import batch_answer
 from foreword.client.decode_batch import batch_job as decoded
 from foreword.client.keywords import GenerateKeywords
 from foreword.client.message import build, enum_name
-from foreword.client.reference import Reference, new_request_id, reference_name
+from foreword.client.reference import Reference, new_request_id
 from foreword.client.rows import Rows, default_name
 from foreword.domain.label_options import LabelOptions
 from foreword.v1 import batch_job_pb2, batch_job_service_pb2_grpc
@@ -70,33 +70,28 @@ class BatchJobMethods(DatasetMethods, WatchMethods):
             of them.
 
         Raises:
+            NotFoundError: The model does not exist. It and the options are checked before the upload.
+            InvalidArgumentError: Values are wrong. The error names all of them.
             InvalidRowsError: Rows are faulty. The error names all of them.
-            InvalidArgumentError: Values are wrong. The error names all of them; an uploaded dataset is deleted.
-            NotFoundError: The model does not exist; an uploaded dataset is deleted.
             FailedPreconditionError: The job failed; the message has the reason.
             DeadlineExceededError: The job has not ended in time; it continues.
         """
-        reference_name(model, "models")  # refuses what cannot be a name before the upload
-        _request(classify, generate)
+        options: dict[str, Any] = {"description": description, "classify": classify, "generate": generate}
         uploaded: list[resources.Dataset] = []
         async with self._deleted_when_refused(uploaded):
             if not isinstance(rows, resources.Dataset):
                 display_name = display_name or default_name(rows)
+                await self.create_batch_job(None, model, display_name=display_name, validate_only=True, **options)
                 rows = await self.upload_dataset(rows, display_name=display_name, unlabelled=True, reuse_identical=True)
                 uploaded.append(rows)
             created = await self.create_batch_job(
-                rows,
-                model,
-                display_name=display_name or rows.display_name,
-                description=description,
-                classify=classify,
-                generate=generate,
+                rows, model, display_name=display_name or rows.display_name, **options
             )
         return await self.wait_for_batch_job(created, timeout_seconds=timeout_seconds) if wait else created
 
     async def create_batch_job(
         self,
-        dataset: Reference,
+        dataset: Reference | None,
         model: Reference,
         *,
         display_name: str,
@@ -109,6 +104,7 @@ class BatchJobMethods(DatasetMethods, WatchMethods):
         """Queue a batch job on a stored dataset. The arguments are those of `batch`.
 
         Args:
+            dataset: None with `validate_only`, to check the model and the options before rows are uploaded.
             display_name: Human-readable name, which the service makes unique with ` (1)`, ` (2)` and so on.
             batch_job_id: Last part of the resource name. Default: chosen by the service.
             validate_only: Check the request and return the job with its plan, and create nothing.
@@ -133,7 +129,9 @@ class BatchJobMethods(DatasetMethods, WatchMethods):
             request_id=new_request_id(),
             validate_only=validate_only,
         )
-        references = {"batch_job.dataset": (dataset, "datasets"), "batch_job.model": (model, "models")}
+        references: dict[str, tuple[Reference, str]] = {"batch_job.model": (model, "models")}
+        if dataset is not None:
+            references["batch_job.dataset"] = (dataset, "datasets")
         answer = await self._call(self._batch_jobs.CreateBatchJob, request, references)
         return decoded(answer, planned=validate_only)
 

@@ -78,20 +78,22 @@ class EvaluationMethods(DatasetMethods, WatchMethods):
             its rows.
 
         Raises:
-            InvalidRowsError: Rows are faulty. The error names all of them.
+            NotFoundError: A model does not exist. The systems are checked before the upload.
             InvalidArgumentError: Values are wrong. The error names all of them; uploaded datasets are deleted.
-            NotFoundError: A model does not exist; uploaded datasets are deleted.
+            InvalidRowsError: Rows are faulty. The error names all of them.
             FailedPreconditionError: The evaluation failed; the message has the reason.
             DeadlineExceededError: The evaluation has not ended in time; it continues.
         """
         asked: list[Reference | EvaluatedSystem] = collected("systems", systems)
-        evaluated_systems(asked)  # refuses values that cannot be sent before the upload
         uploaded: list[resources.Dataset] = []
         options: dict[str, Any] = {"task": task, "task_options": task_options, "reuse_identical": True}
         with self._deleted_when_refused(uploaded):
             name = display_name
             if not isinstance(dataset, resources.Dataset):
                 name = name or default_name(dataset)
+                self.create_evaluation(
+                    None, asked, display_name=name, task=task, task_options=task_options, validate_only=True
+                )
                 dataset = self._dataset_of(dataset, uploaded, display_name=name, **options)
             if examples_dataset is not None and not isinstance(examples_dataset, resources.Dataset):
                 examples_dataset = self._dataset_of(
@@ -110,7 +112,7 @@ class EvaluationMethods(DatasetMethods, WatchMethods):
 
     def create_evaluation(
         self,
-        dataset: Reference,
+        dataset: Reference | None,
         systems: Systems,
         *,
         display_name: str,
@@ -124,6 +126,7 @@ class EvaluationMethods(DatasetMethods, WatchMethods):
         """Queue an evaluation on a stored dataset. The arguments are those of `evaluate`.
 
         Args:
+            dataset: None with `validate_only`, to check the systems before rows are uploaded.
             display_name: Human-readable name, which the service makes unique with ` (1)`, ` (2)` and so on.
             examples_dataset: Stored dataset from which examples are taken.
             evaluation_id: Last part of the resource name. Default: chosen by the service.
@@ -136,7 +139,8 @@ class EvaluationMethods(DatasetMethods, WatchMethods):
             ExhaustedError: Too many jobs are queued.
         """
         encoded, references = evaluated_systems(systems)
-        references["evaluation.dataset"] = (dataset, "datasets")
+        if dataset is not None:
+            references["evaluation.dataset"] = (dataset, "datasets")
         if examples_dataset is not None:
             references["evaluation.examples_dataset"] = (examples_dataset, "datasets")
         message = build(

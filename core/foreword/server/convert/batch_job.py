@@ -32,6 +32,7 @@ class NewBatchJob:
     Attributes:
         tenant: Id of the tenant; None if the request names no parent.
         id: Id of the batch job; None to generate one.
+        dataset: None if only the model and the options are to be checked.
         classify: How labels are chosen; None if it was not set.
         generate: How text is generated; None if it was not set.
         limit_is_default: Whether `max_new_tokens` was left unset.
@@ -41,7 +42,7 @@ class NewBatchJob:
     id: str | None
     display_name: str
     description: str
-    dataset: DatasetName
+    dataset: DatasetName | None
     model: str
     classify: LabelOptions | None
     generate: GenerateParameters | None
@@ -58,13 +59,14 @@ def parse_new_batch_job(request: batch_job_service_pb2.CreateBatchJobRequest) ->
         violations.collect(lambda: check_id(request.batch_job_id, "batch_job_id"))
     display_name = violations.text("batch_job.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
     description = violations.text("batch_job.description", message.description, MAX_DESCRIPTION)
-    dataset = violations.collect(lambda: DatasetName.parse(message.dataset, "batch_job.dataset"))
+    dataset = None
+    if message.dataset or not request.validate_only:
+        dataset = violations.collect(lambda: DatasetName.parse(message.dataset, "batch_job.dataset"))
     model = violations.text("batch_job.model", message.model, _MAX_MODEL, required=True)
     wanted = message.WhichOneof("request")
     classify = parse_label_options(violations, message.classify, f"{CLASSIFY}.") if wanted == "classify" else None
     generate = _parse_generate(violations, message.generate) if wanted == "generate" else None
     violations.check()
-    assert dataset is not None
     return NewBatchJob(
         tenant=None if parent is None else parent.tenant,
         id=request.batch_job_id or None,
@@ -112,24 +114,19 @@ def batch_job(item: BatchJob) -> batch_job_pb2.BatchJob:
 
 
 def planned_batch_job(
-    tenant: str, display_name: str, description: str, config: BatchJobConfig, plan: BatchJobPlan
+    tenant: str, display_name: str, description: str, config: BatchJobConfig, plan: BatchJobPlan | None
 ) -> batch_job_pb2.BatchJob:
-    """Convert a batch job that was only validated to a message."""
+    """Convert a batch job that was only validated to a message; without a dataset, it has no plan."""
     tuned = config.tuned_model
     return batch_job_pb2.BatchJob(
         display_name=display_name,
         description=description,
-        dataset=str(DatasetName(tenant, config.dataset)),
+        dataset=str(DatasetName(tenant, config.dataset)) if config.dataset else "",
         model=config.model,
         classify=None if config.classify is None else _classify(config.classify),
         generate=None if config.generate is None else _generate(config.generate),
         version=str(BaseModelName(config.base_model) if tuned is None else TunedModelName(tenant, tuned)),
-        plan=batch_job_pb2.BatchJobPlan(
-            row_count=plan.row_count,
-            input_tokens=plan.input_tokens,
-            estimated_seconds=plan.estimated_seconds,
-            capacity_unit_hours=plan.estimated_seconds / 3600,
-        ),
+        plan=None if plan is None else _plan(plan),
     )
 
 
@@ -154,6 +151,15 @@ def batch_answer(item: BatchAnswer) -> batch_job_pb2.BatchAnswer:
         usage=token_usage(usage) if item.failure is None else None,
         seed=item.seed,
         error=None if item.failure is None else failure_status(item.failure),
+    )
+
+
+def _plan(item: BatchJobPlan) -> batch_job_pb2.BatchJobPlan:
+    return batch_job_pb2.BatchJobPlan(
+        row_count=item.row_count,
+        input_tokens=item.input_tokens,
+        estimated_seconds=item.estimated_seconds,
+        capacity_unit_hours=item.estimated_seconds / 3600,
     )
 
 

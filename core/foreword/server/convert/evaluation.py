@@ -54,7 +54,7 @@ def planned_evaluation(
     return evaluation_pb2.Evaluation(
         display_name=display_name,
         description=description,
-        dataset=str(DatasetName(tenant, config.dataset)),
+        dataset=str(DatasetName(tenant, config.dataset)) if config.dataset else "",
         systems=[_system(tenant, system) for system in config.systems],
         task=config.task,
         task_options=task_options(config.task_options),

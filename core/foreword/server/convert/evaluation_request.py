@@ -39,6 +39,7 @@ class NewEvaluation:
     Attributes:
         tenant: Id of the tenant; None if the request names no parent.
         id: Id of the evaluation; None to generate one.
+        dataset: None if only the systems are to be checked.
         task: Id of the task; empty for that of the tuned models, or to choose one that suits the rows.
         task_option_names: Names of the task options that are set.
         examples_dataset: None for that of the first tuned model.
@@ -48,7 +49,7 @@ class NewEvaluation:
     id: str | None
     display_name: str
     description: str
-    dataset: DatasetName
+    dataset: DatasetName | None
     task: str
     task_options: TaskOptions
     task_option_names: tuple[str, ...]
@@ -59,7 +60,7 @@ class NewEvaluation:
     @property
     def datasets(self) -> tuple[DatasetName, ...]:
         """The names of all datasets that the request names."""
-        return (self.dataset, self.examples_dataset) if self.examples_dataset else (self.dataset,)
+        return tuple(name for name in (self.dataset, self.examples_dataset) if name is not None)
 
 
 def parse_new_evaluation(request: evaluation_service_pb2.CreateEvaluationRequest) -> NewEvaluation:
@@ -71,7 +72,9 @@ def parse_new_evaluation(request: evaluation_service_pb2.CreateEvaluationRequest
         violations.collect(lambda: check_id(request.evaluation_id, "evaluation_id"))
     display_name = violations.text("evaluation.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
     description = violations.text("evaluation.description", message.description, MAX_DESCRIPTION)
-    dataset = violations.collect(lambda: DatasetName.parse(message.dataset, "evaluation.dataset"))
+    dataset = None
+    if message.dataset or not request.validate_only:
+        dataset = violations.collect(lambda: DatasetName.parse(message.dataset, "evaluation.dataset"))
     examples = None
     if message.examples_dataset:
         examples = violations.collect(
@@ -81,7 +84,6 @@ def parse_new_evaluation(request: evaluation_service_pb2.CreateEvaluationRequest
     options = parse_task_options(violations, "evaluation.task_options", message.task_options)
     systems = _parse_systems(violations, message)
     violations.check()
-    assert dataset is not None
     return NewEvaluation(
         tenant=None if parent is None else parent.tenant,
         id=request.evaluation_id or None,

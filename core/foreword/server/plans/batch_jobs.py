@@ -57,8 +57,13 @@ class BatchPlanner:
         self._speed = speed
         self._speeds = MachineSpeeds(database)
 
-    def plan(self, new: NewBatchJob, model: ResolvedModel, dataset: Dataset) -> tuple[BatchJobConfig, BatchJobPlan]:
+    def plan(
+        self, new: NewBatchJob, model: ResolvedModel, dataset: Dataset | None
+    ) -> tuple[BatchJobConfig, BatchJobPlan | None]:
         """Return the configuration with all defaults, and the plan.
+
+        Args:
+            dataset: None to check only what does not depend on the rows; then there is no plan.
 
         Raises:
             InvalidArgumentError: A value does not suit the model.
@@ -78,14 +83,14 @@ class BatchPlanner:
             generate = fitted(generate, model.context_tokens, limit_is_default=new.limit_is_default, field=GENERATE)
         is_tuned = model.adapter is not None
         config = BatchJobConfig(
-            dataset=dataset.id,
+            dataset="" if dataset is None else dataset.id,
             model=new.model,
             base_model=model.base_model,
             tuned_model=TunedModelName.parse(model.version).tuned_model if is_tuned else None,
             classify=classify,
             generate=generate,
         )
-        return config, self._estimate(config, model, dataset)
+        return config, None if dataset is None else self._estimate(config, model, dataset)
 
     def _estimate(self, config: BatchJobConfig, model: ResolvedModel, dataset: Dataset) -> BatchJobPlan:
         """Return the estimate, from the tokens of the first rows. Answers may end before their maximum length."""

@@ -80,6 +80,8 @@ class EvaluationPlanner:
     ) -> tuple[EvaluationConfig, float]:
         """Return the configuration with all defaults and its warnings, and the estimated time in seconds.
 
+        Without a dataset, only what does not depend on the rows is checked, and the time is 0.
+
         Args:
             reader: The creator to whose datasets the caller is limited; None for any.
 
@@ -89,10 +91,11 @@ class EvaluationPlanner:
             ArtifactError: The stored rows are missing or corrupt.
         """
         datasets = DatasetRepository(self._database, tenant)
-        dataset = datasets.get(requested.dataset.dataset)
+        dataset = None if requested.dataset is None else datasets.get(requested.dataset.dataset)
         violations = Violations()
-        _check_size(violations, dataset, systems)
-        check_labelled(violations, "evaluation.dataset", dataset)
+        if dataset is not None:
+            _check_size(violations, dataset, systems)
+            check_labelled(violations, "evaluation.dataset", dataset)
         tuned = [system.tuned for system in systems if system.tuned is not None]
         for place, system in enumerate(systems):
             _check_system(violations, f"evaluation.systems[{place}]", system)
@@ -106,6 +109,8 @@ class EvaluationPlanner:
             )
         violations.check()
         task = self._task(requested, systems, tuned, dataset)
+        if task is None or dataset is None:
+            return self._config(requested, systems, task, None, None), 0.0
         for place, system in enumerate(systems):
             if system.asked.constrained and not task.closed:
                 violations.add(
@@ -114,13 +119,7 @@ class EvaluationPlanner:
                 )
         examples = self._examples(datasets, violations, requested, systems, tuned)
         violations.check()
-        config = EvaluationConfig(
-            dataset=dataset.id,
-            task=task.id,
-            task_options=requested.task_options,
-            systems=_identified(systems, lambda base: self._plugins.base_model(base).spec.revision),
-            examples_dataset=None if examples is None else examples.id,
-        )
+        config = self._config(requested, systems, task, dataset, examples)
         models = [system.tuned for system in systems]
         with open_row_sequence(self._artifacts, dataset) as rows:
             warnings = EvaluationWarnings(
@@ -129,14 +128,30 @@ class EvaluationPlanner:
             config = replace(config, warnings=limit_findings(warnings, MAX_WARNINGS_BYTES)[0])
         return config, self._estimate(config, dataset)
 
+    def _config(
+        self,
+        requested: NewEvaluation,
+        systems: Sequence[FoundSystem],
+        task: Task | None,
+        dataset: Dataset | None,
+        examples: Dataset | None,
+    ) -> EvaluationConfig:
+        return EvaluationConfig(
+            dataset="" if dataset is None else dataset.id,
+            task="" if task is None else task.id,
+            task_options=requested.task_options,
+            systems=_identified(systems, lambda base: self._plugins.base_model(base).spec.revision),
+            examples_dataset=None if examples is None else examples.id,
+        )
+
     def _task(
         self,
         requested: NewEvaluation,
         systems: Sequence[FoundSystem],
         tuned: Sequence[TunedModel],
-        dataset: Dataset,
-    ) -> Task:
-        """Return the task, after all of its options have been checked."""
+        dataset: Dataset | None,
+    ) -> Task | None:
+        """Return the task, after all of its options have been checked; None if only the rows could decide."""
         violations = Violations()
         tasks = self._plugins.tasks
         if requested.task and tasks.get(requested.task) is None:
@@ -155,6 +170,8 @@ class EvaluationPlanner:
             task = tasks.get(wanted)
             assert task is not None, "the resolver checks that the task of a tuned model is installed"
             return task
+        if dataset is None:
+            return tasks.get(wanted)
         with open_row_sequence(self._artifacts, dataset) as rows:
             task = tasks.get(wanted)
             if task is None:

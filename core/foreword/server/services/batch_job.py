@@ -10,8 +10,9 @@ from typing import Any, Final
 from google.protobuf import empty_pb2
 
 from foreword.domain.batch_job import BatchAnswer, BatchJob
+from foreword.domain.dataset import Dataset
 from foreword.domain.violations import Violations, fields_below
-from foreword.names import BatchJobName, TunedModelName
+from foreword.names import BatchJobName, DatasetName, TunedModelName
 from foreword.server.callers.auth import current_caller, require_own, require_readable
 from foreword.server.calls.pools import BEGIN_SECONDS, READ_SECONDS, ROW_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.convert import batch_job as convert
@@ -92,18 +93,18 @@ class BatchJobService(batch_job_service_pb2_grpc.BatchJobServiceServicer):
         key = request_key("CreateBatchJob", request)
         caller = current_caller()
         require_own(new.tenant or caller.tenant, request.parent)
-        require_own(new.dataset.tenant, str(new.dataset))
+        if new.dataset is not None:
+            require_own(new.dataset.tenant, str(new.dataset))
         if not new.validate_only:
             made = await self._jobs.replayed(key)
             if made is not None:
                 return made
-        datasets = DatasetRepository(self._database, caller.tenant)
-        dataset = await self._pools.storage.run(caller.tenant, READ_SECONDS, datasets.get, new.dataset.dataset)
-        require_readable(dataset.creator, str(new.dataset))
+        dataset = None if new.dataset is None else await self._dataset(new.dataset)
         model = await self._find(caller.tenant, new.model)
         config, plan = await self._pools.work.run(caller.tenant, BEGIN_SECONDS, self._planner.plan, new, model, dataset)
         if new.validate_only:
             return convert.planned_batch_job(caller.tenant, new.display_name, new.description, config, plan)
+        assert plan is not None, "only requests that are not carried out may lack a dataset"
         created = await self._pools.storage.run(
             caller.tenant,
             WRITE_SECONDS,
@@ -199,6 +200,17 @@ class BatchJobService(batch_job_service_pb2_grpc.BatchJobServiceServicer):
             keeps=keeps,
             take=take,
         )
+
+    async def _dataset(self, name: DatasetName) -> Dataset:
+        """Return the dataset of a job of the caller's tenant.
+
+        Raises:
+            NotFoundError: It does not exist, or the caller's key cannot read it.
+        """
+        datasets = DatasetRepository(self._database, name.tenant)
+        found = await self._pools.storage.run(name.tenant, READ_SECONDS, datasets.get, name.dataset)
+        require_readable(found.creator, str(name))
+        return found
 
     async def _find(self, tenant: str, model: str) -> ResolvedModel:
         """Look up the model of a job.
