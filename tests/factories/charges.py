@@ -65,7 +65,10 @@ def pools_of(server: RunningServer) -> dict[str, TurnPool]:
     """Return the pools of a server for which a call can wait."""
     pools = server.server._pools
     named = {name: getattr(pools, name) for name in ("keys", "storage", "files", "parsing", "work", "hooks")}
-    return {**named, "loaders": server.engine._loaders, "counters": server.engine._counters}
+    engine = server.engine
+    return {
+        **named, "loaders": engine._loaders, "counters": engine._counters, "adapters": engine._readers._threads
+    }  # fmt: skip
 
 
 class Charges:

@@ -67,7 +67,7 @@ class DeploymentService(SpaceRpcs, deployment_service_pb2_grpc.DeploymentService
         model = self._reference(new.model)
         force = _force(new.force_reason)
         deployments = self._deployments(caller.tenant)
-        if not new.validate_only:
+        if key is not None and not new.validate_only:
             made = await self._storage.run(caller.tenant, READ_SECONDS, deployments.find_replayed, key)
             if made is not None:
                 return convert.deployment(made)
@@ -141,7 +141,7 @@ class DeploymentService(SpaceRpcs, deployment_service_pb2_grpc.DeploymentService
         tenant, space, id = change.name.tenant, change.name.space, change.name.deployment
         force = _force(change.force_reason)
         deployments = self._deployments(tenant)
-        if not change.validate_only:
+        if key is not None and not change.validate_only:
             made = await self._storage.run(tenant, READ_SECONDS, deployments.find_replayed, key)
             if made is not None:
                 return convert.deployment(made)

@@ -40,9 +40,10 @@ class SpaceRpcs:
         key = request_key("CreateSpace", request)
         caller = current_caller()
         require_own(new.tenant or caller.tenant, request.parent)
-        made = await self._storage.run(caller.tenant, READ_SECONDS, self._spaces(caller.tenant).find_replayed, key)
-        if made is not None:
-            return space(made)
+        if key is not None:
+            made = await self._storage.run(caller.tenant, READ_SECONDS, self._spaces(caller.tenant).find_replayed, key)
+            if made is not None:
+                return space(made)
         created = await self._storage.run(
             caller.tenant,
             WRITE_SECONDS,
@@ -91,9 +92,10 @@ class SpaceRpcs:
         key = request_key("UpdateSpace", request)
         require_own(change.name.tenant, str(change.name))
         tenant = change.name.tenant
-        made = await self._storage.run(tenant, READ_SECONDS, self._spaces(tenant).find_replayed, key)
-        if made is not None:
-            return space(made)
+        if key is not None:
+            made = await self._storage.run(tenant, READ_SECONDS, self._spaces(tenant).find_replayed, key)
+            if made is not None:
+                return space(made)
         updated = await self._storage.run(
             tenant,
             WRITE_SECONDS,

@@ -355,15 +355,13 @@ class DeploymentRepository:
             raise deleted_since(str(DeploymentName(self._tenant, space, id)))
         return to_deployment(row, read_revisions(session, row.key))
 
-    def find_replayed(self, request: RequestKey | None) -> Deployment | None:
+    def find_replayed(self, request: RequestKey) -> Deployment | None:
         """Return the deployment that an earlier request with the same id made or changed; None if the request is new.
 
         Raises:
             NotFoundError: The deployment has been deleted since.
             AlreadyExistsError: The request id was already used with other content.
         """
-        if request is None:
-            return None
         with self._database.read() as session:
             replay = find_replay(session, self._tenant, request)
             return None if replay is None else self._replayed(session, replay)

@@ -210,15 +210,13 @@ class SpaceRepository:
                 )
             session.delete(row)
 
-    def find_replayed(self, request: RequestKey | None) -> Space | None:
+    def find_replayed(self, request: RequestKey) -> Space | None:
         """Return the space that an earlier request with the same id made or changed; None if the request is new.
 
         Raises:
             NotFoundError: The space has been deleted since.
             AlreadyExistsError: The request id was already used with other content.
         """
-        if request is None:
-            return None
         with self._database.read() as session:
             replay = find_replay(session, self._tenant, request)
             return None if replay is None else self._replayed(session, replay)
