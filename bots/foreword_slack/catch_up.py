@@ -16,9 +16,9 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from foreword.backoff import Backoff
 from foreword.errors import ForewordError
 from foreword.observability.logging import get_logger
-from foreword_slack.backoff import Backoff
 from foreword_slack.delivery.verdicts import Failure, Verdict, judge
 from foreword_slack.inbox import Inbox
 from foreword_slack.installations import Installations

@@ -16,9 +16,9 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 
+from foreword.backoff import Backoff
 from foreword.errors import ForewordError, LeaseLostError, UnavailableError
 from foreword.observability.logging import get_logger
-from foreword_slack.backoff import Backoff
 from foreword_slack.store import Event, NewEvent, Operator, Store, UnitOfWork
 from foreword_slack.wakeup import Wakeup
 

@@ -22,9 +22,9 @@ from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from foreword.backoff import Backoff
 from foreword.errors import FailedPreconditionError, InvalidArgumentError, UnavailableError
 from foreword.observability.logging import get_logger
-from foreword_slack.backoff import Backoff
 from foreword_slack.delivery.verdicts import Verdict, judge
 from foreword_slack.slack_api import SlackApi
 from foreword_slack.store import InstallationState, Operation, Operator, Store, Workspace

@@ -12,9 +12,9 @@ from typing import Protocol
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from foreword.backoff import Backoff
 from foreword.errors import FailedPreconditionError, LeaseLostError, UnavailableError
 from foreword.observability.logging import get_logger
-from foreword_slack.backoff import Backoff
 from foreword_slack.delivery.buckets import TokenBucket
 from foreword_slack.delivery.calls import Absence, call, find
 from foreword_slack.delivery.settings import OutboxSettings

@@ -11,9 +11,9 @@ from random import Random
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
+from foreword.backoff import Backoff
 from foreword.errors import FailedPreconditionError
 from foreword.observability.logging import get_logger
-from foreword_slack.backoff import Backoff
 from foreword_slack.clock import Clock
 from foreword_slack.delivery.verdicts import Verdict, judge
 from foreword_slack.slack_api import SlackApi
