@@ -7,9 +7,9 @@ from typing import Final
 
 from foreword.domain.deploy_policy import DeployPolicy, DeployVerdict
 from foreword.domain.evaluation import MAX_EVALUATED_ROWS
+from foreword.domain.model_reference import model_name
 from foreword.domain.violations import Violations
 from foreword.names import DatasetName, EvaluationName
-from foreword.server.convert.model_names import model_name
 from foreword.server.convert.report import interval
 from foreword.v1 import deploy_policy_pb2
 

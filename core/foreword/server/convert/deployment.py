@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from foreword.domain.capture import CapturePolicy
 from foreword.domain.deployment import Deployment, Revision, RevisionState
 from foreword.domain.failure import Failure
+from foreword.domain.model_reference import model_name
 from foreword.domain.rollout import CanaryPlan, RolloutState, ShadowPlan
 from foreword.domain.violations import Violations
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
@@ -21,7 +22,6 @@ from foreword.server.calls.status import failure_status
 from foreword.server.convert.capture import capture_policy, parse_capture_policy
 from foreword.server.convert.changed_fields import changed_fields
 from foreword.server.convert.deploy_policy import deploy_verdict
-from foreword.server.convert.model_names import model_name
 from foreword.server.convert.rollout import parse_plan, rollout
 from foreword.server.convert.tags import parse_tags
 from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAME

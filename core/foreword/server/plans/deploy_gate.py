@@ -16,12 +16,11 @@ from foreword.domain.deploy_policy import (
     shortfall,
 )
 from foreword.domain.evaluation import EvaluatedSystem, EvaluationConfig
-from foreword.domain.model_reference import ModelReference
+from foreword.domain.model_reference import ModelReference, model_name
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.names import BaseModelName, DatasetName, EvaluationName, SpaceName
 from foreword.plugin.manager import PluginManager
-from foreword.server.convert.model_names import model_name
 from foreword.server.plans.evaluation_warnings import TUNED_ON_ROWS
 from foreword.storage.database import Database
 from foreword.storage.repositories.datasets import DatasetRepository

@@ -24,6 +24,7 @@ from foreword.storage.artifacts.keys import checkpoints_key
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.jobs.admission import check_room, free_name
+from foreword.storage.jobs.trial_outcomes import outcomes_of
 from foreword.storage.lists.list_specs import TUNE_SWEEPS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
@@ -33,7 +34,6 @@ from foreword.storage.repositories.sweep_trials import (
     held_out_curves,
     lock_trials,
     may_be_stopped,
-    outcomes_of,
     to_sweep,
     to_sweep_without_trials,
     trial_of,
