@@ -10,6 +10,7 @@ import json
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -217,6 +218,24 @@ class Settings(BaseSettings):
         description="Memory in bytes for prepared labels, shared by all tenants; the tenant that holds the most loses "
         "its least recently used labels first.",
     )
+    webhook_allow_http: bool = Field(
+        default=False, description="Allow webhooks without TLS, such as http://127.0.0.1:8000/ in development."
+    )
+    webhook_ports: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("443", "8443"),
+        description="Ports and ranges of ports that webhooks may name, separated by commas, such as 443,8000-8999.",
+    )
+    webhook_allowed_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses and networks that webhooks may reach although they are not public, separated by commas, "
+        "such as 10.1.0.0/16. Tenants choose the URLs of webhooks.",
+    )
+    webhook_proxy: str = Field(
+        default="",
+        repr=False,  # it may contain a password
+        description="URL of an HTTP proxy for webhooks, http://[USER:PASSWORD@]HOST:PORT. It resolves the names, and "
+        "has to refuse internal addresses. Default: no proxy; HTTPS_PROXY has no effect.",
+    )
     drain_seconds: float = Field(
         default=30.0, ge=0, description="Maximum time for running requests to finish after SIGTERM."
     )
@@ -271,13 +290,21 @@ class Settings(BaseSettings):
             raise ValueError("must be a path whose bytes are UTF-8") from None
         return value
 
-    @field_validator("plugins", "preload_base_models", "trusted_proxies", "http_allowed_hosts", mode="before")
+    @field_validator(
+        "plugins",
+        "preload_base_models",
+        "trusted_proxies",
+        "http_allowed_hosts",
+        "webhook_ports",
+        "webhook_allowed_networks",
+        mode="before",
+    )
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
         """Split `one,two`, which is easier to write by hand than a JSON list."""
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "webhook_allowed_networks")
     @classmethod
     def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         """Refuse what is neither an address nor a network."""
@@ -286,6 +313,32 @@ class Settings(BaseSettings):
                 ip_network(text)
             except ValueError:
                 raise ValueError(f"must hold addresses or networks such as 10.0.0.0/8, not {text[:80]!r}") from None
+        return value
+
+    @field_validator("webhook_ports")
+    @classmethod
+    def _check_ports(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is neither a port nor a range of ports."""
+        for text in value:
+            first, _, last = text.partition("-")
+            if not (
+                first.isdecimal() and (last or first).isdecimal() and 1 <= int(first) <= int(last or first) <= 65535
+            ):
+                raise ValueError(f"must hold ports or ranges such as 8000-8999, not {text[:80]!r}")
+        return value
+
+    @field_validator("webhook_proxy")
+    @classmethod
+    def _check_proxy(cls, value: str) -> str:
+        """Refuse what is not the URL of a proxy. The message does not quote it."""
+        if value:
+            try:
+                parts = urlsplit(value)
+                valid = parts.scheme == "http" and bool(parts.hostname) and parts.port is not None
+            except ValueError:
+                valid = False
+            if not valid:
+                raise ValueError("must be a URL such as http://proxy.example.com:3128")
         return value
 
     @field_validator("base_model_aliases")
@@ -315,6 +368,8 @@ class Settings(BaseSettings):
         values["plugins"] = ",".join(self.plugins)
         values["trusted_proxies"] = ",".join(self.trusted_proxies)
         values["http_allowed_hosts"] = ",".join(self.http_allowed_hosts)
+        values["webhook_ports"] = ",".join(self.webhook_ports)
+        values["webhook_allowed_networks"] = ",".join(self.webhook_allowed_networks)
         values["preload_base_models"] = ",".join(self.preload_base_models)
         return {
             f"FOREWORD_{name.upper()}": value if isinstance(value, str) else json.dumps(value)

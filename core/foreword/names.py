@@ -10,6 +10,8 @@ tenants/{tenant}/batchJobs/{batch_job}
 tenants/{tenant}/tunedModels/{tuned_model}
 tenants/{tenant}/spaces/{space}
 tenants/{tenant}/spaces/{space}/deployments/{deployment}
+tenants/{tenant}/webhooks/{webhook}
+tenants/{tenant}/webhooks/{webhook}/deliveries/{delivery}
 baseModels/{model}
 """
 
@@ -155,6 +157,25 @@ class DeploymentName(ResourceName):
     tenant: str
     space: str
     deployment: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookName(ResourceName):
+    """`tenants/{tenant}/webhooks/{webhook}`."""
+
+    pattern = "tenants/{tenant}/webhooks/{webhook}"
+    tenant: str
+    webhook: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDeliveryName(ResourceName):
+    """`tenants/{tenant}/webhooks/{webhook}/deliveries/{delivery}`. The last segment is the id of the event."""
+
+    pattern = "tenants/{tenant}/webhooks/{webhook}/deliveries/{delivery}"
+    tenant: str
+    webhook: str
+    delivery: str
 
 
 @dataclass(frozen=True, slots=True)

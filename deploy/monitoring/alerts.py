@@ -103,6 +103,16 @@ SERVICE: Final = (
         remedy="The log entry database_unavailable has the cause and the remedy.",
     ),
     Alert(
+        name="ForewordWebhooksOverdue",
+        measure="max(foreword_webhook_overdue_seconds)",
+        condition="{measure} > 300",
+        wait="5m",
+        severity="warning",
+        summary="An event for a webhook has been due for {{ $value | humanizeDuration }}, and no server sends it.",
+        remedy="The log entry webhooks_failed has the cause. Many receivers that hang take the places of others for a "
+        "while: see the panel Events to webhooks.",
+    ),
+    Alert(
         name="ForewordEventLoopHeld",
         measure="increase(foreword_event_loop_holds_total[10m])",
         condition="{measure} > 10",

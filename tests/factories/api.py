@@ -28,6 +28,8 @@ from foreword.v1 import (
     tune_experiment_service_pb2,
     tune_parameters_pb2,
     tune_sweep_service_pb2,
+    webhook_pb2,
+    webhook_service_pb2,
 )
 
 _numbers = itertools.count(1)
@@ -258,6 +260,17 @@ def submit_feedback(stubs: Any, deployment: str, request_id: str = "known", **fe
             deployment=deployment, feedback={"request_id": request_id, **given}, allow_new_labels=True
         )
     )
+
+
+def create_webhook(stubs: Any, url: str = "https://receiver.invalid/", *kinds: str, **fields: Any) -> Any:
+    """Create a webhook; by default, its URL has no address and it is sent all kinds of events.
+
+    Args:
+        fields: Fields of the request or of the webhook.
+    """
+    outer = {name: fields.pop(name) for name in ("parent", "request_id", "webhook_id") if name in fields}
+    webhook = webhook_pb2.Webhook(url=url, kinds=kinds or ["*"], **fields)
+    return stubs.webhooks.CreateWebhook(webhook_service_pb2.CreateWebhookRequest(webhook=webhook, **outer))
 
 
 def deployment_request(model: str, **fields: Any) -> deployment_service_pb2.CreateDeploymentRequest:

@@ -22,6 +22,7 @@ _STUBS = {
     "TuneExperimentService": "experiments",
     "TuneSweepService": "sweeps",
     "TunedModelService": "tuned_models",
+    "WebhookService": "webhooks",
 }
 
 

@@ -43,6 +43,7 @@ from foreword.scheduling.workshop import Workshop
 from foreword.server.app import ForewordServer
 from foreword.server.inference.adapters import adapter_reader
 from foreword.server.metrics.server_metrics import ServerMetrics
+from foreword.server.webhooks.deliveries import DeliveryTimes
 from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
@@ -61,6 +62,7 @@ from foreword.v1 import (
     tune_experiment_service_pb2_grpc,
     tune_sweep_service_pb2_grpc,
     tuned_model_service_pb2_grpc,
+    webhook_service_pb2_grpc,
 )
 
 STUBS = {
@@ -75,6 +77,7 @@ STUBS = {
     "experiments": tune_experiment_service_pb2_grpc.TuneExperimentServiceStub,
     "sweeps": tune_sweep_service_pb2_grpc.TuneSweepServiceStub,
     "tuned_models": tuned_model_service_pb2_grpc.TunedModelServiceStub,
+    "webhooks": webhook_service_pb2_grpc.WebhookServiceStub,
 }
 
 
@@ -154,8 +157,9 @@ class RunningServer:
         spans: The finished spans of a server with `traces=True`; None otherwise.
     """
 
-    def __init__(self, loop: EventLoopThread, settings: Settings) -> None:
+    def __init__(self, loop: EventLoopThread, settings: Settings, delivery_times: DeliveryTimes | None = None) -> None:
         self.settings = settings
+        self._delivery_times = delivery_times
         aliases = settings.base_model_aliases
         self.plugins = PluginManager.load(aliases=aliases) if aliases else shared_plugins()
         self.database = Database(settings.resolved_database_url)
@@ -203,6 +207,7 @@ class RunningServer:
             metrics=self.metrics,
             traces=self.spans.server_traces() if self.spans else None,
             private_socket=self._socket_folder / "service",
+            delivery_times=self._delivery_times,
             clock=lambda: time.monotonic() + self._ahead_seconds,
             now=lambda: datetime.now(UTC) + timedelta(seconds=self._ahead_seconds),
         )
@@ -354,7 +359,7 @@ class ServerFactory:
         self._folder = folder
         self._started: list[RunningServer] = []
 
-    def __call__(self, **settings: Any) -> RunningServer:
+    def __call__(self, *, delivery_times: DeliveryTimes | None = None, **settings: Any) -> RunningServer:
         values = {
             "home": self._folder / f"home-{len(self._started)}",
             "port": 0,
@@ -364,7 +369,7 @@ class ServerFactory:
             **settings,
         }
         Path(values["home"]).mkdir(parents=True, exist_ok=True)
-        server = RunningServer(self._loop, Settings(**values))
+        server = RunningServer(self._loop, Settings(**values), delivery_times)
         self._started.append(server)
         return server
 

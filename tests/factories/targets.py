@@ -15,6 +15,7 @@ from factories.api import (
     create_evaluation,
     create_experiment,
     create_sweep,
+    create_webhook,
     deployed,
     failure_of,
     make_file,
@@ -81,6 +82,10 @@ _VALID: dict[str, Mapping[str, Any]] = {
         "feedback": {"request_id": "known", "input": "x", "right_labels": {"labels": ["Service"]}},
     },
     "ExportCapturedRequests": {"name": "{Deployment}", "display_name": "x"},
+    "CreateWebhook": {"webhook": {"url": "https://hooks.example.com/", "kinds": ["*"]}},
+    "UpdateWebhook": {"webhook": {"name": "{Webhook}", "kinds": ["rollout.*"]}, "update_mask": "kinds"},
+    "RotateWebhookSecret": {"name": "{Webhook}"},
+    "ListWebhookDeliveries": {"parent": "{Webhook}"},
 }
 _NAMED = {
     "BatchJob",
@@ -92,6 +97,8 @@ _NAMED = {
     "TunedModel",
     "Space",
     "BaseModel",
+    "Webhook",
+    "WebhookDelivery",
 }
 
 
@@ -124,6 +131,8 @@ class Target:
         if self.name == "DeleteCapturedRequests":  # there may be none
             return grpc.StatusCode.OK
         if self.name.startswith(("Delete", "Cancel", "Retry")):
+            return grpc.StatusCode.NOT_FOUND
+        if self.name == "RedeliverWebhookDelivery":
             return grpc.StatusCode.NOT_FOUND
         if self.name == "PromoteDeployment":  # there is no rollout to promote
             return grpc.StatusCode.FAILED_PRECONDITION
@@ -164,6 +173,8 @@ def existing_names(server: RunningServer, stubs: Any) -> Mapping[str, str]:
         "TuneSweep": create_sweep(stubs, dataset.name).name,
         "Evaluation": evaluation.name,
         "BatchJob": batch_job.name,
+        "Webhook": create_webhook(stubs).name,
+        "WebhookDelivery": "tenants/dev/webhooks/none/deliveries/none",
         "model": "attacked",
     }
 

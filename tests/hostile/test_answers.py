@@ -49,6 +49,7 @@ from foreword.domain.sweep import MAX_SHOWN_VALUE, MAX_SWEPT, MAX_TRIALS
 from foreword.domain.tags import MAX_TAG_CHARACTERS, MAX_TAGS
 from foreword.domain.thin_curve import MAX_CURVE_POINTS
 from foreword.domain.tuned_model import MAX_SEEN_DATASETS
+from foreword.domain.webhook import MAX_KINDS, MAX_URL_CHARACTERS
 from foreword.errors import InternalError
 from foreword.names import DeploymentName
 from foreword.server.app import SERVICES
@@ -211,6 +212,19 @@ CHARACTERS: Mapping[str, int] = {
     "TunedModel.tune_experiment": NAME,
     "TunedModel.tuning_type": HASH,
     "TunedModel.verbalizer": TEMPLATE,
+    "DeliveryAttempt.detail": 200,
+    "TestWebhookResponse.event": HASH,
+    "Webhook.creator": HASH,
+    "Webhook.display_name": 200,
+    "Webhook.etag": HASH,
+    "Webhook.kinds": HASH,
+    "Webhook.name": NAME,
+    "Webhook.secret": 100,
+    "Webhook.space": NAME,
+    "Webhook.url": MAX_URL_CHARACTERS,
+    "WebhookDelivery.kind": HASH,
+    "WebhookDelivery.name": NAME,
+    "WebhookDelivery.resource": NAME,
     "WhoAmIResponse.api_key": NAME,
     "WhoAmIResponse.server_version": 20,
     "WhoAmIResponse.tenant": NAME,
@@ -241,6 +255,7 @@ ITEMS: Mapping[str, int] = {
     "TuneSweep.trials": MAX_TRIALS,
     "TuneSweepPlan.rungs": 3,
     "TunedModel.labels": MAX_LABELS,
+    "Webhook.kinds": MAX_KINDS,
     "WhoAmIResponse.scopes": 4,
 }
 """Maximum number of items of each repeated field in a response."""

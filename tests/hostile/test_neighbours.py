@@ -91,6 +91,8 @@ def names(service: LocalService) -> Mapping[str, str]:
         "TuneSweep": "tenants/dev/tuneSweeps/none",
         "Evaluation": "tenants/dev/evaluations/none",
         "BatchJob": "tenants/dev/batchJobs/none",
+        "Webhook": "tenants/dev/webhooks/none",
+        "WebhookDelivery": "tenants/dev/webhooks/none/deliveries/none",
         "model": "attacked",
     }
 

@@ -86,6 +86,10 @@ CASES: Mapping[str, Case] = {
         fires={**requests("OK", 100), **requests("RESOURCE_EXHAUSTED", 10)},
         quiet={**requests("OK", 100), **requests("RESOURCE_EXHAUSTED", 1)},
     ),
+    "ForewordWebhooksOverdue": Case(
+        fires={'foreword_webhook_overdue_seconds{instance="a"}': "0+60x60"},
+        quiet={'foreword_webhook_overdue_seconds{instance="a"}': "0+3x60"},
+    ),
     "ForewordDatabaseUnavailable": Case(
         fires={'foreword_database_unavailable_total{instance="a", job="j"}': "0+1x60"},
         quiet={'foreword_database_unavailable_total{instance="a", job="j"}': "3x60"},

@@ -141,6 +141,8 @@ LIST_SERVICES = {
     "deployments": ("deployment_service.proto", "ListDeploymentsRequest"),
     "tenants": ("tenant_service.proto", "ListTenantsRequest"),
     "apiKeys": ("tenant_service.proto", "ListApiKeysRequest"),
+    "webhooks": ("webhook_service.proto", "ListWebhooksRequest"),
+    "deliveries": ("webhook_service.proto", "ListWebhookDeliveriesRequest"),
 }
 
 

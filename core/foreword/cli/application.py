@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "batch": ("foreword.cli.batch:batch", "Answer all rows of a file with a model."),
     "batches": ("foreword.cli.batches:batches", "Manage batch jobs."),
     "tokenize": ("foreword.cli.inference:tokenize", "Count the tokens of a text."),
+    "webhooks": ("foreword.cli.webhooks:webhooks", "Manage webhooks, to which events are sent."),
     "whoami": ("foreword.cli.tenants:whoami", "Show the key's tenant and scopes."),
     "tenants": ("foreword.cli.tenants:tenants", "Manage tenants."),
     "keys": ("foreword.cli.tenants:keys", "Manage API keys."),

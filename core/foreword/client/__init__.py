@@ -48,6 +48,7 @@ from foreword.client.resources import (
 )
 from foreword.client.rollout_resources import Canary, RevisionFigures, Rollout, Shadow
 from foreword.client.sweep_resources import TuneSweep, TuneSweepPlan, TuneTrial
+from foreword.client.webhook_resources import DeliveryAttempt, Webhook, WebhookDelivery
 from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource, PrecisionThreshold
 from foreword.domain.capture import CapturePolicy, CaptureProvenance
 from foreword.domain.comparison import RowOverlap
@@ -89,6 +90,7 @@ from foreword.domain.sweep import Search, SweptRange
 from foreword.domain.sweep_outcome import SweepState
 from foreword.domain.tenant import Scope
 from foreword.domain.thin_curve import CurvePoint
+from foreword.domain.webhook import DeliveryProblem, DeliveryState, DisableReason
 
 __all__ = [
     "AnswerCalibration",
@@ -116,12 +118,16 @@ __all__ = [
     "CurvePoint",
     "DataReport",
     "Dataset",
+    "DeliveryAttempt",
+    "DeliveryProblem",
+    "DeliveryState",
     "DeployPolicy",
     "DeployVerdict",
     "Deployment",
     "DeploymentRevision",
     "DeploymentState",
     "DifferingField",
+    "DisableReason",
     "EvaluatedSystem",
     "Evaluation",
     "EvaluationAnswer",
@@ -190,4 +196,6 @@ __all__ = [
     "TunedModel",
     "TuningMethod",
     "VerdictOutcome",
+    "Webhook",
+    "WebhookDelivery",
 ]

@@ -60,7 +60,8 @@ def may_be_id(text: str) -> bool:
 
 def noun(collection: str) -> str:
     """Return the noun for a resource of a collection, such as `tuned model` for `tunedModels`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", collection.rsplit("/", 1)[-1]).lower().removesuffix("s")
+    plural = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", collection.rsplit("/", 1)[-1]).lower()
+    return f"{plural[:-3]}y" if plural.endswith("ies") else plural.removesuffix("s")
 
 
 def name_by_display_name(text: str, resources: Iterable[Any], collection: str) -> str | None:

@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from foreword.config import Settings
+from foreword.domain.webhook import Attempt
 from foreword.errors import ForewordError, UnavailableError
 from foreword.inference.interfaces import EngineClient
 from foreword.observability.logging import get_logger
@@ -66,9 +67,11 @@ from foreword.server.services.tenant import TenantService
 from foreword.server.services.tune_experiment import TuneExperimentService
 from foreword.server.services.tune_sweep import TuneSweepService
 from foreword.server.services.tuned_model import TunedModelService
+from foreword.server.services.webhook import WebhookService
 from foreword.server.uploads.budget import UploadBudget
 from foreword.server.uploads.chunks import UploadChecker
 from foreword.server.uploads.dataset_store import DatasetStore
+from foreword.server.webhooks.deliveries import Deliveries, DeliveryTimes
 from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.deletions import ArtifactDeletions
 from foreword.storage.artifacts.publication import ArtifactPublisher
@@ -78,6 +81,7 @@ from foreword.storage.captures.retention import CaptureRetention
 from foreword.storage.database import Database
 from foreword.storage.repositories.key_ids import key_ids
 from foreword.storage.repositories.tenants import TenantRepository
+from foreword.storage.workers.delivery_queue import Result
 from foreword.tuning.planning.speed import TuningSpeed
 from foreword.tuning.planning.worker_memory import WorkerMemory
 from foreword.turns.turn_pool import SERVICE, TurnPool
@@ -93,6 +97,7 @@ from foreword.v1 import (
     tune_experiment_service_pb2_grpc,
     tune_sweep_service_pb2_grpc,
     tuned_model_service_pb2_grpc,
+    webhook_service_pb2_grpc,
 )
 
 if TYPE_CHECKING:  # it needs OpenTelemetry
@@ -112,6 +117,7 @@ SERVICES = tuple(
         "TuneExperimentService",
         "TuneSweepService",
         "TunedModelService",
+        "WebhookService",
     )
 )
 
@@ -145,6 +151,7 @@ class ForewordServer:
         private_socket: Path of a Unix socket to listen on as well; see `listen_privately`.
         on_engine_lost: Called on the event loop if the engine has failed. Health reports NOT_SERVING. The caller should
             stop the server and end the process, because only a new process can use a lost device again.
+        delivery_times: Times and limits of the deliveries of events to webhooks.
         clock: Clock of monotonic time in seconds, for the age of cached keys and models.
         now: Returns the wall-clock time, for the expiry of keys.
 
@@ -168,6 +175,7 @@ class ForewordServer:
         traces: ServerTraces | None = None,
         private_socket: Path | None = None,
         on_engine_lost: Callable[[], object] = lambda: None,
+        delivery_times: DeliveryTimes | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -187,6 +195,9 @@ class ForewordServer:
         self._pools = Pools(database_waits=not database.is_sqlite)
         self._failed_keys = FailedKeys(per_minute=settings.max_failed_keys_per_minute)
         self._watches = Watches(database, storage=self._pools.storage, max_per_tenant=settings.max_watches)
+        self._deliveries = Deliveries(
+            settings=settings, database=database, pools=self._pools, times=delivery_times, on_attempt=self._attempted
+        )
         self._health = Health()
         self.holds = HoldLog(self._clock)
         self._watchdog = LoopWatchdog(settings.loop_hold_milliseconds / 1000, self.holds.add)
@@ -271,6 +282,7 @@ class ForewordServer:
             asyncio.create_task(clock.run(), name="rollout clock"),
             asyncio.create_task(self._preload(), name="preload"),
             asyncio.create_task(self._delete_due(), name="deletions"),
+            asyncio.create_task(self._deliveries.dispatcher.run(), name="webhooks"),
             asyncio.create_task(keep_trimming(), name="memory"),
         ]
         _log.info("listening", host=self._settings.host, port=port, tls=self._settings.tls_certificate is not None)
@@ -298,7 +310,7 @@ class ForewordServer:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        await server.stop(grace)
+        await asyncio.gather(server.stop(grace), self._deliveries.dispatcher.drain(grace))
         if self._shadows is not None and self._recorder is not None:
             await self._shadows.close()
             await self._recorder.write()
@@ -317,6 +329,10 @@ class ForewordServer:
     def _engine_lost(self) -> None:
         self._announcing = asyncio.create_task(self._health.enter_graceful_shutdown(), name="engine lost")
         self._on_engine_lost()
+
+    def _attempted(self, attempt: Attempt, result: Result) -> None:
+        if self._metrics is not None:
+            self._metrics.count_attempt(attempt, result)
 
     async def _preload(self) -> None:
         """Load the base models that the operator named. After a failure, a model is loaded on first use."""
@@ -502,6 +518,10 @@ class ForewordServer:
                 TunedModelService(
                     database=database, artifacts=artifacts, deletions=self._deletions, models=models, pools=self._pools
                 ),
+            ),
+            (
+                webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server,
+                WebhookService(database=database, storage=storage, deliveries=self._deliveries),
             ),
             (health_pb2_grpc.add_HealthServicer_to_server, self._health),
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from foreword.sql.database import Database as SqlDatabase
+from foreword.storage.events.job_ends import publish_job_ends
 from foreword.storage.tables import SharedKeyRow
 
 MIGRATIONS = "foreword.storage:migrations"
@@ -62,6 +63,13 @@ class Database(SqlDatabase):
         key = bytes.fromhex(secret)
         self._shared_keys[purpose] = key
         return key
+
+    @contextmanager
+    def write(self, serial: str | None = None) -> Iterator[Session]:
+        """Open a transaction as in `foreword.sql`; the events about jobs that end in it are part of it."""
+        with super().write(serial) as session:
+            yield session
+            publish_job_ends(session)
 
     @contextmanager
     def write_tenant(self, tenant: str) -> Iterator[Session]:

@@ -117,6 +117,17 @@ SERVING: Final = Dashboard(
             queries=(Query(expr="increase(foreword_event_loop_holds_total[$__rate_interval])", legend="{{instance}}"),),
         ),
         Panel(
+            title="Events to webhooks",
+            description="Attempts to deliver an event per second, by the outcome: delivered, or the problem.",
+            unit="reqps",
+            queries=(rate("foreword_webhook_attempt_seconds_count", "outcome"),),
+        ),
+        Panel(
+            title="Events that wait",
+            description="Events that wait for enabled webhooks, those of receivers that fail included.",
+            queries=(Query(expr="max(foreword_webhook_waiting_events)", legend="events"),),
+        ),
+        Panel(
             title="Processor time",
             description="Processors in use by each process.",
             queries=(

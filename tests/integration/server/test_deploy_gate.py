@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import select
 from factories.api import (
     create_evaluation,
     create_experiment,
+    create_webhook,
     make_file,
     refused,
     tuned_model,
@@ -26,7 +28,14 @@ from foreword.server.plans.deploy_gate import DeployGate
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.storage.repositories.spaces import SpaceRepository
 from foreword.storage.tables import EvaluationRow
-from foreword.v1 import dataset_service_pb2, deploy_policy_pb2, deployment_pb2, tuned_model_service_pb2
+from foreword.storage.webhook_tables import WebhookDeliveryRow
+from foreword.v1 import (
+    dataset_service_pb2,
+    deploy_policy_pb2,
+    deployment_pb2,
+    tuned_model_service_pb2,
+    webhook_service_pb2,
+)
 from foreword.v1 import deployment_service_pb2 as pb2
 
 BASE = "baseModels/foreword--starter"
@@ -156,6 +165,33 @@ def test_a_model_that_misses_the_policy_is_refused_with_the_figures(stubs, datas
     assert int(facts["row_count"]) == ROWS
     assert f"{float(facts['value']):.3f}, that of the baseline {BASE} " in failure.message
     assert stubs.deployments.ListDeployments(pb2.ListDeploymentsRequest(parent=space)).deployments == []
+
+
+def test_a_refusal_by_an_evaluation_is_an_event_and_other_refusals_are_none(
+    server: RunningServer, stubs, dataset: str, models
+) -> None:
+    webhook = create_webhook(stubs, "https://receiver.invalid/", "deploy_gate.*")
+    space = make_space(stubs, "told", dataset, NEVER)
+    other = tuned_model(server, stubs)
+    refused(lambda _: deploy(stubs, space, other, "told"), None)  # it was not evaluated
+    refused(lambda _: deploy(stubs, space, models[0], "told", validate_only=True), None)
+    found = stubs.webhooks.ListWebhookDeliveries(
+        webhook_service_pb2.ListWebhookDeliveriesRequest(parent=webhook.name)
+    ).deliveries
+    before = len(found)
+    refused(lambda _: deploy(stubs, space, models[0], "told"), None)
+    (delivery,) = stubs.webhooks.ListWebhookDeliveries(
+        webhook_service_pb2.ListWebhookDeliveriesRequest(parent=webhook.name)
+    ).deliveries
+
+    assert before == 0
+    assert (delivery.kind, delivery.resource) == ("deploy_gate.refused", space)
+    with server.database.read() as session:
+        payload = json.loads(session.scalars(select(WebhookDeliveryRow.payload)).one())
+    assert payload["data"]["model"] == models[0]
+    assert payload["data"]["margin"] == NEVER
+    assert payload["data"]["difference"] < NEVER
+    stubs.webhooks.DeleteWebhook(webhook_service_pb2.DeleteWebhookRequest(name=webhook.name))
 
 
 def test_only_an_administrator_forces_a_model_and_the_reason_is_stored(

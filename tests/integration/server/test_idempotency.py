@@ -15,6 +15,7 @@ from factories.api import (
     create_evaluation,
     create_experiment,
     create_sweep,
+    create_webhook,
     deployment_request,
     experiment_request,
     make_file,
@@ -38,6 +39,8 @@ from foreword.v1 import (
     tune_experiment_service_pb2,
     tuned_model_pb2,
     tuned_model_service_pb2,
+    webhook_pb2,
+    webhook_service_pb2,
 )
 
 BASE = "baseModels/foreword--starter"
@@ -61,6 +64,11 @@ def dataset(stubs) -> str:
 @pytest.fixture(scope="module")
 def deployment(stubs) -> str:
     return stubs.deployments.CreateDeployment(deployment_request(BASE, serving_name="to-update")).name
+
+
+@pytest.fixture(scope="module")
+def webhook(stubs) -> str:
+    return create_webhook(stubs).name
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +201,25 @@ def create_tenant(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
     )
 
 
+def create_a_webhook(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
+    return create_webhook(stubs, display_name=f"variant {variant}", request_id=request_id)
+
+
+def update_webhook(stubs: Any, webhook: str, request_id: str, variant: int) -> Any:
+    changed = webhook_pb2.Webhook(name=webhook, display_name=f"{request_id} {variant}")
+    return stubs.webhooks.UpdateWebhook(
+        webhook_service_pb2.UpdateWebhookRequest(webhook=changed, request_id=request_id)
+    )
+
+
+def rotate_webhook_secret(stubs: Any, webhook: str, request_id: str, variant: int) -> Any:
+    return stubs.webhooks.RotateWebhookSecret(
+        webhook_service_pb2.RotateWebhookSecretRequest(
+            name=webhook, overlap={"seconds": variant}, request_id=request_id
+        )
+    )
+
+
 CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "UploadDataset": (upload_dataset, ""),
     "CreateTuneExperiment": (create_tune_experiment, "dataset"),
@@ -210,6 +237,9 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "PromoteDeployment": (promote_deployment, "rolling_out"),
     "ExportCapturedRequests": (export_captured_requests, "deployment"),
     "CreateTenant": (create_tenant, ""),
+    "CreateWebhook": (create_a_webhook, ""),
+    "UpdateWebhook": (update_webhook, "webhook"),
+    "RotateWebhookSecret": (rotate_webhook_secret, "webhook"),
 }
 
 
@@ -257,6 +287,19 @@ def test_replays_that_race_make_one_resource(stubs, request: pytest.FixtureReque
 
     assert len(names) == 4
     assert len(set(names)) == 1
+
+
+def test_a_replay_has_the_secret_until_a_newer_one_is_made(stubs):
+    webhook = create_webhook(stubs, display_name="secret", request_id="secret")
+    rotated = rotate_webhook_secret(stubs, webhook.name, "first rotation", 1)
+
+    first = rotate_webhook_secret(stubs, webhook.name, "first rotation", 1)
+    second = rotate_webhook_secret(stubs, webhook.name, "second rotation", 1)
+
+    assert first.secret == rotated.secret
+    assert len({webhook.secret, first.secret, second.secret}) == 3
+    assert create_webhook(stubs, display_name="secret", request_id="secret").secret == ""
+    assert rotate_webhook_secret(stubs, webhook.name, "first rotation", 1).secret == ""
 
 
 def test_request_ids_of_two_tenants_have_nothing_to_do_with_each_other(server: RunningServer, stubs):

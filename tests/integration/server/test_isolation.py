@@ -15,6 +15,7 @@ from factories.api import (
     create_evaluation,
     create_experiment,
     create_sweep,
+    create_webhook,
     deployed,
     refused,
     tuned_model,
@@ -23,7 +24,7 @@ from factories.api import (
 from factories.rpcs import rpc_of
 from factories.servers import RunningServer
 from foreword.server.app import SERVICES
-from foreword.v1 import inference_service_pb2, tenant_service_pb2
+from foreword.v1 import inference_service_pb2, tenant_service_pb2, webhook_service_pb2
 
 NAMES = {
     "dataset": "tenants/{tenant}/datasets/{dataset}",
@@ -34,6 +35,8 @@ NAMES = {
     "tuned_model": "tenants/{tenant}/tunedModels/{tuned_model}",
     "space": "tenants/{tenant}/spaces/default",
     "deployment": "tenants/{tenant}/spaces/default/deployments/{deployment}",
+    "webhook": "tenants/{tenant}/webhooks/{webhook}",
+    "delivery": "tenants/{tenant}/webhooks/{webhook}/deliveries/{delivery}",
     "tenant": "tenants/{tenant}",
 }
 POLICY = {"metric": "micro_f1", "dataset": "tenants/intruder/datasets/x"}
@@ -75,6 +78,8 @@ VALID: dict[str, dict[str, Any]] = {
     "DeleteCapturedRequests": {"filter": "*"},
     "SubmitFeedback": {"feedback": {"request_id": "x", "input": "x", "score": 1.0}},
     "ExportCapturedRequests": {"display_name": "x"},
+    "CreateWebhook": {"webhook": {"url": "https://hooks.example.com/", "kinds": ["*"]}},
+    "UpdateWebhook": {"webhook": {"kinds": ["*"]}},
 }
 # Fields that hold a name, by RPC: path and kinds of resource. The rest follows from `name` and `parent`.
 NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
@@ -111,6 +116,10 @@ NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
     "GetDataset": [("name", ("dataset",))],
     "DeleteDataset": [("name", ("dataset",))],
     "ListDatasetRows": [("name", ("dataset",))],
+    "CreateWebhook": [("webhook.space", ("space",)), ("parent", ("tenant",))],
+    "UpdateWebhook": [("webhook.name", ("webhook",))],
+    "RotateWebhookSecret": [("name", ("webhook",))],
+    "ListWebhookDeliveries": [("parent", ("webhook",))],
 }
 OF_NOUN = {
     "Space": "space",
@@ -120,6 +129,8 @@ OF_NOUN = {
     "Evaluation": "evaluation",
     "BatchJob": "batch_job",
     "TunedModel": "tuned_model",
+    "Webhook": "webhook",
+    "WebhookDelivery": "delivery",
 }
 UNNAMED = {"CatalogService", "TenantService"}
 
@@ -156,8 +167,12 @@ def server(start_server) -> RunningServer:
 def owned(server: RunningServer) -> dict[str, str]:
     """The ids of the resources of the tenant `owner`."""
     stubs = server.stubs(server.new_key("owner"))
+    webhook = create_webhook(stubs)
     deployed(server, stubs, "owned")
     model = tuned_model(server, stubs)
+    deliveries = stubs.webhooks.ListWebhookDeliveries(
+        webhook_service_pb2.ListWebhookDeliveriesRequest(parent=webhook.name)
+    )
     dataset = upload(stubs)
     experiment = create_experiment(stubs, dataset.name)
     sweep = create_sweep(stubs, dataset.name)
@@ -169,6 +184,8 @@ def owned(server: RunningServer) -> dict[str, str]:
         "batch_job": create_batch_job(stubs, dataset.name).name.rsplit("/", 1)[1],
         "tuned_model": model.rsplit("/", 1)[1],
         "deployment": "owned",
+        "webhook": webhook.name.rsplit("/", 1)[1],
+        "delivery": deliveries.deliveries[0].name.rsplit("/", 1)[1],
     }
 
 
@@ -231,9 +248,12 @@ def test_lists_show_the_callers_own_resources_only(intruder, owned: dict[str, st
         "EvaluationService",
         "BatchJobService",
         "TunedModelService",
+        "WebhookService",
     ):
         for method in descriptor_pool.Default().FindServiceByName(f"foreword.v1.{service}").methods:
             if not method.name.startswith("List") or "parent" not in method.input_type.fields_by_name:
+                continue
+            if method.name == "ListWebhookDeliveries":  # those of one webhook
                 continue
             request = message_factory.GetMessageClass(method.input_type)()
             page = rpc_of(intruder, method)(request)

@@ -15,6 +15,7 @@ from factories.api import (
     create_evaluation,
     create_experiment,
     create_sweep,
+    create_webhook,
     failure_of,
     make_file,
     refused,
@@ -45,6 +46,8 @@ READ_ONE = {
     "ListCapturedRequests": "deployment",
     "GetTunedModel": "model",
     "ExportTunedModel": "model",
+    "GetWebhook": "webhook",
+    "ListWebhookDeliveries": "webhook",
 }
 """RPCs that read one resource, and the kind of it."""
 READ_SEVERAL = {"CompareTuneExperiments": "experiment"}
@@ -58,6 +61,7 @@ LIST = {
     "ListEvaluations": "evaluation",
     "ListBatchJobs": "batch job",
     "ListTunedModels": "model",
+    "ListWebhooks": "webhook",
 }
 """RPCs that list a kind of resource."""
 READ_NOTHING_STORED = {"CheckDataset"}
@@ -103,6 +107,7 @@ def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
     request = deployment_service_pb2.CreateDeploymentRequest(parent=space.name, deployment={"model": model})
     evaluation = create_evaluation(stubs, dataset, model).name
     server.evaluate(evaluation)
+    webhook = create_webhook(stubs).name
     batch_job = create_batch_job(stubs, dataset).name
     server.evaluate(batch_job)
     return {
@@ -114,6 +119,7 @@ def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
         "sweep": create_sweep(stubs, dataset).name,
         "evaluation": evaluation,
         "batch job": batch_job,
+        "webhook": webhook,
         "model": model,
     }
 
@@ -142,7 +148,9 @@ def test_every_reading_rpc_is_in_one_table() -> None:
 def to_read(method: MethodDescriptor, made: dict[str, str], kind: str, name: str = "") -> dict[str, Any]:
     """The fields of a request for a resource, and for another one if the RPC reads several."""
     name = name or made[kind]
-    return {"name": name} if method.name in READ_ONE else {"names": [name, made[f"other {kind}"]]}
+    if method.name in READ_ONE:
+        return {"name" if "name" in method.input_type.fields_by_name else "parent": name}
+    return {"names": [name, made[f"other {kind}"]]}
 
 
 @pytest.mark.parametrize(("method", "kind"), named(READ_ONE | READ_SEVERAL))

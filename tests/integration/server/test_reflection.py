@@ -23,6 +23,7 @@ from foreword.server.services import (
     tune_experiment,
     tune_sweep,
     tuned_model,
+    webhook,
 )
 
 SERVICERS = {
@@ -37,6 +38,7 @@ SERVICERS = {
     "TuneExperimentService": tune_experiment.TuneExperimentService,
     "TuneSweepService": tune_sweep.TuneSweepService,
     "TunedModelService": tuned_model.TunedModelService,
+    "WebhookService": webhook.WebhookService,
 }
 
 

@@ -35,6 +35,7 @@ from foreword.storage.repositories.spaces import SpaceRepository
 from foreword.storage.repositories.sweeps import SweepRepository
 from foreword.storage.repositories.tenants import TenantRepository
 from foreword.storage.repositories.tuned_models import TunedModelRepository
+from foreword.storage.repositories.webhooks import WebhookRepository
 from foreword.storage.tables import DatasetRow
 from foreword.storage.workers.probes import ProbeQueue
 from foreword.storage.workers.queue import JobQueue
@@ -223,6 +224,8 @@ def test_every_field_of_every_list_can_be_used_in_sql(database: Database, spec: 
     DeploymentRepository(database, store_tenant(database)).create(
         space="default", id="triage", serving_name="triage", model=ModelReference(base_model="foreword--starter")
     )
+    webhooks = WebhookRepository(database, "acme")
+    webhooks.create(id="w", url="https://hooks.example.com/", kinds=["*"])
     read = {
         "datasets": DatasetRepository(database, "acme").list,
         "tuneExperiments": ExperimentRepository(database, "acme").list,
@@ -235,6 +238,8 @@ def test_every_field_of_every_list_can_be_used_in_sql(database: Database, spec: 
         "capturedRequests": lambda request: CaptureRepository(database, "acme").list("default", "triage", request),
         "tenants": TenantRepository(database).list_tenants,
         "apiKeys": lambda request: TenantRepository(database).list_api_keys("acme", request),
+        "webhooks": webhooks.list,
+        "deliveries": lambda request: webhooks.list_deliveries("w", request),
     }[spec.name]
     for name, field in spec.fields.items():
         choices = getattr(field, "choices", None)

@@ -19,6 +19,7 @@ from foreword.client._async.rollouts import RolloutMethods
 from foreword.client._async.sweeps import TuneSweepMethods
 from foreword.client._async.tenants import TenantMethods
 from foreword.client._async.tuned_models import TunedModelMethods
+from foreword.client._async.webhooks import WebhookMethods
 from foreword.client.endpoint import DEFAULT_ENDPOINT, Tls
 from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALIVE_TIMEOUT_SECONDS
 
@@ -35,6 +36,7 @@ class AsyncClient(
     InferenceMethods,
     CatalogMethods,
     TenantMethods,
+    WebhookMethods,
 ):
     """A client of a Foreword service. It is safe to share between tasks. Call `close`, or use it in a `with` block.
 

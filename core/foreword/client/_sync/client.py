@@ -21,6 +21,7 @@ from foreword.client._sync.rollouts import RolloutMethods
 from foreword.client._sync.sweeps import TuneSweepMethods
 from foreword.client._sync.tenants import TenantMethods
 from foreword.client._sync.tuned_models import TunedModelMethods
+from foreword.client._sync.webhooks import WebhookMethods
 from foreword.client.endpoint import DEFAULT_ENDPOINT, Tls
 from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALIVE_TIMEOUT_SECONDS
 
@@ -37,6 +38,7 @@ class Client(
     InferenceMethods,
     CatalogMethods,
     TenantMethods,
+    WebhookMethods,
 ):
     """A client of a Foreword service. It is safe to share between threads. Call `close`, or use it in a `with` block.
 

@@ -39,6 +39,7 @@ _LISTS = {
     "tuneExperiments": ("list_tune_experiments", "foreword experiments list"),
     "tuneSweeps": ("list_tune_sweeps", "foreword sweeps list"),
     "tunedModels": ("list_tuned_models", "foreword models list"),
+    "webhooks": ("list_webhooks", "foreword webhooks list"),
 }
 """The client's method and the command that list each collection.
 

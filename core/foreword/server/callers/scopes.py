@@ -108,6 +108,17 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
         "ExportTunedModel": _READ,
         "DeleteTunedModel": _WRITE,
     },
+    "WebhookService": {
+        "CreateWebhook": _WRITE,
+        "GetWebhook": _READ,
+        "ListWebhooks": _READ,
+        "UpdateWebhook": _WRITE,
+        "DeleteWebhook": _WRITE,
+        "RotateWebhookSecret": _WRITE,
+        "TestWebhook": _WRITE,
+        "ListWebhookDeliveries": _READ,
+        "RedeliverWebhookDelivery": _WRITE,
+    },
 }
 
 SCOPES: Mapping[str, Scope | None] = {

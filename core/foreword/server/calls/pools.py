@@ -24,6 +24,7 @@ _BUSY_THREADS: Final = 2
 _WAITING_THREADS: Final = 8
 _HOOK_THREADS: Final = 32
 """Number of concurrent requests in plugins: as many as the engine decodes together. Most plugins only wait."""
+_RESOLVING_THREADS: Final = 16
 
 
 class Pools:
@@ -47,6 +48,7 @@ class Pools:
         work: Checks files and plans experiments.
         hooks: Runs plugins before requests for inference.
         notices: Runs plugins after requests for inference, one call after the other.
+        resolving: Finds the addresses of the receivers of webhooks, which tenants choose and which may not answer.
     """
 
     def __init__(self, *, database_waits: bool) -> None:
@@ -59,6 +61,7 @@ class Pools:
         self.work = TurnPool("foreword-work", threads=_BUSY_THREADS)
         self.hooks = TurnPool("foreword-before", threads=_HOOK_THREADS, clock=time.monotonic)
         self.notices = TurnPool("foreword-after", threads=1, max_waiting=100_000, clock=time.monotonic)
+        self.resolving = TurnPool("foreword-resolving", threads=_RESOLVING_THREADS, clock=time.monotonic)
 
     def close(self) -> None:
         """Close all pools. Waiting calls fail with UnavailableError."""

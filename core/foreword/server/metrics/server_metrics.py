@@ -9,6 +9,7 @@ import grpc
 from foreword import __version__
 from foreword.config import Settings
 from foreword.domain.deployment import Deployment
+from foreword.domain.webhook import Attempt, DeliveryProblem, DisableReason
 from foreword.inference.interfaces import EngineClient
 from foreword.observability.metrics.calls import CallMetrics
 from foreword.observability.metrics.captures import CaptureMetrics
@@ -17,13 +18,16 @@ from foreword.observability.metrics.endpoint import MetricsEndpoint
 from foreword.observability.metrics.inference import EngineMetrics, InferenceMetrics
 from foreword.observability.metrics.labels import DeploymentLabels
 from foreword.observability.metrics.process import new_registry
+from foreword.observability.metrics.webhooks import WebhookMetrics
 from foreword.server.calls.hold_log import HoldLog
 from foreword.server.calls.interceptors import Call
 from foreword.server.inference.capture_point import CapturePoint
 from foreword.server.metrics.metered_engine import MeteredEngine
-from foreword.server.metrics.state import EngineCollector, HoldCollector, JobCollector
+from foreword.server.metrics.state import EngineCollector, HoldCollector, JobCollector, WebhookCollector
 from foreword.storage.database import Database
+from foreword.storage.workers.delivery_queue import Result, Verdict
 
+_DELIVERED = "delivered"
 _SERVICE_PREFIX = "/foreword.v1."
 
 
@@ -42,6 +46,11 @@ class ServerMetrics:
         self._captures = CaptureMetrics(self._registry, labels)
         self.engine = EngineMetrics(self._registry)
         self._database = DatabaseMetrics(self._registry)
+        self._webhooks = WebhookMetrics(
+            self._registry,
+            outcomes=(_DELIVERED, *(problem.value for problem in DeliveryProblem)),
+            reasons=(reason.value for reason in DisableReason if reason is not DisableReason.REQUESTED),
+        )
         self._endpoint = MetricsEndpoint(
             self._registry,
             host=settings.metrics_host,
@@ -57,6 +66,7 @@ class ServerMetrics:
         """
         self._registry.register(EngineCollector(engine, base_models))
         self._registry.register(JobCollector(database))
+        self._registry.register(WebhookCollector(database))
         self._registry.register(HoldCollector(holds))
         database.on_transaction = self._database.ended
 
@@ -82,6 +92,15 @@ class ServerMetrics:
             reason=record.reason,
             seconds=seconds,
             trace_id=record.trace_id,
+        )
+
+    def count_attempt(self, attempt: Attempt, result: Result) -> None:
+        """Count an attempt to deliver an event to a webhook."""
+        self._webhooks.attempted(
+            outcome=_DELIVERED if attempt.problem is None else attempt.problem.value,
+            seconds=attempt.seconds,
+            given_up=result.verdict is Verdict.GIVEN_UP,
+            disabled="" if result.disabled is None else result.disabled.value,
         )
 
     @property

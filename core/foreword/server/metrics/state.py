@@ -1,4 +1,4 @@
-"""What the server knows at the time of a scrape: the load of the engine, the jobs, and holds of the event loop."""
+"""What the server knows at the time of a scrape: load of the engine, jobs, waiting events, holds of the event loop."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from foreword.inference.interfaces import EngineClient
 from foreword.observability.metrics.labels import MOST_TENANTS, OTHER
 from foreword.server.calls.hold_log import HoldLog
 from foreword.storage.database import Database
+from foreword.storage.workers.delivery_counts import count_waiting
 from foreword.storage.workers.job_counts import count_jobs
 
 
@@ -105,6 +106,32 @@ class JobCollector(Collector):
         for labels, count in sums.items():
             family.add_metric(labels, count)
         return family
+
+
+class WebhookCollector(Collector):
+    """The events that wait for webhooks. All servers share them, so every server exports the same numbers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing, so that registration does not read the database."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics of this moment; none if the database is not available."""
+        try:
+            waiting = count_waiting(self._database)
+        except UnavailableError:  # as above
+            return
+        yield GaugeMetricFamily(
+            "foreword_webhook_waiting_events", "Events that wait for enabled webhooks.", waiting.events
+        )
+        yield GaugeMetricFamily(
+            "foreword_webhook_overdue_seconds",
+            "Time for which the next attempt of a webhook has been due, for the webhook that has waited longest.",
+            waiting.overdue_seconds,
+        )
 
 
 class HoldCollector(Collector):

@@ -88,12 +88,14 @@ class DeployGate:
         *,
         deployment: str | None = None,
         force: Force | None = None,
+        validate_only: bool = False,
     ) -> Admission:
-        """Return why a model may be deployed.
+        """Return why a model may be deployed. A refusal that rests on an evaluation is published as an event.
 
         Args:
             deployment: Id of the deployment that is to be updated; None for a new one.
             force: Set if an administrator wants the model to be deployed in any case.
+            validate_only: Whether the model would not be deployed anyway, so that a refusal is no event.
 
         Raises:
             NotFoundError: The space, the deployment or the tuned model does not exist.
@@ -113,6 +115,16 @@ class DeployGate:
             return Admission(policy=policy, serving=serving)
         finding = self._finding(tenant, policy, pair)
         if not finding.is_met and force is None:
+            if finding.is_evaluated and not validate_only:
+                DeploymentRepository(self._database, tenant).publish_refusal(
+                    space,
+                    deployment,
+                    policy=policy,
+                    model=pair.model,
+                    baseline=pair.baseline,
+                    evaluation=finding.evaluation,
+                    figures=finding.figures,
+                )
             raise self._refusal(tenant, space, policy, pair, finding)
         forced = force if not finding.is_met else None
         verdict = DeployVerdict(

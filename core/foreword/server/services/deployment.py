@@ -90,7 +90,9 @@ class DeploymentService(SpaceRpcs, deployment_service_pb2_grpc.DeploymentService
             model=model,
             creator=caller.api_key,
             admission=await self._storage.run(
-                caller.tenant, READ_SECONDS, partial(self._gate.admit, caller.tenant, space, model, force=force)
+                caller.tenant,
+                READ_SECONDS,
+                partial(self._gate.admit, caller.tenant, space, model, force=force, validate_only=new.validate_only),
             ),
             request=key,
             validate_only=new.validate_only,
@@ -151,7 +153,15 @@ class DeploymentService(SpaceRpcs, deployment_service_pb2_grpc.DeploymentService
             admission = await self._storage.run(
                 tenant,
                 READ_SECONDS,
-                partial(self._gate.admit, tenant, space, model, deployment=id, force=force),
+                partial(
+                    self._gate.admit,
+                    tenant,
+                    space,
+                    model,
+                    deployment=id,
+                    force=force,
+                    validate_only=change.validate_only,
+                ),
             )
         updated = await self._storage.run(
             tenant,

@@ -5,7 +5,10 @@ Nothing else in storage sets the state of a job after its creation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+
+from sqlalchemy.orm import Session, object_session
 
 from foreword.domain.job import TRANSITIONS, JobKind, JobState
 from foreword.errors import InternalError
@@ -17,6 +20,8 @@ HELD_STATES = tuple(state.value for state, following in TRANSITIONS.items() if J
 
 LIVE_STATES = tuple(state.value for state in JobState if not state.ended)
 """Values of the states in which a job has not ended."""
+
+_ENDED = "ended_jobs"
 
 
 def transition(job: JobRow, state: JobState, now: datetime) -> None:
@@ -45,6 +50,15 @@ def transition(job: JobRow, state: JobState, now: datetime) -> None:
         end_wait(job, now)
         job.end_time = now
         job.lease_worker = job.lease_expire_time = None
+        session = object_session(job)
+        if session is not None:  # a row that belongs to no transaction is not stored
+            session.info.setdefault(_ENDED, []).append(job)
+
+
+def take_ended(session: Session) -> Sequence[JobRow]:
+    """Return the jobs that have ended in a transaction since the last call."""
+    ended: Sequence[JobRow] = session.info.pop(_ENDED, ())
+    return ended
 
 
 def request_cancel(job: JobRow, now: datetime) -> bool:

@@ -12,6 +12,7 @@ from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.job import JobState
 from foreword.domain.sweep_outcome import SweepState
 from foreword.domain.tenant import Scope
+from foreword.domain.webhook import DeliveryState, DisableReason
 from foreword.storage.lists.fields import (
     ChoiceField,
     Field,
@@ -41,6 +42,7 @@ from foreword.storage.tables import (
     TenantRow,
     TunedModelRow,
 )
+from foreword.storage.webhook_tables import WebhookDeliveryRow, WebhookRow
 
 R = TypeVar("R")
 
@@ -314,6 +316,37 @@ API_KEYS: Final = ListSpec(
     key=_newest_first(ApiKeyRow.key),
 )
 
+WEBHOOKS: Final = ListSpec(
+    name="webhooks",
+    row=WebhookRow,
+    fields={
+        "display_name": TextField(WebhookRow.display_name, sortable=True),
+        "url": TextField(WebhookRow.url),
+        "space": ReferenceField(WebhookRow.space, nullable=True, collection="spaces"),
+        "disable_reason": ChoiceField(
+            WebhookRow.disable_reason, nullable=True, choices=DisableReason, prefix="DISABLE_REASON_"
+        ),
+        "creator": TextField(WebhookRow.creator),
+        "create_time": TimeField(WebhookRow.create_time, sortable=True),
+        "update_time": TimeField(WebhookRow.update_time, sortable=True),
+    },
+    key=_newest_first(WebhookRow.key),
+    creator=WebhookRow.creator,
+)
+
+WEBHOOK_DELIVERIES: Final = ListSpec(
+    name="deliveries",
+    row=WebhookDeliveryRow,
+    fields={
+        "kind": TextField(WebhookDeliveryRow.kind),
+        "resource": TextField(WebhookDeliveryRow.resource),
+        "state": ChoiceField(WebhookDeliveryRow.state, choices=DeliveryState, prefix="STATE_"),
+        "attempts": NumberField(WebhookDeliveryRow.attempts),
+        "create_time": TimeField(WebhookDeliveryRow.create_time, sortable=True),
+    },
+    key=_newest_first(WebhookDeliveryRow.key),
+)
+
 LISTS: Final = (
     DATASETS,
     TUNE_EXPERIMENTS,
@@ -326,5 +359,7 @@ LISTS: Final = (
     CAPTURED_REQUESTS,
     TENANTS,
     API_KEYS,
+    WEBHOOKS,
+    WEBHOOK_DELIVERIES,
 )
 """All lists."""

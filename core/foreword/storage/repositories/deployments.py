@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from foreword.domain.capture import CapturePolicy
-from foreword.domain.deploy_policy import NO_POLICY, Admission, DeployPolicy
+from foreword.domain.deploy_policy import NO_POLICY, Admission, DeployPolicy, PolicyFigures
 from foreword.domain.deployment import Deployment
 from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import CanaryPlan, Rollout, RolloutState, ShadowPlan
@@ -18,6 +18,8 @@ from foreword.errors import AbortedError, AlreadyExistsError, NotFoundError, Per
 from foreword.names import DeploymentName, SpaceName, check_serving_name
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
+from foreword.storage.events.deployment_events import publish_rollback, refusal_event
+from foreword.storage.events.outbox import publish
 from foreword.storage.lists.list_specs import DEPLOYMENTS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
@@ -237,7 +239,7 @@ class DeploymentRepository:
                 number = max(item.number for item in revisions) + 1
                 new = plan is not None or model != intended_model(row, revisions)
                 replaced = f"revision {number}" if new else "an update to the model that is served"
-                _end_candidate(row, revisions, RolloutState.REPLACED, f"Replaced by {replaced}.", now)
+                _end_candidate(session, row, revisions, RolloutState.REPLACED, f"Replaced by {replaced}.", now)
                 if new:
                     self._check_policy(session, space, served_model(row, revisions), admission)
                     self._require_model(session, model)
@@ -278,11 +280,13 @@ class DeploymentRepository:
             revisions = read_revisions(session, row.key)
             target = rollback_target(session, row, revisions, revision)
             now = self._database.clock(session)
-            _end_candidate(row, revisions, RolloutState.ROLLED_BACK, "Rolled back on request.", now)
-            row.serving_revision = target.number
+            _end_candidate(session, row, revisions, RolloutState.ROLLED_BACK, "Rolled back on request.", now)
+            from_revision, row.serving_revision = row.serving_revision, target.number
             row.passed_over_revision = max(item.number for item in revisions)
             row.change_count += 1
             row.update_time = now
+            if from_revision != row.serving_revision:  # otherwise, only the rollout has ended
+                publish_rollback(session, row, from_revision, now)
             remember(session, self._tenant, request, f"{space}/{id}", now)
             return to_deployment(row, revisions)
 
@@ -305,7 +309,7 @@ class DeploymentRepository:
             revisions = read_revisions(session, row.key)
             check_promotable(row, revisions, revision)
             now = self._database.clock(session)
-            _end_candidate(row, revisions, RolloutState.PROMOTED, "Promoted on request.", now)
+            _end_candidate(session, row, revisions, RolloutState.PROMOTED, "Promoted on request.", now)
             row.change_count += 1
             row.update_time = now
             remember(session, self._tenant, request, f"{space}/{id}", now)
@@ -334,6 +338,37 @@ class DeploymentRepository:
                     metadata={"scope": "admin", "resource": name},
                 )
             session.delete(row)
+
+    def publish_refusal(
+        self,
+        space: str,
+        id: str | None,
+        *,
+        policy: DeployPolicy,
+        model: ModelReference,
+        baseline: ModelReference,
+        evaluation: str | None,
+        figures: PolicyFigures | None,
+    ) -> None:
+        """Publish that the policy of a space has refused a model. It changes nothing, so that this is all there is.
+
+        Args:
+            id: Id of the deployment; None if it would have been a new one.
+            evaluation: Id of the evaluation that decided; None if none did.
+        """
+        resource = SpaceName(self._tenant, space) if id is None else DeploymentName(self._tenant, space, id)
+        event = refusal_event(
+            self._tenant,
+            space,
+            str(resource),
+            policy=policy,
+            model=model,
+            baseline=baseline,
+            evaluation=evaluation,
+            figures=figures,
+        )
+        with self._database.write_tenant(self._tenant) as session:
+            publish(session, self._tenant, event, self._database.clock(session))
 
     def _find(self, session: Session, space: str, id: str) -> DeploymentRow | None:
         return session.scalars(
@@ -420,10 +455,15 @@ def _encoded(capture: CapturePolicy | None) -> dict[str, Any] | None:
 
 
 def _end_candidate(
-    row: DeploymentRow, revisions: Sequence[RevisionRow], state: RolloutState, explanation: str, now: datetime
+    session: Session,
+    row: DeploymentRow,
+    revisions: Sequence[RevisionRow],
+    state: RolloutState,
+    explanation: str,
+    now: datetime,
 ) -> None:
     """End the rollout that waits or runs, if there is one."""
     for revision in revisions:
         if revision.number == row.candidate_revision:
-            end_rollout(row, revision, state, explanation, now)
+            end_rollout(session, row, revision, state, explanation, now)
             return

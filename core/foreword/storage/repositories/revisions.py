@@ -16,6 +16,7 @@ from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import Rollout
 from foreword.storage.codec import decode, encode
 from foreword.storage.etags import resource_etag
+from foreword.storage.events.deployment_events import publish_verdict
 from foreword.storage.tables import DeploymentRow, RevisionRow
 
 MAX_REVISIONS = 100
@@ -66,7 +67,7 @@ def add_revision(
     rollout: Rollout | None = None,
     verdict: DeployVerdict | None = None,
 ) -> RevisionRow:
-    """Add a revision that waits for its probe."""
+    """Add a revision that waits for its probe, and publish the verdict of the policy that has accepted its model."""
     revision = RevisionRow(
         deployment_key=row.key,
         number=number,
@@ -81,6 +82,8 @@ def add_revision(
         create_time=now,
     )
     session.add(revision)
+    if verdict is not None:
+        publish_verdict(session, row, number, model, verdict, now)
     return revision
 
 

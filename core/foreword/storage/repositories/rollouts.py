@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from sqlalchemy.orm import Session
+
 from foreword.domain.rollout import Rollout, RolloutState
 from foreword.storage.codec import decode, encode
+from foreword.storage.events.deployment_events import publish_rollout_end
 from foreword.storage.tables import DeploymentRow, RevisionRow
 
 
@@ -30,18 +33,20 @@ def start_rollout(row: DeploymentRow, revision: RevisionRow, now: datetime) -> N
 
 
 def end_rollout(
-    row: DeploymentRow, revision: RevisionRow, state: RolloutState, explanation: str, now: datetime
+    session: Session, row: DeploymentRow, revision: RevisionRow, state: RolloutState, explanation: str, now: datetime
 ) -> None:
-    """End the rollout of the candidate of a deployment. A promoted revision serves from now on.
+    """End the rollout of the candidate of a deployment, and publish it. A promoted revision serves from now on.
 
     Args:
         explanation: Why it ends, with the figures.
     """
     assert row.candidate_revision == revision.number
     assert state.ended
-    store_rollout(revision, replace(rollout_of(revision), state=state, explanation=explanation, end_time=now))
+    ended = replace(rollout_of(revision), state=state, explanation=explanation, end_time=now)
+    store_rollout(revision, ended)
     row.candidate_revision = 0
     if state is RolloutState.PROMOTED:
         row.serving_revision = revision.number
     else:
         row.passed_over_revision = max(row.passed_over_revision, revision.number)
+    publish_rollout_end(session, row, revision, ended, now)

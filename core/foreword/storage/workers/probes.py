@@ -126,7 +126,7 @@ class ProbeQueue:
             revision.failure = encode(Failure, failure, "failure")
             row.update_time = now = self._database.clock(session)
             if revision.number == row.candidate_revision:
-                end_rollout(row, revision, RolloutState.ROLLED_BACK, "It did not pass its probe.", now)
+                end_rollout(session, row, revision, RolloutState.ROLLED_BACK, "It did not pass its probe.", now)
             row.change_count += 1
 
 

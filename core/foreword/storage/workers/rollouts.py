@@ -123,7 +123,7 @@ class RolloutLedger:
         if not decision.state.ended and rollout.expire_time(candidate.create_time) <= now:
             decision = CanaryDecision(state=RolloutState.EXPIRED, explanation=expiry_explanation(rollout))
         if decision.state.ended:
-            end_rollout(row, candidate, decision.state, decision.explanation, now)
+            end_rollout(session, row, candidate, decision.state, decision.explanation, now)
             row.change_count += 1
             row.update_time = now
         return decision

@@ -1,0 +1,1 @@
+"""Events: stored in the transactions of the changes that they describe, and kept until they are delivered."""
