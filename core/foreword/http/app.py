@@ -38,6 +38,7 @@ def create_app(service: AsyncClient, settings: Settings) -> ASGIApp:
     app.state.service = service
     app.state.settings = settings
     app.state.bodies = BodyBudget()
+    app.state.uploads = BodyBudget(settings.max_open_upload_bytes)
     # Routes are exact: a redirect would lose the body of a request, and its key on the way to another host.
     app.router.redirect_slashes = False
     # Without Starlette's outer layer: the guard answers and logs unexpected errors.

@@ -139,6 +139,7 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods, ExperimentChangeMethod
         parameters: TuneParameters | None = None,
         tags: Mapping[str, str] | None = None,
         tune_experiment_id: str = "",
+        request_id: str = "",
         validate_only: bool = False,
     ) -> resources.TuneExperiment:
         """Queue a run on a stored dataset.
@@ -154,6 +155,8 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods, ExperimentChangeMethod
             parameters: Tuning parameters that override the recipe.
             tags: Texts by key to search by; the tuned model gets them too.
             tune_experiment_id: Last part of the resource name. Default: chosen by the service.
+            request_id: Makes a second call with the same id and content return the first one's experiment, for a day.
+                At most 64 characters. Default: a new id.
             validate_only: Check the request and return the plan without creating anything.
 
         Raises:
@@ -180,7 +183,7 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods, ExperimentChangeMethod
             messages.CreateTuneExperimentRequest,
             tune_experiment=experiment,
             tune_experiment_id=tune_experiment_id,
-            request_id=new_request_id(),
+            request_id=request_id or new_request_id(),
             validate_only=validate_only,
         )
         references = run_references("tune_experiment", dataset, validation_dataset, parameters)

@@ -48,6 +48,7 @@ class DatasetMethods(ServiceMethods):
         max_input_tokens: int = 0,
         reuse_identical: bool = False,
         unlabelled: bool = False,
+        request_id: str = "",
         timeout_seconds: float = UPLOAD_TIMEOUT_SECONDS,
     ) -> resources.Dataset:
         """Check and store training data, or unlabelled rows; rows have the columns `input` and `output`.
@@ -66,6 +67,8 @@ class DatasetMethods(ServiceMethods):
                 of storing them again. Its attribute `reused` is then true.
             unlabelled: The rows have no outputs and are to be answered by a batch job; only the column `input` is
                 read, and rows may be plain texts.
+            request_id: Makes a second call with the same id and content return the first one's dataset, for a day. At
+                most 64 characters. Default: a new id.
 
         Raises:
             InvalidRowsError: Rows are faulty. The error names all of them.
@@ -82,7 +85,7 @@ class DatasetMethods(ServiceMethods):
             base_model=base_model,
             max_input_tokens=max_input_tokens,
             unlabelled=unlabelled,
-            request_id=new_request_id(),
+            request_id=request_id or new_request_id(),
             reuse_identical=reuse_identical,
         )
         requests = _requests(messages.UploadDatasetRequest, header, rows)
@@ -175,6 +178,16 @@ class DatasetMethods(ServiceMethods):
             limit,
             {"name": (dataset, "datasets")},
         )
+
+    def stream_dataset_rows(self, dataset: Reference) -> Generator[Row]:
+        """Yield the rows of a dataset in order, of which only a page is in memory.
+
+        Raises:
+            NotFoundError: The dataset does not exist in the caller's tenant.
+        """
+        request, references = messages.ListDatasetRowsRequest(), {"name": (dataset, "datasets")}
+        for row in self._messages(self._datasets.ListDatasetRows, request, lambda page: page.rows, None, references):
+            yield decode.dataset_row(row)
 
     def _dataset_of(
         self, rows: Rows | resources.Dataset, uploaded: list[resources.Dataset], *, display_name: str, **options: Any

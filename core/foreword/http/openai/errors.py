@@ -16,6 +16,7 @@ from foreword.errors import (
     ForewordError,
     InternalError,
     InvalidArgumentError,
+    InvalidRowsError,
 )
 from foreword.http.errors import RequestError
 from foreword.redaction import redact
@@ -47,6 +48,9 @@ _PARAMETERS: Mapping[str, str] = {
     "structured.input": "messages",
     "structured.instruction": "messages",
     "structured": "messages",
+    "rows": "file",
+    "chunk": "file",
+    "header.display_name": "file",
     "tune_experiment.parameters.num_epochs": "hyperparameters.n_epochs",
     "tune_experiment.parameters.batch_size": "hyperparameters.batch_size",
     "tune_experiment.parameters.learning_rate": "hyperparameters.learning_rate_multiplier",
@@ -98,13 +102,17 @@ def error_body(error: Exception) -> dict[str, Any]:
     if isinstance(error, RequestError):
         message, reason, field = error.message, error.reason, error.field
     elif isinstance(error, HTTPException):
-        message, reason = _of_the_router(error.status_code)
+        message, reason = _of_the_router(error)
     elif isinstance(error, ForewordError):
         message, reason, code = error.message, error.reason, _CODES.get(error.kind, "")
         if reason == "API_KEY_MISSING":
             message = _KEY_MISSING
         if isinstance(error, InvalidArgumentError):
-            field = next((parameter_name(item.field) for item in error.violations if item.field), "")
+            field = (
+                "file"
+                if isinstance(error, InvalidRowsError)
+                else next((parameter_name(item.field) for item in error.violations if item.field), "")
+            )
             if error.message == "; ".join(f"{item.field}: {item.description}" for item in error.violations):
                 message = "; ".join(f"{parameter_name(item.field)}: {item.description}" for item in error.violations)
         elif isinstance(error, InternalError) and error.reason == "UNIMPLEMENTED":
@@ -127,7 +135,6 @@ def parameter_name(field: str) -> str:
         ("parameters.stop_sequences[", "stop["),
         ("tune_experiment.tags", "metadata"),
         ("structured.examples[", "messages["),
-        ("rows[", "file.rows["),
     ):
         if field.startswith(prefix):
             return field.replace(prefix, name, 1)
@@ -140,7 +147,10 @@ def _type(status: int) -> str:
     return "server_error" if status >= 500 else "invalid_request_error"
 
 
-def _of_the_router(status: int) -> tuple[str, str]:
+def _of_the_router(error: HTTPException) -> tuple[str, str]:
+    status = error.status_code
+    if status == 400:
+        return f"The form cannot be read: {error.detail}", "BODY_INVALID"
     if status == 404:
         return "There is nothing at this address. The base URL ends in /v1.", "UNKNOWN_URL"
     if status == 405:

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from foreword.client import AsyncClient, BaseModel, Deployment, TunedModel
 from foreword.errors import NotFoundError
 from foreword.http.callers import client_of
+from foreword.http.errors import RequestError
 from foreword.http.openai.model_names import base_model_of, name_of, service_name
 from foreword.names import is_serving_name
 
@@ -27,6 +28,21 @@ async def list_models(request: Request) -> Response:
 async def retrieve_model(request: Request) -> Response:
     """Return one model."""
     return JSONResponse(await _found(client_of(request), request.path_params["model"]))
+
+
+async def delete_model(request: Request) -> Response:
+    """Delete a fine-tuned model that no deployment serves."""
+    client, model = client_of(request), request.path_params["model"]
+    name = service_name(model)
+    if "/tunedModels/" not in name:
+        raise RequestError(
+            f"{model[:128]} cannot be deleted here: only fine-tuned models (ft:...) can. Delete a deployment with "
+            "`foreword deployments delete`.",
+            reason="PARAMETER_UNSUPPORTED",
+            field="model",
+        )
+    await client.delete_tuned_model(name)
+    return JSONResponse({"id": model, "object": "model", "deleted": True})
 
 
 async def _found(client: AsyncClient, model: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from foreword.http.disconnects import answered
 from foreword.http.event_stream import DONE, EventStream
 from foreword.http.openai.errors import error_body
 from foreword.http.openai.fields import Fields
-from foreword.http.openai.generation import (
+from foreword.http.openai.inference.generation import (
     MAX_CHOICES,
     MAX_LOGPROBS,
     Generation,
@@ -28,7 +28,7 @@ from foreword.http.openai.generation import (
     parse_seed,
     parse_stream,
 )
-from foreword.http.openai.token_details import completion_logprobs
+from foreword.http.openai.inference.token_details import completion_logprobs
 
 _TOKENS: Final = "must be a string or a list of strings; prompts as token ids cannot be honoured: send the text"
 

@@ -18,7 +18,7 @@ from foreword.http.disconnects import answered
 from foreword.http.event_stream import DONE, EventStream
 from foreword.http.openai.errors import error_body
 from foreword.http.openai.fields import Fields
-from foreword.http.openai.generation import (
+from foreword.http.openai.inference.generation import (
     MAX_CHOICES,
     MAX_LOGPROBS,
     Generation,
@@ -28,8 +28,8 @@ from foreword.http.openai.generation import (
     parse_seed,
     parse_stream,
 )
+from foreword.http.openai.inference.token_details import chat_logprobs
 from foreword.http.openai.prompts import parse_messages
-from foreword.http.openai.token_details import chat_logprobs
 
 _NO_TOOLS: Final = "models of this service call no tools; leave it out"
 _TEXT_ONLY: Final = "models of this service read and write text only; leave it out"

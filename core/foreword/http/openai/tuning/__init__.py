@@ -1,0 +1,1 @@
+"""Files of training rows, and fine-tuning jobs."""

@@ -1,0 +1,183 @@
+"""Creation of fine-tuning jobs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from foreword.client import AsyncClient, Dataset, TuneExperiment, TuneParameters
+from foreword.errors import NotFoundError
+from foreword.http.bodies import json_body
+from foreword.http.callers import client_of
+from foreword.http.errors import RequestError
+from foreword.http.openai.fields import Fields
+from foreword.http.openai.model_names import SUFFIX_TAG, base_model_of, service_name
+from foreword.http.openai.paging import idempotency_key, resource_name
+from foreword.http.openai.tuning.files import FILE_PREFIX
+from foreword.http.openai.tuning.jobs import MULTIPLIER_TAG, RESERVED, job_object
+
+_METHOD: Final = "prompt_tuning"
+_SUFFIX = re.compile(r"[A-Za-z0-9_.-]{1,63}")
+_MOST_EPOCHS: Final = 10_000
+_MOST_ROWS: Final = 1_000_000
+_LARGEST_MULTIPLIER: Final = 1_000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRequest:
+    """A request for a job.
+
+    Attributes:
+        model: A base model, or a fine-tuned model to start from.
+        validation_file: Identifier of the held-out rows; empty for a share of the training file.
+        parameters: Tuning parameters that are set.
+        multiplier: Factor of the recipe's learning rate; None for the recipe's.
+        tags: Metadata of the job and its suffix.
+    """
+
+    model: str
+    training_file: str
+    validation_file: str
+    suffix: str
+    parameters: TuneParameters
+    multiplier: float | None
+    tags: dict[str, str]
+
+
+async def create_job(request: Request) -> Response:
+    """Queue a tuning experiment on an uploaded file."""
+    client, key = client_of(request), idempotency_key(request)
+    async with json_body(request) as body:
+        asked = parse_request(body)
+        experiment = await _create(client, asked, key)
+    return JSONResponse(job_object(experiment))
+
+
+def parse_request(body: dict[str, Any]) -> JobRequest:
+    """Return the request for a job.
+
+    Raises:
+        RequestError: A parameter is invalid, or cannot be honoured. The error names it.
+    """
+    fields = Fields(body)
+    model = fields.text("model", required=True)
+    training_file = fields.text("training_file", required=True)
+    validation_file = fields.text("validation_file")
+    suffix = fields.text("suffix")
+    if suffix and not _SUFFIX.fullmatch(suffix):
+        raise fields.fault("suffix", "must be 1 to 63 of A-Z, a-z, 0-9, _, . and -", suffix)
+    given = _hyperparameters(fields)
+    num_epochs = _automatic(given, "n_epochs", whole=True, high=_MOST_EPOCHS)
+    batch_size = _automatic(given, "batch_size", whole=True, high=_MOST_ROWS)
+    multiplier = _automatic(given, "learning_rate_multiplier", whole=False, high=_LARGEST_MULTIPLIER)
+    given.finish()
+    seed = fields.integer("seed", 0, 2**31 - 1)
+    tags = _metadata(fields)
+    fields.only("integrations", ([],), "the service reports to no other; leave it out")
+    fields.finish()
+    if suffix:
+        tags[SUFFIX_TAG] = suffix
+    if multiplier is not None:
+        tags[MULTIPLIER_TAG] = f"{multiplier:g}"
+    return JobRequest(
+        model=model,
+        training_file=training_file,
+        validation_file=validation_file,
+        suffix=suffix,
+        parameters=TuneParameters(
+            num_epochs=None if num_epochs is None else int(num_epochs),
+            batch_size=None if batch_size is None else int(batch_size),
+            seed=seed,
+            init_tuned_model=service_name(model) if base_model_of(model) else None,
+        ),
+        multiplier=multiplier,
+        tags=tags,
+    )
+
+
+async def _create(client: AsyncClient, asked: JobRequest, key: str) -> TuneExperiment:
+    base = base_model_of(asked.model) or asked.model.removeprefix("baseModels/")
+    parameters = asked.parameters
+    if asked.multiplier is not None:
+        parameters = await _with_rate(client, base, parameters, asked.multiplier)
+    training = await _dataset(client, "training_file", asked.training_file)
+    held_out = await _dataset(client, "validation_file", asked.validation_file) if asked.validation_file else None
+    return await client.create_tune_experiment(
+        training,
+        validation_dataset=held_out,
+        display_name=asked.suffix or training.display_name,
+        base_model=base,
+        parameters=parameters,
+        tags=asked.tags,
+        request_id=key,
+    )
+
+
+async def _dataset(client: AsyncClient, field: str, id: str) -> Dataset:
+    try:
+        return await client.get_dataset(await resource_name(client, "datasets", id, FILE_PREFIX))
+    except NotFoundError:
+        raise RequestError(
+            f"{field}: {id[:80]} does not exist. List the files with GET /v1/files.",
+            status=404,
+            reason="RESOURCE_NOT_FOUND",
+            field=field,
+        ) from None
+
+
+async def _with_rate(client: AsyncClient, base: str, parameters: TuneParameters, multiplier: float) -> TuneParameters:
+    """Return the parameters with a multiple of the learning rate of the base model's recipe."""
+    recipe = (await client.get_base_model(base)).recipes.get(_METHOD)
+    if recipe is None or recipe.learning_rate is None:
+        raise RequestError(
+            f"hyperparameters.learning_rate_multiplier: cannot be honoured: the recipe of {base[:80]} has no learning "
+            "rate to multiply. Leave it out.",
+            reason="PARAMETER_UNSUPPORTED",
+            field="hyperparameters.learning_rate_multiplier",
+        )
+    return replace(parameters, learning_rate=recipe.learning_rate * multiplier)
+
+
+def _hyperparameters(fields: Fields) -> Fields:
+    """Return the hyperparameters, which stand in the method or, in the older form, beside it."""
+    older = fields.object("hyperparameters")
+    method = fields.object("method")
+    if method is None:
+        return older or Fields({})
+    method.only("type", ("supervised",), "the service tunes on answers only; set supervised")
+    for name in ("dpo", "reinforcement"):
+        method.only(name, (), "the service tunes on answers only; leave it out")
+    supervised = method.object("supervised")
+    method.finish()
+    if supervised is None:
+        return older or Fields({})
+    newer = supervised.object("hyperparameters")
+    supervised.finish()
+    if newer is not None and older is not None:
+        raise fields.fault("hyperparameters", "contradicts method; set the values there only")
+    return newer or older or Fields({})
+
+
+def _automatic(fields: Fields, name: str, *, whole: bool, high: float) -> float | None:
+    """Return a positive number; None if it is unset or `auto`, which is the value of the recipe."""
+    if fields.value(name) == "auto":
+        return None
+    value = fields.integer(name, 1, int(high)) if whole else fields.number(name, 0, high)
+    if value == 0:
+        raise fields.fault(name, "must be above 0", value)
+    return value
+
+
+def _metadata(fields: Fields) -> dict[str, str]:
+    metadata = fields.value("metadata")
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise fields.fault("metadata", "must be an object of strings")
+    if reserved := next((key for key in metadata if key.startswith(RESERVED)), None):
+        raise fields.fault("metadata", f"has the key {reserved[:80]!r}, but keys that begin with {RESERVED} are taken")
+    return dict(metadata)

@@ -1,0 +1,74 @@
+"""Files that are uploaded as forms: on disk, with limits of size and time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from starlette.datastructures import FormData
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
+
+from foreword.errors import CancelledError
+from foreword.http.bodies import BodyBudget, check_encoding, too_large, too_slow
+from foreword.http.errors import RequestError
+
+_SILENCE_SECONDS: Final = 30.0
+_SECONDS: Final = 900.0
+"""Maximum time for the arrival of a form: 200 MB over a slow line."""
+_FORM_BYTES: Final = 2**20
+"""Size of a form beside its file."""
+_MOST_FIELDS: Final = 20
+
+
+@asynccontextmanager
+async def uploaded_form(request: Request, max_bytes: int) -> AsyncGenerator[FormData]:
+    """Read a form with at most one file, which lies on disk until the block ends.
+
+    Args:
+        max_bytes: Maximum size of the file.
+
+    Raises:
+        RequestError: The form is too large or too slow, or no form.
+        CancelledError: The caller has gone.
+    """
+    check_encoding(request)
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise RequestError(
+            "The body must be a form, with the header Content-Type: multipart/form-data.",
+            status=415,
+            reason="CONTENT_TYPE_UNSUPPORTED",
+        )
+    budget: BodyBudget = request.app.state.uploads
+    taken = 0
+
+    async def receive() -> Message:
+        nonlocal taken
+        try:
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                message = await request.receive()
+        except TimeoutError:
+            raise too_slow(_SILENCE_SECONDS) from None
+        size = len(message.get("body", b""))
+        if taken + size > max_bytes + _FORM_BYTES:
+            raise too_large(max_bytes)
+        budget.take(size)
+        taken += size
+        return message
+
+    try:
+        try:
+            async with asyncio.timeout(_SECONDS):
+                form = await Request(request.scope, receive).form(max_files=1, max_fields=_MOST_FIELDS)
+        except TimeoutError:
+            raise too_slow(_SECONDS) from None
+        except ClientDisconnect:
+            raise CancelledError("The caller closed the connection before its request was complete.") from None
+        try:
+            yield form
+        finally:
+            await form.close()
+    finally:
+        budget.release(taken)
