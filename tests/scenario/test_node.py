@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from factories.npm import install_packages
 from factories.services import sample_rows
 
 NODE = Path(__file__).parents[2] / "core" / "examples" / "node"
-NO_WAY_TO_THE_REGISTRY = re.compile(r"\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|E50\d)\b")
 
 
 @pytest.fixture(scope="module")
 def packages() -> None:
-    """The packages of package-lock.json, installed once into core/examples/node/node_modules."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        pytest.skip("needs Node.js and npm")
-    stamp = NODE / "node_modules" / ".package-lock.json"
-    if stamp.exists() and stamp.stat().st_mtime >= (NODE / "package-lock.json").stat().st_mtime:
-        return
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=1"]
-    result = subprocess.run(command, cwd=NODE, capture_output=True, text=True, check=False, timeout=240)
-    if found := NO_WAY_TO_THE_REGISTRY.search(result.stderr):
-        pytest.skip(f"npm cannot reach its registry ({found[0]})")
-    assert result.returncode == 0, result.stderr
+    install_packages(NODE)
 
 
 def test_the_walk_through_works_from_node_with_only_the_proto_files(packages, service, tmp_path: Path) -> None:
