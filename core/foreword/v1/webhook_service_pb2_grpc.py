@@ -30,9 +30,9 @@ if _version_not_supported:
 class WebhookServiceStub:
     """Manages webhooks, to which the service sends events.
 
-    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
-    `write` to change anything or to send, `read` for the rest). A key with `write` but without `read` can read the webhooks
-    that it has created; lists contain only these, and any other is NOT_FOUND.
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks a scope: `read`,
+    and also `write` to change anything or to send). A key with `write` but without `read` has no webhooks, because these get
+    the events of all resources of the tenant.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
     (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
@@ -95,9 +95,9 @@ class WebhookServiceStub:
 class WebhookServiceServicer:
     """Manages webhooks, to which the service sends events.
 
-    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
-    `write` to change anything or to send, `read` for the rest). A key with `write` but without `read` can read the webhooks
-    that it has created; lists contain only these, and any other is NOT_FOUND.
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks a scope: `read`,
+    and also `write` to change anything or to send). A key with `write` but without `read` has no webhooks, because these get
+    the events of all resources of the tenant.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
     (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
@@ -247,9 +247,9 @@ def add_WebhookServiceServicer_to_server(servicer, server):
 class WebhookService:
     """Manages webhooks, to which the service sends events.
 
-    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
-    `write` to change anything or to send, `read` for the rest). A key with `write` but without `read` can read the webhooks
-    that it has created; lists contain only these, and any other is NOT_FOUND.
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks a scope: `read`,
+    and also `write` to change anything or to send). A key with `write` but without `read` has no webhooks, because these get
+    the events of all resources of the tenant.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
     (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);

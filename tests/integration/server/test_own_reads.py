@@ -15,7 +15,6 @@ from factories.api import (
     create_evaluation,
     create_experiment,
     create_sweep,
-    create_webhook,
     failure_of,
     make_file,
     refused,
@@ -46,8 +45,6 @@ READ_ONE = {
     "ListCapturedRequests": "deployment",
     "GetTunedModel": "model",
     "ExportTunedModel": "model",
-    "GetWebhook": "webhook",
-    "ListWebhookDeliveries": "webhook",
 }
 """RPCs that read one resource, and the kind of it."""
 READ_SEVERAL = {"CompareTuneExperiments": "experiment"}
@@ -61,9 +58,10 @@ LIST = {
     "ListEvaluations": "evaluation",
     "ListBatchJobs": "batch job",
     "ListTunedModels": "model",
-    "ListWebhooks": "webhook",
 }
 """RPCs that list a kind of resource."""
+READ_ALL = {"GetWebhook", "ListWebhooks", "ListWebhookDeliveries"}
+"""RPCs about webhooks, which get the events of all resources."""
 READ_NOTHING_STORED = {"CheckDataset"}
 METHODS = [method for service in SERVICES for method in descriptor_pool.Default().FindServiceByName(service).methods]
 
@@ -107,7 +105,6 @@ def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
     request = deployment_service_pb2.CreateDeploymentRequest(parent=space.name, deployment={"model": model})
     evaluation = create_evaluation(stubs, dataset, model).name
     server.evaluate(evaluation)
-    webhook = create_webhook(stubs).name
     batch_job = create_batch_job(stubs, dataset).name
     server.evaluate(batch_job)
     return {
@@ -119,7 +116,6 @@ def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
         "sweep": create_sweep(stubs, dataset).name,
         "evaluation": evaluation,
         "batch job": batch_job,
-        "webhook": webhook,
         "model": model,
     }
 
@@ -142,15 +138,13 @@ def call(stubs: Any, method: MethodDescriptor, **fields: Any) -> Any:
 def test_every_reading_rpc_is_in_one_table() -> None:
     reading = {method.name for method in METHODS if scope_of(method) is Scope.READ}
 
-    assert reading == READ_ONE.keys() | READ_SEVERAL.keys() | LIST.keys() | READ_NOTHING_STORED
+    assert reading == READ_ONE.keys() | READ_SEVERAL.keys() | LIST.keys() | READ_ALL | READ_NOTHING_STORED
 
 
 def to_read(method: MethodDescriptor, made: dict[str, str], kind: str, name: str = "") -> dict[str, Any]:
     """The fields of a request for a resource, and for another one if the RPC reads several."""
     name = name or made[kind]
-    if method.name in READ_ONE:
-        return {"name" if "name" in method.input_type.fields_by_name else "parent": name}
-    return {"names": [name, made[f"other {kind}"]]}
+    return {"name": name} if method.name in READ_ONE else {"names": [name, made[f"other {kind}"]]}
 
 
 @pytest.mark.parametrize(("method", "kind"), named(READ_ONE | READ_SEVERAL))
@@ -241,6 +235,17 @@ def test_administration_and_inference_stay_denied_to_a_key_that_writes(
     keys: dict[str, Any], method: MethodDescriptor
 ) -> None:
     assert call(keys["maker"], method) is grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if method.containing_service.name == "WebhookService"])
+def test_a_key_that_cannot_read_has_no_webhook_through_which_it_could(
+    keys: dict[str, Any], method: MethodDescriptor
+) -> None:
+    request = message_factory.GetMessageClass(method.input_type)()
+
+    failure = refused(rpc_of(keys["maker"], method), request)
+
+    assert (failure.code, failure.metadata) == (grpc.StatusCode.PERMISSION_DENIED, {"scope": "read"})
 
 
 @pytest.mark.parametrize("method", of_scope(Scope.WRITE))

@@ -16,7 +16,7 @@ from cachetools import LRUCache, TTLCache
 from foreword.domain.tenant import ApiKey, Caller, Scope
 from foreword.errors import NotFoundError, PermissionDeniedError, UnauthenticatedError
 from foreword.server.callers.failed_keys import FailedKeys
-from foreword.server.callers.scopes import OWN_READS, SCOPES
+from foreword.server.callers.scopes import NEEDS_READ, OWN_READS, SCOPES
 from foreword.server.calls.interceptors import Call
 from foreword.server.calls.peers import FORWARDED_FOR, Network, client_of
 from foreword.server.calls.pools import READ_SECONDS
@@ -157,6 +157,8 @@ class Authenticator:
         call.record.tenant, call.record.key_id = caller.tenant, caller.api_key
         scope = SCOPES[call.method]
         reads_own = call.method in OWN_READS and Scope.WRITE in caller.scopes
+        if call.method in NEEDS_READ and Scope.READ not in caller.scopes:
+            scope, reads_own = Scope.READ, False
         if scope is not None and scope not in caller.scopes and not reads_own:
             raise PermissionDeniedError(
                 f"The key lacks the scope {scope.value}. Use a key that has it, or ask an administrator for one.",

@@ -128,5 +128,11 @@ SCOPES: Mapping[str, Scope | None] = {
 }
 """Required scope by full method name; None means that any valid key has access."""
 
-OWN_READS: frozenset[str] = frozenset(method for method, scope in SCOPES.items() if scope is Scope.READ)
+NEEDS_READ: frozenset[str] = frozenset(
+    f"/foreword.v1.WebhookService/{method}" for method in _BY_SERVICE["WebhookService"]
+)
+"""Full names of the methods that also need the scope `read`. A webhook gets the events of all resources of its tenant,
+so whoever creates one, or sends its events to another URL, could otherwise read what the key cannot."""
+
+OWN_READS: frozenset[str] = frozenset(method for method, scope in SCOPES.items() if scope is Scope.READ) - NEEDS_READ
 """Full names of the methods that the scope `write` also allows, limited to resources that the key has created."""

@@ -11,7 +11,7 @@ from google.protobuf import empty_pb2
 from foreword.domain.events import TEST_KIND
 from foreword.errors import ExhaustedError
 from foreword.names import TenantName, WebhookDeliveryName, WebhookName
-from foreword.server.callers.auth import current_caller, require_own, require_readable
+from foreword.server.callers.auth import current_caller, require_own
 from foreword.server.calls.pools import READ_SECONDS, WRITE_SECONDS
 from foreword.server.convert import webhook as convert
 from foreword.server.convert.paging import parse_list_request
@@ -68,7 +68,6 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
         """Return a webhook."""
         name = self._name(request.name)
         found = await self._storage.run(name.tenant, READ_SECONDS, self._webhooks(name.tenant).get, name.webhook)
-        require_readable(found.creator, request.name)
         return convert.webhook(found)
 
     async def ListWebhooks(
@@ -78,7 +77,7 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
         caller = current_caller()
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
-        listed = parse_list_request(request, creator=caller.reads_only_of)
+        listed = parse_list_request(request)
         webhooks = self._webhooks(caller.tenant)
         return await fill_page(
             self._storage,
@@ -166,8 +165,6 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
         require_own(name.tenant, request.parent)
         listed = parse_list_request(request)
         webhooks = self._webhooks(name.tenant)
-        found = await self._storage.run(name.tenant, READ_SECONDS, webhooks.get, name.webhook)
-        require_readable(found.creator, request.parent)
         return await fill_page(
             self._storage,
             webhook_service_pb2.ListWebhookDeliveriesResponse(),

@@ -89,19 +89,11 @@ class DeliveryQueue:
 
     Args:
         wait_seconds: Returns the time to wait after a failed attempt, from the number of failures.
-        failpoint: Called with `deliveries.finish.before_commit`, for tests that kill the process there.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        *,
-        wait_seconds: Callable[[int], float],
-        failpoint: Callable[[str], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, database: Database, *, wait_seconds: Callable[[int], float]) -> None:
         self._database = database
         self._wait_seconds = wait_seconds
-        self._failpoint = failpoint
 
     def claim(self, *, places: int, failing_places: int, lease: timedelta) -> list[ClaimedDelivery]:
         """Claim deliveries that are due, in the order of `domain.delivery_turns`.
@@ -149,8 +141,6 @@ class DeliveryQueue:
             else:
                 result = self._failed(webhook, row, attempt, now)
             reschedule(session, webhook)
-            session.flush()
-            self._failpoint("deliveries.finish.before_commit")
             return result
 
     def release(self, claim: ClaimedDelivery) -> None:
