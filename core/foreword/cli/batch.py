@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from contextlib import suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from foreword.cli.answer_download import download
+from foreword.cli.batch_file import BatchFile
 from foreword.cli.generation_options import generation_options
 from foreword.cli.option_names import with_option_names
 from foreword.cli.session import json_option, with_client
 from foreword.cli.uploads import unlabelled_rows
 from foreword.domain.job import JobState
-from foreword.errors import NotFoundError, UnavailableError
-from foreword.private_files import open_private
+from foreword.errors import UnavailableError
 
 if TYPE_CHECKING:
     from foreword.client import BatchJob, Client, LabelOptions
@@ -88,25 +87,27 @@ def batch(
         "generate": repr(generate),
         "rows": _content(file_or_dataset),
     }
-    state = None if output is None else _RunState(output, request)
-    made = None if state is None or dry_run else state.find(client)
+    state = BatchFile(output, request) if output is not None and wait and not dry_run else None
+    made = None if state is None else state.find(client)
     if made is None:
-        if state is not None and wait and not dry_run:
-            state.check_writable()
         options: dict[str, Any] = {"classify": classify, "generate": generate}
         file = Path(file_or_dataset)
         if file.is_file():  # what is wrong with the model shows before the upload
             name = display_name or file.stem
             client.create_batch_job(None, model, display_name=name, validate_only=True, **options)
-        with unlabelled_rows(client, file_or_dataset, display_name=display_name, is_dry_run=dry_run) as dataset:
+        with (
+            nullcontext("") if state is None else state.beginning() as request_id,
+            unlabelled_rows(client, file_or_dataset, display_name=display_name, is_dry_run=dry_run) as dataset,
+        ):
             options["display_name"] = display_name or dataset.display_name
-            made = client.create_batch_job(dataset, model, validate_only=dry_run, **options)
+            made = client.create_batch_job(dataset, model, validate_only=dry_run, request_id=request_id, **options)
         if dry_run:
             print_json(made) if as_json else print_batch_plan(console, made)
             return
-        if state is not None and wait:
+        if state is not None:
             state.keep(made)
         console.print(f"{made.display_name}: {made.plan.row_count:,} rows for {short_name(made.version)}")
+        _note_twins(client, made)
     else:
         console.print(f"{made.display_name} was begun earlier; this command continues it.")
     if not wait:
@@ -152,6 +153,20 @@ def follow(client: Client, made: BatchJob) -> BatchJob:
     return ended
 
 
+def _note_twins(client: Client, made: BatchJob) -> None:
+    """Say which other jobs answer the same rows with the same model, such as one whose command was killed."""
+    from foreword.cli.render import short_name
+
+    same_rows = f'dataset = "{short_name(made.dataset)}" AND (state = QUEUED OR state = RUNNING)'
+    for other in client.list_batch_jobs(filter=same_rows):
+        if other.name != made.name and (other.version, other.method) == (made.version, made.method):
+            click.echo(
+                f"{other.display_name} answers the same rows with the same model already. To keep only that one: "
+                f"foreword batches cancel {short_name(made.name)}",
+                err=True,
+            )
+
+
 def _label_options(
     threshold: float | None,
     min_precision: float | None,
@@ -195,62 +210,3 @@ def _content(source: str) -> str:
         return source
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class _RunState:
-    """The file beside the output that names the job which this output waits for.
-
-    Args:
-        request: What the job was asked for.
-    """
-
-    def __init__(self, output: Path, request: dict[str, str]) -> None:
-        self._output = output
-        self._path = output.with_name(f"{output.name}.job")
-        self._request = request
-
-    def check_writable(self) -> None:
-        """Check that there can be files beside the output, before a job is queued for it.
-
-        Raises:
-            UsageError: There cannot.
-        """
-        try:
-            open_private(self._path, "a").close()
-        except OSError as error:
-            raise click.UsageError(
-                f"--output {self._output} cannot be written: {error.strerror}. Nothing was queued. Choose another file."
-            ) from error
-        self.drop()
-
-    def find(self, client: Client) -> BatchJob | None:
-        """Return the job that an interrupted command has begun; None if there is none.
-
-        Raises:
-            ClickException: It was begun for another request, or the file is damaged.
-        """
-        if not self._path.exists():
-            return None
-        try:
-            kept = json.loads(self._path.read_text(encoding="utf-8"))
-            name, request = kept["batch_job"], kept["request"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise click.ClickException(f"{self._path} is damaged. Delete it, and run the command again.") from error
-        if request != self._request:
-            raise click.ClickException(
-                f"{self._path} belongs to {name}, which was begun with other rows or options. Write its answers with "
-                f"`foreword batches download {name.rsplit('/', 1)[-1]} --output FILE`, or delete {self._path} to begin "
-                "anew."
-            )
-        with suppress(NotFoundError):  # it was deleted meanwhile
-            return client.get_batch_job(name)
-        return None
-
-    def keep(self, job: BatchJob) -> None:
-        """Store the name of a job that was begun."""
-        with open_private(self._path, "w", encoding="utf-8") as file:
-            json.dump({"batch_job": job.name, "request": self._request}, file)
-
-    def drop(self) -> None:
-        """Forget a job that has ended."""
-        self._path.unlink(missing_ok=True)

@@ -119,6 +119,50 @@ def test_an_interrupted_command_goes_on_with_the_same_job(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "march.jsonl"]
 
 
+def test_a_command_that_is_killed_before_it_knows_its_job_begins_no_second_one(
+    server, key: str, command: Command, rows: str, tmp_path: Path, monkeypatch
+) -> None:
+    output = tmp_path / "answers.jsonl"
+    asked = ("batch", rows, "--model", BASE, *LABELS, "--output", str(output))
+    with monkeypatch.context() as patched:
+        patched.setattr("foreword.cli.batch_file.BatchFile.keep", interrupt)
+        assert command(*asked)[0] != 0
+    (left,) = json.loads(command("batches", "list", "--json")[1])
+    other = command(*asked, "--threshold", "0.5")
+    worker = answer_when_queued(server, key)
+
+    status, _, err = command(*asked)
+    worker.join()
+
+    assert (other[0], "was written for a job with other rows or options" in other[2]) == (1, True)
+    assert status == 0, err
+    assert [job["name"] for job in json.loads(command("batches", "list", "--json")[1])] == [left["name"]]
+    assert len(output.read_text().splitlines()) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "march.jsonl"]
+
+
+def test_a_refused_command_leaves_no_file(command: Command, tmp_path: Path) -> None:
+    faulty = tmp_path / "faulty.jsonl"
+    faulty.write_text("no row\n")
+
+    assert command("batch", str(faulty), "--model", BASE, *LABELS, "--output", str(tmp_path / "out.jsonl"))[0] == 1
+
+    assert [path.name for path in tmp_path.iterdir()] == ["faulty.jsonl"]
+
+
+def test_a_second_job_on_the_same_rows_names_the_first_one(command: Command, rows: str) -> None:
+    asked = ("batch", rows, "--model", BASE, *LABELS, "--no-wait", "--json")
+    first, second = command(*asked), command(*asked)
+    otherwise = command("batch", rows, "--model", BASE, "--max-new-tokens", "3", "--no-wait")
+    made = [json.loads(item[1])["name"].rsplit("/", 1)[-1] for item in (first, second)]
+
+    assert "already" not in first[2] + otherwise[2]
+    assert "march (1) answers the same rows with the same model already" in second[2]
+    assert f"To keep only that one: foreword batches cancel {made[1]}" in second[2]
+    for job in json.loads(command("batches", "list", "--json")[1]):
+        assert command("batches", "cancel", job["name"])[0] == 0
+
+
 def test_a_job_whose_worker_has_died_says_since_when_it_waits(server, command: Command, rows: str) -> None:
     made = json.loads(command("batch", rows, "--model", BASE, *LABELS, "--no-wait", "--json")[1])
     lease = server.queue.lease("by hand", timedelta(minutes=1))

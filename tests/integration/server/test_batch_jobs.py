@@ -19,6 +19,7 @@ from factories.api import (
     upload,
 )
 from factories.servers import RunningServer
+from foreword.scheduling.batches.run import PART_ROWS
 from foreword.v1 import batch_job_pb2, dataset_service_pb2, inference_service_pb2
 from foreword.v1 import batch_job_service_pb2 as pb2
 
@@ -136,6 +137,18 @@ def test_a_row_of_any_length_counts_as_a_full_context_in_the_plan(stubs) -> None
     huge = upload(stubs, to_jsonl([{"input": "x" * 1_040_000}]), unlabelled=True).name
 
     assert create_batch_job(stubs, huge, validate_only=True).plan.input_tokens == 512
+
+
+def test_failed_rows_are_listed_without_reading_the_parts_that_have_none(server: RunningServer, stubs) -> None:
+    texts = ["Text."] * PART_ROWS + ["word " * 900, "Text."]
+    name = upload(stubs, to_jsonl({"input": text} for text in texts), unlabelled=True).name
+    job = answered(server, stubs, name, classify={"labels": ["a", "b"]})
+    first, _ = sorted((server.settings.home / "artifacts").rglob(f"batchJobs/{job.name.rsplit('/', 1)[-1]}.*/*/*"))
+
+    first.unlink()
+
+    assert [answer.row for answer in answers(stubs, job.name, selection=Selection.SELECTION_FAILED)] == [PART_ROWS + 1]
+    assert refused(answers, stubs, job.name).reason == "ARTIFACT_MISSING"
 
 
 def test_the_model_and_the_options_are_checked_without_rows(stubs, model: str) -> None:

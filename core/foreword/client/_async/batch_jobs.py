@@ -99,6 +99,7 @@ class BatchJobMethods(DatasetMethods, WatchMethods):
         classify: LabelOptions | None = None,
         generate: GenerateKeywords | None = None,
         batch_job_id: str = "",
+        request_id: str = "",
         validate_only: bool = False,
     ) -> BatchJob:
         """Queue a batch job on a stored dataset. The arguments are those of `batch`.
@@ -107,6 +108,7 @@ class BatchJobMethods(DatasetMethods, WatchMethods):
             dataset: None with `validate_only`, to check the model and the options before rows are uploaded.
             display_name: Human-readable name, which the service makes unique with ` (1)`, ` (2)` and so on.
             batch_job_id: Last part of the resource name. Default: chosen by the service.
+            request_id: Makes the call idempotent for at least 24 hours, also in another process. Default: a new one.
             validate_only: Check the request and return the job with its plan, and create nothing.
 
         Raises:
@@ -114,6 +116,7 @@ class BatchJobMethods(DatasetMethods, WatchMethods):
             NotFoundError: The dataset or the model does not exist.
             FailedPreconditionError: The deployment is not ready, or the model has no labels or no calibration.
             ExhaustedError: Too many batch jobs are queued.
+            AlreadyExistsError: The request id was already used with other content.
         """
         message = build(
             batch_job_pb2.BatchJob,
@@ -126,7 +129,7 @@ class BatchJobMethods(DatasetMethods, WatchMethods):
             messages.CreateBatchJobRequest,
             batch_job=message,
             batch_job_id=batch_job_id,
-            request_id=new_request_id(),
+            request_id=request_id or new_request_id(),
             validate_only=validate_only,
         )
         references: dict[str, tuple[Reference, str]] = {"batch_job.model": (model, "models")}

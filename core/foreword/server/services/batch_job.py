@@ -191,7 +191,9 @@ class BatchJobService(batch_job_service_pb2_grpc.BatchJobServiceServicer):
         return read_answers_page(
             self._artifacts,
             job,
-            lambda after: repository.parts(job.id, after_row=after, limit=MOST_PARTS_READ),
+            lambda after: repository.parts(
+                job.id, after_row=after, limit=MOST_PARTS_READ, only_with_failures=chosen == "failed"
+            ),
             selection=chosen,
             page_size=size,
             page_token=page_token,

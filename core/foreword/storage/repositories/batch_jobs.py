@@ -112,10 +112,11 @@ class BatchJobRepository(JobResources[BatchJobRow, BatchJob]):
         """
         return self._list(request, take, lambda _, rows, now: (to_batch_job(row, now) for row in rows))
 
-    def parts(self, id: str, *, after_row: int, limit: int) -> tuple[BatchPart, ...]:
+    def parts(self, id: str, *, after_row: int, limit: int, only_with_failures: bool = False) -> tuple[BatchPart, ...]:
         """Return the stored parts with answers to rows after a row, in order; the first may have none.
 
         Args:
+            only_with_failures: Leave out parts without a row that has an error.
             limit: Maximum number of parts.
 
         Raises:
@@ -126,13 +127,12 @@ class BatchJobRepository(JobResources[BatchJobRow, BatchJob]):
             of_job = BatchPartRow.batch_job_key == row.key
             # Numbers of rows have gaps, so that the last row of a part is not known here.
             begun = select(func.max(BatchPartRow.first_row)).where(of_job, BatchPartRow.first_row <= after_row)
-            found = session.scalars(
-                select(BatchPartRow)
-                .where(of_job, BatchPartRow.first_row >= func.coalesce(begun.scalar_subquery(), 0))
-                .order_by(BatchPartRow.first_row)
-                .limit(limit)
+            query = select(BatchPartRow).where(
+                of_job, BatchPartRow.first_row >= func.coalesce(begun.scalar_subquery(), 0)
             )
-            return tuple(map(to_part, found))
+            if only_with_failures:
+                query = query.where(BatchPartRow.failed_count > 0)
+            return tuple(map(to_part, session.scalars(query.order_by(BatchPartRow.first_row).limit(limit))))
 
     def _item(self, row: BatchJobRow, now: datetime) -> BatchJob:
         return to_batch_job(row, now)
