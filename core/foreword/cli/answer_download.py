@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from foreword.cli.csv_output import CsvOutput
 from foreword.private_files import open_private
 
 if TYPE_CHECKING:
@@ -50,11 +50,14 @@ def answer_lines(answers: Iterable[BatchAnswer]) -> Iterator[str]:
         yield json.dumps(answer_record(answer), ensure_ascii=False) + "\n"
 
 
-def download(client: Client, job: BatchJob, output: Path) -> int:
+def download(client: Client, job: BatchJob, output: Path, *, escape_formulas: bool) -> int:
     """Write the answers that a job has so far to a file, as CSV if its extension is .csv, otherwise as JSONL.
 
     The file appears when it is whole. Until then, a file with the ending `.part` beside it holds what has arrived, and
     the next download of the same job goes on after it.
+
+    Args:
+        escape_formulas: As in `CsvOutput`.
 
     Returns:
         The number of answers.
@@ -72,7 +75,7 @@ def download(client: Client, job: BatchJob, output: Path) -> int:
         os.fsync(file.fileno())
     if output.suffix.lower() == ".csv":
         table = output.with_name(f"{part.name}.csv")
-        _write_csv(part, table)
+        _write_csv(part, table, escape_formulas=escape_formulas)
         os.replace(table, output)
         part.unlink()
     else:
@@ -98,7 +101,7 @@ def _whole_lines(part: Path) -> tuple[int, int]:
     return count, json.loads(last)["row"] if last else 0
 
 
-def _write_csv(part: Path, table: Path) -> None:
+def _write_csv(part: Path, table: Path, *, escape_formulas: bool) -> None:
     """Write the answers of a JSONL file as CSV, with a column for each other field that any row has."""
     with part.open(encoding="utf-8") as lines:
         others = list(dict.fromkeys(name for line in lines for name in json.loads(line) if name not in _NAMES))
@@ -107,15 +110,9 @@ def _write_csv(part: Path, table: Path) -> None:
         part.open(encoding="utf-8") as lines,
         open_private(table, "w", encoding="utf-8", newline="") as file,
     ):
-        writer = csv.writer(file)
-        writer.writerow(columns)
+        writer = CsvOutput(file, escape_formulas=escape_formulas)
+        writer.write(columns)
         for line in lines:
             record = json.loads(line)
             record["error"] = record.get("error", {}).get("message")
-            record["abstained"] = record.get("abstained")
-            writer.writerow([_cell(record.get(name)) for name in columns])
-
-
-def _cell(value: Any) -> Any:
-    """Return a value of JSON as a cell: a text or a number as it is, all else as JSON, and nothing for null."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (bool, list, dict)) else value
+            writer.write(record.get(name) for name in columns)

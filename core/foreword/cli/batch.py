@@ -11,10 +11,12 @@ import click
 
 from foreword.cli.answer_download import download
 from foreword.cli.batch_file import BatchFile
+from foreword.cli.csv_output import escape_formulas_option
 from foreword.cli.generation_options import generation_options
 from foreword.cli.option_names import with_option_names
 from foreword.cli.session import json_option, with_client
 from foreword.cli.uploads import unlabelled_rows
+from foreword.domain.counted import counted
 from foreword.domain.job import JobState
 from foreword.errors import UnavailableError
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 @generation_options
 @click.option("--name", "display_name", default="", help="Display name.  [default: the name of the file]")
 @click.option("--wait/--no-wait", default=True, help="Wait for the answers.  [default: wait]")
+@escape_formulas_option
 @click.option("--dry-run", is_flag=True, help="Show the plan: rows, tokens, time and cost. Answer nothing.")
 @json_option
 @with_client
@@ -58,6 +61,7 @@ def batch(
     parameters: GenerateKeywords,
     display_name: str,
     wait: bool,
+    escape_formulas: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -106,7 +110,7 @@ def batch(
             return
         if state is not None:
             state.keep(made)
-        console.print(f"{made.display_name}: {made.plan.row_count:,} rows for {short_name(made.version)}")
+        console.print(f"{made.display_name}: {counted(made.plan.row_count, 'row')} for {short_name(made.version)}")
         _note_twins(client, made)
     else:
         console.print(f"{made.display_name} was begun earlier; this command continues it.")
@@ -119,8 +123,8 @@ def batch(
     assert state is not None
     ended = follow(client, made)
     if ended.state is JobState.SUCCEEDED:
-        count = download(client, ended, output)
-        console.print(f"Wrote {count:,} answers to {output}.")
+        count = download(client, ended, output, escape_formulas=escape_formulas)
+        console.print(f"Wrote {counted(count, 'answer')} to {output}.")
     state.drop()
     print_batch_job(console, ended)
     if as_json:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from foreword.cli.csv_output import escape_formulas_option
 from foreword.cli.session import json_option, limit_option, selection_options, with_client
+from foreword.domain.counted import counted
 from foreword.domain.job import JobState
 
 if TYPE_CHECKING:
@@ -92,8 +94,9 @@ def watch(client: Client, batch_job: str) -> None:
 )
 @click.option("--failed", "selection", flag_value="failed", help="Only rows that have an error.")
 @click.option("--abstained", "selection", flag_value="abstained", help="Only rows that abstained.")
+@escape_formulas_option
 @with_client
-def download(client: Client, batch_job: str, output: Path | None, selection: str | None) -> None:
+def download(client: Client, batch_job: str, output: Path | None, selection: str | None, escape_formulas: bool) -> None:
     """Write the answers that a batch job has so far.
 
     It may still run, and may have ended in any way. With --output, the file appears when it is whole; after an
@@ -108,11 +111,11 @@ def download(client: Client, batch_job: str, output: Path | None, selection: str
         return
     if selection:
         raise click.UsageError(f"--output writes all answers; leave --{selection} out, or redirect standard output.")
-    count = answer_download.download(client, found, output)
+    count = answer_download.download(client, found, output, escape_formulas=escape_formulas)
     more = found.progress.total_count - count
-    click.echo(f"Wrote {count:,} answers to {output}.", err=True)
+    click.echo(f"Wrote {counted(count, 'answer')} to {output}.", err=True)
     if more > 0:
-        click.echo(f"{more:,} rows have no answer yet; the job is {found.state.value}.", err=True)
+        click.echo(f"{counted(more, 'row')} without an answer so far; the job is {found.state.value}.", err=True)
 
 
 @batches.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from foreword.cli.csv_output import CsvOutput
 from foreword.cli.text_file import TextRow
+from foreword.domain.counted import counted
 from foreword.errors import ForewordError
 
 if TYPE_CHECKING:
@@ -27,8 +28,14 @@ _COLUMNS = ("row", "input", "labels", "probability", "error")
 _LINE_EVERY_SECONDS = 5.0
 
 
-def classify_file(rows: Iterable[TextRow], classify: Classify, output: TextIO, *, as_csv: bool) -> None:
+def classify_file(
+    rows: Iterable[TextRow], classify: Classify, output: TextIO, *, as_csv: bool, escape_formulas: bool
+) -> None:
     """Classify the rows of a file in batches, and write each answer or error as soon as its batch is done.
+
+    Args:
+        as_csv: Whether to write CSV instead of JSONL.
+        escape_formulas: As in `CsvOutput`.
 
     Raises:
         ClickException: Some rows failed, and their errors are in the output; or an error stopped the command, and rows
@@ -37,7 +44,7 @@ def classify_file(rows: Iterable[TextRow], classify: Classify, output: TextIO, *
     """
     from foreword.cli.render import err_console
 
-    write = _csv_writer(output) if as_csv else _json_writer(output)
+    write = _csv_writer(output, escape_formulas) if as_csv else _json_writer(output)
     progress = _Progress(err_console())
     reading = iter(rows)
     with progress:
@@ -55,7 +62,7 @@ def classify_file(rows: Iterable[TextRow], classify: Classify, output: TextIO, *
             output.flush()
     if progress.failed:
         raise click.ClickException(
-            f"{progress.failed:,} of {progress.done:,} rows failed; see the field `error` in the output."
+            f"{progress.failed:,} of {counted(progress.done, 'row')} failed; see the field `error` in the output."
         )
 
 
@@ -97,12 +104,12 @@ def _json_writer(output: TextIO) -> Callable[[dict[str, Any]], None]:
     return write
 
 
-def _csv_writer(output: TextIO) -> Callable[[dict[str, Any]], None]:
-    table = csv.writer(output)
-    table.writerow(_COLUMNS)
+def _csv_writer(output: TextIO, escape_formulas: bool) -> Callable[[dict[str, Any]], None]:
+    table = CsvOutput(output, escape_formulas=escape_formulas)
+    table.write(_COLUMNS)
 
     def write(record: dict[str, Any]) -> None:
-        table.writerow({**record, "labels": ", ".join(record["labels"] or ())}.values())
+        table.write({**record, "labels": ", ".join(record["labels"] or ())}.values())
 
     return write
 
@@ -138,4 +145,4 @@ class _Progress:
     def _text(self) -> str:
         seconds = max(time.monotonic() - self._began, 0.001)
         failed = f", {self.failed:,} failed" if self.failed else ""
-        return f"{self.done:,} row{'s' * (self.done != 1)}{failed}, {self.done / seconds:,.0f} rows/s"
+        return f"{counted(self.done, 'row')}{failed}, {self.done / seconds:,.0f} rows/s"

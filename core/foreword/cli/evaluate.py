@@ -12,6 +12,7 @@ from foreword.cli.picture_option import plot_option
 from foreword.cli.session import json_option, with_client
 from foreword.cli.task_options import task_options
 from foreword.cli.uploads import evaluated_rows
+from foreword.domain.counted import counted
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.job import JobState
 from foreword.errors import UnavailableError
@@ -98,8 +99,7 @@ def evaluate(
         planned = client.create_evaluation(data, models, validate_only=True, **request)
         systems = choose_systems(client, models, planned, asking)
         made = client.create_evaluation(data, systems, examples_dataset=example_rows, **request)
-    count = len(made.systems)
-    console.print(f"{made.display_name}: {count} system{'s' * (count != 1)} on {short_name(data.name)}")
+    console.print(f"{made.display_name}: {counted(len(made.systems), 'system')} on {short_name(data.name)}")
     print_systems(console, made)
     print_findings(err_console(), made.warnings)
     if not wait:

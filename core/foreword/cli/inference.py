@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from foreword.cli.classify_file import classify_file
+from foreword.cli.csv_output import escape_formulas_option
 from foreword.cli.generation_options import generation_options
 from foreword.cli.session import json_option, with_client
 from foreword.cli.text_file import FORMATS, format_of, read_texts
@@ -110,6 +111,7 @@ def generate(
     help="With --file: write to this file, as CSV if its extension is .csv, otherwise as JSONL.  "
     "[default: JSONL to standard output]",
 )
+@escape_formulas_option
 @click.option("--threshold", type=float, help="Abstain if no label set reaches this probability.")
 @click.option(
     "--min-precision", type=float, help="Abstain where the model is not known to be right at least this often, as 0.9."
@@ -132,6 +134,7 @@ def classify(
     file: TextIO | None,
     format: str | None,
     output: Path | None,
+    escape_formulas: bool,
     instruction: str,
     example: tuple[tuple[str, str], ...],
     variable: tuple[tuple[str, str], ...],
@@ -176,7 +179,7 @@ def classify(
         with open_private(output, "w", encoding="utf-8", newline="") if output else nullcontext(sys.stdout) as target:
             rows = read_texts(file, format or format_of(file.name))
             as_csv = output is not None and output.suffix.lower() == ".csv"
-            classify_file(rows, classify_texts, target, as_csv=as_csv)
+            classify_file(rows, classify_texts, target, as_csv=as_csv, escape_formulas=escape_formulas)
         return
     assert text is not None
     result = client.classify(model, _prompt(text, instruction, example), prompt_variables=variables, **options)

@@ -18,7 +18,7 @@ class TextRow:
     """A row of a file.
 
     Attributes:
-        number: Number of the row, counted from 1; the header of a CSV file is not counted.
+        number: Number of the row, counted from 1; blank lines count, the header of a CSV file does not.
         fault: Reason why the row has no text; empty if it has.
     """
 
@@ -43,10 +43,8 @@ def read_texts(file: TextIO, format: str) -> Iterator[TextRow]:
     if format == "csv":
         yield from _csv_texts(file)
         return
-    number = 0
-    for line in file:
+    for number, line in enumerate(file, 1):
         if line.strip():
-            number += 1
             yield _json_text(number, line) if format == "jsonl" else TextRow(number=number, text=line.rstrip("\r\n"))
 
 
@@ -83,8 +81,8 @@ def _csv_texts(file: TextIO) -> Iterator[TextRow]:
             number += 1
             yield TextRow(number=number, fault=f"The row is not CSV: {error}.")
             continue
+        number += 1
         if record:
-            number += 1
             if column < len(record):
                 yield TextRow(number=number, text=record[column])
             else:

@@ -24,6 +24,7 @@ from foreword.client.evaluation_resources import Evaluation, EvaluationRow
 from foreword.client.other_fields import apart
 from foreword.client.resources import TunedModel, TuneExperiment, TuneSnapshot
 from foreword.client.sweep_resources import TuneSweep
+from foreword.domain.counted import counted
 from foreword.domain.report import (
     DataReport,
     EvaluationExample,
@@ -291,7 +292,8 @@ def batch_answers(answers: Iterable[BatchAnswer], rows: DataFrame | None = None)
     if len(table) and table.index[-1] > len(rows):
         raise InvalidArgumentError.of(
             "rows",
-            f"has {len(rows):,} rows, but there is an answer to row {table.index[-1]:,}; pass the frame of the job",
+            f"has {counted(len(rows), 'row')}, but there is an answer to row {table.index[-1]:,}; pass the frame of "
+            "the job",
         )
     _check_inputs(found, rows)
     added = table.drop(columns="input").reindex(range(1, len(rows) + 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from foreword.domain.canary_decision import describe
+from foreword.domain.counted import counted
 from foreword.domain.rollout import CanaryPlan, Rollout
 
 _UNITS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)))
@@ -33,6 +34,5 @@ def time_in_words(time: timedelta) -> str:
     """Return a time span in the largest unit that fits, such as `7 days` or `90 minutes`."""
     for name, unit in _UNITS:
         if time >= unit and not time % unit:
-            count = time // unit
-            return f"{count} {name}{'s' * (count != 1)}"
+            return counted(time // unit, name)
     return f"{time.total_seconds():g} seconds"

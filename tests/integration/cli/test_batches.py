@@ -141,6 +141,29 @@ def test_a_command_that_is_killed_before_it_knows_its_job_begins_no_second_one(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "march.jsonl"]
 
 
+def test_one_row_is_one_row(server, key: str, command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "one.csv"
+    file.write_text("id,input\n=1+1,Two screws are missing.\n")
+    worker = answer_when_queued(server, key)
+
+    status, out, err = command("batch", str(file), "--model", BASE, *LABELS, "--output", str(tmp_path / "out.csv"))
+    worker.join()
+
+    shown = " ".join(out.split())
+    assert status == 0, err
+    assert "one (1): 1 row for foreword--starter" in shown
+    assert "Wrote 1 answer to " in shown
+    assert "answered 1 of 1 row model" in shown
+    assert "1 rows" not in out + err
+    with (tmp_path / "out.csv").open(newline="") as answers:
+        (row,) = csv.DictReader(answers)
+    assert row["id"] == "'=1+1"
+    assert (
+        command("batches", "download", "one", "--no-escape-formulas", "--output", str(tmp_path / "exact.csv"))[0] == 0
+    )
+    assert "\n1,=1+1,Two screws" in (tmp_path / "exact.csv").read_text().replace("\r", "")
+
+
 def test_a_refused_command_leaves_no_file(command: Command, tmp_path: Path) -> None:
     faulty = tmp_path / "faulty.jsonl"
     faulty.write_text("no row\n")

@@ -49,7 +49,7 @@ def test_a_frame_gets_the_columns_of_its_answers(server: RunningServer, client: 
     assert (found["answer"][20], "900" in found["error"][20] or "tokens" in found["error"][20]) == ("", True)
     assert [answer.row for answer in client.list_batch_answers(ended, after_row=1, limit=1)] == [2]
     assert [answer.row for answer in client.list_batch_answers(ended, selection="failed")] == [2]
-    with pytest.raises(InvalidArgumentError, match="has 1 rows, but there is an answer to row 3"):
+    with pytest.raises(InvalidArgumentError, match="has 1 row, but there is an answer to row 3"):
         frames.batch_answers(answers, frame[:1])
     with pytest.raises(InvalidArgumentError, match="has another input in row 1"):
         frames.batch_answers(answers, frame[::-1])

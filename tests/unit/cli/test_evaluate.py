@@ -144,7 +144,7 @@ def test_an_unknown_model_is_refused_and_nothing_stays(command: Command, service
 
     assert status == 1
     assert "No model is called 'nothing' either. List them with `foreword models list`." in err
-    assert service.deleted == ["tenants/a/datasets/d1"]
+    assert service.uploaded == []
 
 
 def test_a_stored_dataset_is_evaluated_and_an_unknown_one_refused(command: Command, service: ScriptedService) -> None:

@@ -9,6 +9,7 @@ from foreword.cli.render.listing import duration, print_facts
 from foreword.cli.render.progress_view import ProgressView
 from foreword.cli.render.states import job_phase, job_state_in_full, waiting_since
 from foreword.client import BatchJob, JobState
+from foreword.domain.counted import counted
 
 
 class BatchProgressView(ProgressView):
@@ -18,7 +19,7 @@ class BatchProgressView(ProgressView):
         """Show the current progress."""
         progress = job.progress
         failed = f", {progress.failed_count:,} failed" if progress.failed_count else ""
-        rows = f"{progress.answered_count:,} of {progress.total_count:,} rows{failed}"
+        rows = f"{progress.answered_count:,} of {counted(progress.total_count, 'row')}{failed}"
         self.show(job_phase(job), progress.percent, rows, progress.remaining_seconds, waiting_since(job))
 
 
@@ -33,8 +34,8 @@ def print_batch_job(console: Console, job: BatchJob) -> None:
             ("batch job", short_name(job.name)),
             ("name", job.display_name),
             ("state", job_state_in_full(job)),
-            ("answered", f"{progress.answered_count:,} of {progress.total_count:,} rows"),
-            ("failed", f"{progress.failed_count:,} rows" if progress.failed_count else ""),
+            ("answered", f"{progress.answered_count:,} of {counted(progress.total_count, 'row')}"),
+            ("failed", counted(progress.failed_count, "row") if progress.failed_count else ""),
             ("failure", f"{failure.message} ({failure.reason})" if failure else ""),
             ("model", short_name(job.version)),
             ("dataset", short_name(job.dataset)),

@@ -10,6 +10,7 @@ from rich.text import Text
 from foreword.cli.render.listing import print_table
 from foreword.cli.render.parts import print_part
 from foreword.client.system_name import system_name
+from foreword.domain.counted import counted
 from foreword.domain.report import SystemEvaluation
 
 _BEST = "bold green"
@@ -20,14 +21,14 @@ def print_evaluations(
     evaluations: Sequence[SystemEvaluation],
     *,
     parts: bool = False,
-    rows: str = "held-out rows",
+    noun: str = "held-out row",
     metric: str = "",
 ) -> None:
     """Print the results of all systems in one table, with the best values in bold and their intervals below them.
 
     Args:
         parts: Whether to print the first system's own tables, too, such as the metrics of each label.
-        rows: What the rows are.
+        noun: What a row is.
         metric: Id of the metric that comes first. Default: the main one.
     """
     if not evaluations:
@@ -35,7 +36,8 @@ def print_evaluations(
     first = evaluations[0]
     headline = metric if metric in first.metrics else first.main_metric
     metrics = [headline, *sorted(set(first.metrics) - {headline})]
-    columns = [f"on {first.row_count:,} {rows}", *(name.replace("_", " ") for name in metrics), "tokens per request"]
+    names = [name.replace("_", " ") for name in metrics]
+    columns = [f"on {counted(first.row_count, noun)}", *names, "tokens per request"]
     cells = [_row(item, metrics, evaluations) for item in evaluations]
     if any(item.calibration is not None for item in evaluations):
         columns.append("ECE")

@@ -14,6 +14,7 @@ from foreword.cli.render.progress_view import ProgressView
 from foreword.cli.render.states import job_phase, job_state_in_full, waiting_since
 from foreword.client import EvaluatedSystem, Evaluation, EvaluationRow, JobState, SystemDifference
 from foreword.client.system_name import system_name
+from foreword.domain.counted import counted
 
 _MOST_CHARACTERS = 300
 """Characters of an input or an answer that are printed."""
@@ -25,7 +26,8 @@ class EvaluationProgressView(ProgressView):
     def update(self, evaluation: Evaluation) -> None:
         """Show the current progress."""
         progress = evaluation.progress
-        answers = f"{progress.answered_count:,} of {progress.total_count:,} answers" if progress.total_count else ""
+        total = counted(progress.total_count, "answer")
+        answers = f"{progress.answered_count:,} of {total}" if progress.total_count else ""
         self.show(
             job_phase(evaluation), progress.percent, answers, progress.remaining_seconds, waiting_since(evaluation)
         )
@@ -56,7 +58,7 @@ def print_evaluation(console: Console, evaluation: Evaluation, *, metric: str = 
         ],
     )
     console.print()
-    print_evaluations(console, evaluation.results, rows="rows", metric=metric)
+    print_evaluations(console, evaluation.results, noun="row", metric=metric)
     if evaluation.state is JobState.SUCCEEDED:
         _print_differences(console, evaluation, metric)
         _print_next(console, evaluation)
@@ -106,7 +108,7 @@ def _described(system: EvaluatedSystem) -> str:
     version = short_name(system.version)
     model = f"{model} ({version})" if version not in ("", short_name(given)) else model
     ways = [
-        f"{system.shots} example{'s' * (system.shots != 1)}" if system.shots else "",
+        counted(system.shots, "example") if system.shots else "",
         "labels only" if system.constrained else "",
         f"instruction: {_shortened(system.instruction)}" if system.instruction else "",
     ]
@@ -132,9 +134,9 @@ def _print_next(console: Console, evaluation: Evaluation) -> None:
     count = evaluation.differing_row_count
     several = len(evaluation.systems) > 1
     if several and count:
-        console.print(f"The systems answer {count:,} of {rows:,} rows differently.")
+        console.print(f"The systems answer {count:,} of {counted(rows, 'row')} differently.")
     elif several:
-        console.print("The systems answer all rows alike.")
+        console.print("The systems answer all rows alike." if rows > 1 else "The systems answer the row alike.")
     option = "--different" if several and count else "--wrong"
     console.print(f"Next: foreword evaluations rows {short_name(evaluation.name)} {option}")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from foreword.data.rows import read_rows
+from foreword.domain.counted import counted
 from foreword.domain.dataset import Dataset, Row
 from foreword.domain.evaluation import EvaluatedSystem
 from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, Severity
@@ -71,8 +72,8 @@ class EvaluationWarnings:
             yield Finding(
                 severity=Severity.WARNING,
                 code="EXAMPLES_AMONG_ROWS",
-                message=f"{_share(len(numbers), len(self.rows))} are also among those from which the examples of "
-                "requests are taken, so that a request can show its own answer.",
+                message=f"The examples of requests are taken from rows that include {_share(numbers, self.rows)}, so "
+                "that a request can show its own answer.",
                 remedy="Take the examples from other rows with `examples_dataset`.",
                 rows=_first(numbers),
                 row_count=len(numbers),
@@ -82,14 +83,14 @@ class EvaluationWarnings:
         stored = self.datasets.find(model.dataset)
         seen = {model.provenance.get("dataset"), *model.provenance.get("init_datasets", "").split()}
         if self.dataset.content_sha256 in seen:
-            numbers: Sequence[int] = range(1, len(self.rows) + 1)
+            numbers: Sequence[int] = [row.number for row in self.rows]
         else:
             numbers = () if stored is None else self._shared_rows(stored)
         if numbers:
             yield Finding(
                 severity=Severity.WARNING,
                 code=TUNED_ON_ROWS,
-                message=f"{id} was tuned on {_share(len(numbers), len(self.rows)).lower()}, so its results are better "
+                message=f"{id} was tuned on {_share(numbers, self.rows)}, so its results are better "
                 "than on other texts.",
                 remedy="Evaluate it on rows that it has not seen.",
                 rows=_first(numbers),
@@ -119,7 +120,7 @@ class EvaluationWarnings:
         if self.reader not in (None, other.creator):
             return ()
         if other.content_sha256 == self.dataset.content_sha256:
-            return range(1, len(self.rows) + 1)
+            return [row.number for row in self.rows]
         if other.byte_size > _MAX_COMPARED_BYTES:
             return ()
         try:
@@ -135,8 +136,11 @@ def _digest(row: Row) -> bytes:
     return hashlib.blake2b(row.input.strip().encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _share(count: int, total: int) -> str:
-    return f"All {total:,} rows" if count == total else f"{count:,} of the {total:,} rows"
+def _share(numbers: Sequence[int], rows: Sequence[Row]) -> str:
+    count, total = len(numbers), len(rows)
+    if count == total:
+        return f"all {counted(total, 'row')}" if total > 1 else "the only row"
+    return f"{count:,} of the {counted(total, 'row')}"
 
 
 def _first(numbers: Sequence[int]) -> tuple[int, ...]:
