@@ -19,6 +19,7 @@ from foreword.client.evaluation_resources import (
     EvaluationRow,
     RowSelection,
 )
+from foreword.client.exports.exported_run import ExportedRun
 from foreword.client.keywords import GenerateKeywords, TuneKeywords
 from foreword.client.policy_resources import DeployPolicy, DeployVerdict
 from foreword.client.resources import (
@@ -133,6 +134,7 @@ __all__ = [
     "EvaluationAnswer",
     "EvaluationProgress",
     "EvaluationRow",
+    "ExportedRun",
     "Feedback",
     "Finding",
     "GenerateKeywords",

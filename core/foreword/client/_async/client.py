@@ -14,11 +14,11 @@ from foreword.client._async.comparisons import TuneComparisonMethods
 from foreword.client._async.connection import Connection
 from foreword.client._async.deployments import DeploymentMethods
 from foreword.client._async.evaluations import EvaluationMethods
+from foreword.client._async.exports import ExportMethods
 from foreword.client._async.inference import InferenceMethods
 from foreword.client._async.rollouts import RolloutMethods
 from foreword.client._async.sweeps import TuneSweepMethods
 from foreword.client._async.tenants import TenantMethods
-from foreword.client._async.tuned_models import TunedModelMethods
 from foreword.client._async.webhooks import WebhookMethods
 from foreword.client.endpoint import DEFAULT_ENDPOINT, Tls
 from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALIVE_TIMEOUT_SECONDS
@@ -30,7 +30,7 @@ class AsyncClient(
     DeploymentMethods,
     EvaluationMethods,
     BatchJobMethods,
-    TunedModelMethods,
+    ExportMethods,
     RolloutMethods,
     CaptureMethods,
     InferenceMethods,
@@ -42,11 +42,11 @@ class AsyncClient(
 
     Every RPC of the API is a method of the same name in snake case, such as `create_tune_experiment`. `tune`, `sweep`,
     `evaluate`, `batch`, `wait_for_experiment`, `wait_for_sweep`, `wait_for_evaluation`, `wait_for_batch_job`,
-    `wait_for_deployment`, `plot_learning_curve`, `plot_sweep`, `plot_comparison` and `plot_evaluation` build on them. A
-    resource can be passed as the object that another method returned, as its name, as its id (the last part of its
-    name), or as a display name that no other resource of its kind has; an id takes precedence over a display name.
-    Calls that are safe to repeat are repeated while the service is unavailable or asks for it. All errors are those of
-    `foreword.errors`.
+    `wait_for_deployment`, `plot_learning_curve`, `plot_sweep`, `plot_comparison`, `plot_evaluation`, `export_to_mlflow`
+    and `export_to_tensorboard` build on them. A resource can be passed as the object that another method returned, as
+    its name, as its id (the last part of its name), or as a display name that no other resource of its kind has; an id
+    takes precedence over a display name. Calls that are safe to repeat are repeated while the service is unavailable or
+    asks for it. All errors are those of `foreword.errors`.
 
         async with foreword.AsyncClient() as client:
             experiment = await client.wait_for_experiment(await client.tune("complaints.jsonl"))

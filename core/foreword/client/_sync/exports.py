@@ -1,0 +1,94 @@
+# Generated from `_async/exports.py` by `unasync.py`. Change that file, then run: make client
+
+"""Export of experiments to MLflow and TensorBoard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+
+from foreword.client import resources
+from foreword.client._sync.experiments import TuneExperimentMethods
+from foreword.client._sync.tuned_models import TunedModelMethods
+from foreword.client._sync.waiting import in_thread
+from foreword.client.exports.exported_run import ExportedRun
+from foreword.client.exports.run_record import RunRecord, run_record
+from foreword.client.exports.to_mlflow import DEFAULT_EXPERIMENT, MlflowExporter
+from foreword.client.exports.to_tensorboard import TensorboardExporter
+from foreword.client.message import collected
+from foreword.client.reference import Reference
+from foreword.errors import NotFoundError
+
+
+class ExportMethods(TuneExperimentMethods, TunedModelMethods):
+    """Methods that export experiments."""
+
+    def export_to_mlflow(
+        self,
+        experiments: Iterable[Reference],
+        *,
+        tracking_uri: str = "",
+        experiment_name: str = DEFAULT_EXPERIMENT,
+    ) -> list[ExportedRun]:
+        """Write experiments to MLflow, each as one run; a run that was exported before is updated.
+
+        A run has the parameters, the tags, the learning curve by update, the results, the hashes of the datasets and,
+        as the artifact `foreword/tune_experiment.json`, the whole recipe. Values that are not finite are only in the
+        recipe.
+
+        Args:
+            tracking_uri: Address of the tracking server, or a database such as `sqlite:///mlflow.db`. Default: that of
+                MLflow, such as MLFLOW_TRACKING_URI.
+            experiment_name: Name of the MLflow experiment, which is created if necessary.
+
+        Returns:
+            The runs of MLflow, in the order of the experiments.
+
+        Raises:
+            NotFoundError: An experiment does not exist in the caller's tenant.
+            FailedPreconditionError: MLflow is not installed, cannot be reached, or refuses a value.
+        """
+        exporter = in_thread(MlflowExporter, tracking_uri, experiment_name)
+        return self._exported(experiments, exporter)
+
+    def export_to_tensorboard(self, experiments: Iterable[Reference], logdir: str | PathLike[str]) -> list[ExportedRun]:
+        """Write experiments for TensorBoard, each to a folder below `logdir`; what was exported before is replaced.
+
+        A run has its parameters in the table of hyperparameters, the learning curve by update, the results, and as
+        texts its tags, the hashes of the datasets and the whole recipe. Values that are not finite are only in the
+        recipe.
+
+        Returns:
+            The folders, in the order of the experiments.
+
+        Raises:
+            NotFoundError: An experiment does not exist in the caller's tenant.
+            InvalidArgumentError: The folder cannot be written to.
+            FailedPreconditionError: TensorBoard is not installed, or the folder of a run holds another run.
+        """
+        return self._exported(experiments, in_thread(TensorboardExporter, Path(logdir)))
+
+    def _exported(
+        self, experiments: Iterable[Reference], exporter: MlflowExporter | TensorboardExporter
+    ) -> list[ExportedRun]:
+        """Export experiments one after the other, so that only one learning curve is in memory."""
+        return [in_thread(exporter.write, self._record(item)) for item in collected("experiments", experiments)]
+
+    def _record(self, reference: Reference) -> RunRecord:
+        experiment = self.get_tune_experiment(reference)
+        hashes: dict[str, str] = {}
+        for name in filter(None, (experiment.dataset, experiment.validation_dataset)):
+            try:
+                hashes[name] = (self.get_dataset(name)).content_sha256
+            except NotFoundError:  # deleted; the tuned model may know its hash
+                continue
+        return run_record(experiment, hashes, self._provenance(experiment))
+
+    def _provenance(self, experiment: resources.TuneExperiment) -> dict[str, str]:
+        if not experiment.tuned_model:
+            return {}
+        try:
+            return dict((self.get_tuned_model(experiment.tuned_model)).provenance)
+        except NotFoundError:  # deleted
+            return {}
