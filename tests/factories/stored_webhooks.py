@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from factories.stored import store_tenant
 from foreword.domain.webhook import Attempt, DeliveryProblem
@@ -21,15 +21,31 @@ MINUTE = timedelta(minutes=1)
 
 
 class StoredWebhook:
-    """A webhook of a tenant, and what is stored for it."""
+    """A webhook of a tenant, and what is stored for it.
 
-    def __init__(self, database: Database, *kinds: str, tenant: str = "acme", id: str = "w", **fields: Any) -> None:
+    Args:
+        is_proven: Whether its receiver has accepted an event before.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *kinds: str,
+        tenant: str = "acme",
+        id: str = "w",
+        is_proven: bool = True,
+        **fields: Any,
+    ) -> None:
         self._database = database
         self.repository = WebhookRepository(database, store_tenant(database, tenant))
         self.id = id
         self.secret = self.repository.create(
             id=id, url="https://hooks.example.com/", kinds=kinds or ["*"], **fields
         ).secret
+        if is_proven:
+            with database.write() as session:
+                of_this = (WebhookRow.tenant == tenant, WebhookRow.id == id)
+                session.execute(update(WebhookRow).where(*of_this).values(last_success_time=database.clock(session)))
 
     def events(self) -> list[dict[str, Any]]:
         """Return the events that were stored, oldest first."""
@@ -58,7 +74,7 @@ def delivery_queue(database: Database, wait_seconds: float = 0.0) -> DeliveryQue
 
 def claim(queue: DeliveryQueue, places: int = 10, lease: timedelta = MINUTE) -> list[ClaimedDelivery]:
     """Claim what is due."""
-    return queue.claim(places=places, failing_places=places, lease=lease)
+    return queue.claim(places=places, unproven_places=places, lease=lease)
 
 
 def let_pass(database: Database, time: timedelta) -> None:

@@ -240,6 +240,7 @@ def _print(webhook: Webhook, as_json: bool) -> None:
             ("space", short_name(webhook.space) if webhook.space else ""),
             ("state", webhook_state(webhook)),
             ("reason", "" if reason is None else DISABLED[reason]),
+            ("last success", age(webhook.last_success_time) or "never"),
             ("failing since", age(webhook.failing_since)),
             ("failed attempts", str(webhook.consecutive_failures) if webhook.consecutive_failures else ""),
             ("secret made", age(webhook.secret_create_time)),

@@ -21,6 +21,7 @@ def webhook(message: webhook_pb2.Webhook) -> resources.Webhook:
         disable_reason=values.member(DisableReason, reasons, "DISABLE_REASON_", reason) if reason else None,
         consecutive_failures=message.consecutive_failures,
         failing_since=values.time(message, "failing_since"),
+        last_success_time=values.time(message, "last_success_time"),
         secret=message.secret,
         secret_create_time=values.time(message, "secret_create_time"),
         etag=message.etag,

@@ -18,6 +18,7 @@ class Webhook:
         disable_reason: Why it is disabled; None while it is enabled.
         consecutive_failures: Number of attempts that have failed since the last success.
         failing_since: Time of the first of them; None without any.
+        last_success_time: When the receiver has last accepted an event; None if it never has.
         secret: Secret to verify events with; empty unless it was just made.
     """
 
@@ -30,6 +31,7 @@ class Webhook:
     disable_reason: DisableReason | None
     consecutive_failures: int
     failing_since: datetime | None
+    last_success_time: datetime | None
     secret: str = field(repr=False)
     secret_create_time: datetime | None
     etag: str

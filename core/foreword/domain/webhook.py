@@ -56,6 +56,7 @@ class Webhook:
         disable_reason: Why it is disabled; None while it is enabled.
         failing_since: Time of the first failed attempt since the last success; None after a success.
         consecutive_failures: Number of failed attempts since the last success.
+        last_success_time: When its receiver has last accepted an event; None if it never has, and after a new URL.
         secret_create_time: When the secret was made.
     """
 
@@ -68,6 +69,7 @@ class Webhook:
     disable_reason: DisableReason | None
     failing_since: datetime | None
     consecutive_failures: int
+    last_success_time: datetime | None
     secret_create_time: datetime
     etag: str
     creator: str

@@ -43,6 +43,7 @@ class WebhookRow(Base):
     previous_expire_time: Mapped[datetime | None]
     consecutive_failures: Mapped[int]
     failing_since: Mapped[datetime | None]
+    last_success_time: Mapped[datetime | None]
     retry_time: Mapped[datetime | None]
     next_due_time: Mapped[datetime | None]
     change_count: Mapped[int]

@@ -380,6 +380,25 @@ def test_a_webhook_that_fails_gets_one_attempt_at_a_time(database: Database):
     assert len(claim(queue)) == 1
 
 
+def test_a_webhook_that_was_never_accepted_gets_one_attempt_at_a_time(database: Database):
+    webhook, queue = StoredWebhook(database, is_proven=False), delivery_queue(database)
+    happen(database, 10)
+    (first,) = claim(queue)
+    before = claim(queue)
+    queue.finish(first, ACCEPTED)
+    after = claim(queue)
+    for item in after:
+        queue.finish(item, ACCEPTED)
+    proven = webhook.repository.get("w").last_success_time
+    webhook.repository.update("w", url="https://new.example.com/")
+
+    assert before == []
+    assert len(after) == 4
+    assert proven is not None
+    assert webhook.repository.get("w").last_success_time is None
+    assert len(claim(queue)) == 1
+
+
 def test_without_webhooks_an_event_stores_nothing(database: Database):
     StoredWebhook(database, tenant="other")
     happen(database)

@@ -45,6 +45,7 @@ def webhook(item: Webhook, secret: str = "") -> webhook_pb2.Webhook:
         disable_reason=f"DISABLE_REASON_{reason}",
         consecutive_failures=item.consecutive_failures,
         failing_since=timestamp(item.failing_since),
+        last_success_time=timestamp(item.last_success_time),
         etag=item.etag,
         creator=item.creator,
         create_time=timestamp(item.create_time),

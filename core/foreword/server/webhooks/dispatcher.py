@@ -19,10 +19,10 @@ from foreword.storage.workers.delivery_queue import ClaimedDelivery, DeliveryQue
 from foreword.turns.turn_pool import SERVICE, TurnPool
 
 POLL_SECONDS: Final = 1.0
-MAX_PLACES: Final = 64
-"""Maximum number of attempts that are under way in one server."""
-MAX_FAILING_PLACES: Final = 32
-"""Maximum number of those to receivers that fail, which mostly wait for time limits."""
+MAX_PLACES: Final = 256
+"""Maximum number of attempts that are under way in one server. They mostly wait, and each has a connection."""
+MAX_UNPROVEN_PLACES: Final = 64
+"""Maximum number of those to receivers that fail, or that have never accepted an event."""
 
 _RECOVERY_SECONDS: Final = 5.0
 _PURGE_SECONDS: Final = 600.0
@@ -37,12 +37,12 @@ class DispatcherSettings:
     Attributes:
         poll_seconds: Time between two looks for events, which servers and workers write at any time.
         places: Maximum number of attempts that are under way.
-        failing_places: Maximum number of those to webhooks that fail.
+        unproven_places: Maximum number of those to receivers that fail, or that have never accepted an event.
     """
 
     poll_seconds: float = POLL_SECONDS
     places: int = MAX_PLACES
-    failing_places: int = MAX_FAILING_PLACES
+    unproven_places: int = MAX_UNPROVEN_PLACES
 
 
 class Dispatcher:
@@ -117,13 +117,13 @@ class Dispatcher:
         places = self._settings.places - len(self._under_way)
         if places <= 0:
             return False
-        failing = sum(claim.is_failing for claim in self._under_way.values())
+        unproven = sum(claim.is_unproven for claim in self._under_way.values())
         claimed = await self._storage.run(
             SERVICE,
             READ_SECONDS,
             self._queue.claim,
             places=places,
-            failing_places=max(0, self._settings.failing_places - failing),
+            unproven_places=max(0, self._settings.unproven_places - unproven),
             lease=self._lease,
         )
         for claim in claimed:

@@ -119,6 +119,7 @@ class WebhookRepository:
                 previous_expire_time=None,
                 consecutive_failures=0,
                 failing_since=None,
+                last_success_time=None,
                 retry_time=None,
                 next_due_time=None,
                 change_count=0,
@@ -203,8 +204,10 @@ class WebhookRepository:
             now = self._database.clock(session)
             row.display_name = row.display_name if display_name is None else display_name
             row.kinds = row.kinds if kinds is None else list(kinds)
-            is_fresh = (url is not None and url != row.url) or (enabled is True and row.disable_reason is not None)
-            row.url = row.url if url is None else url
+            is_moved = url is not None and url != row.url
+            if url is not None and is_moved:
+                row.url, row.last_success_time = url, None
+            is_fresh = is_moved or (enabled is True and row.disable_reason is not None)
             if enabled is False and row.disable_reason is None:
                 disable(row, DisableReason.REQUESTED, now)
             elif enabled:
@@ -371,6 +374,7 @@ def _webhook(row: WebhookRow) -> Webhook:
         disable_reason=None if row.disable_reason is None else DisableReason(row.disable_reason),
         failing_since=row.failing_since,
         consecutive_failures=row.consecutive_failures,
+        last_success_time=row.last_success_time,
         secret_create_time=row.secret_create_time,
         etag=_etag(row),
         creator=row.creator,

@@ -51,7 +51,7 @@ class ClaimedDelivery:
         webhook: Id of the webhook.
         secrets: Secrets to sign with, the current one first.
         id: Id of the event.
-        is_failing: Whether the last attempt of the webhook failed.
+        is_unproven: Whether the last attempt of the webhook failed, or none has succeeded yet.
     """
 
     key: int
@@ -63,7 +63,7 @@ class ClaimedDelivery:
     secrets: tuple[str, ...]
     id: str
     payload: str
-    is_failing: bool
+    is_unproven: bool
 
 
 class Verdict(Enum):
@@ -95,12 +95,12 @@ class DeliveryQueue:
         self._database = database
         self._wait_seconds = wait_seconds
 
-    def claim(self, *, places: int, failing_places: int, lease: timedelta) -> list[ClaimedDelivery]:
+    def claim(self, *, places: int, unproven_places: int, lease: timedelta) -> list[ClaimedDelivery]:
         """Claim deliveries that are due, in the order of `domain.delivery_turns`.
 
         Args:
             places: Maximum number of deliveries.
-            failing_places: Maximum number of those to webhooks that fail.
+            unproven_places: Maximum number of those to webhooks whose last attempt failed, or that never had a success.
             lease: Duration of the claims.
         """
         # Mostly nothing is due, and a read lets others write meanwhile.
@@ -111,7 +111,7 @@ class DeliveryQueue:
         # Serialised: otherwise, two servers could both see that a tenant has few attempts under way.
         with self._database.write("webhooks") as session:
             now = self._database.clock(session)
-            shares = _shares(session, now, places=places, failing_places=failing_places)
+            shares = _shares(session, now, places=places, unproven_places=unproven_places)
             if not shares:
                 return []
             # A webhook that is being changed comes next time.
@@ -213,7 +213,7 @@ class DeliveryQueue:
         return timedelta(seconds=self._wait_seconds(failures))
 
 
-def _shares(session: Session, now: datetime, *, places: int, failing_places: int) -> dict[int, int]:
+def _shares(session: Session, now: datetime, *, places: int, unproven_places: int) -> dict[int, int]:
     """Return the number of deliveries to claim for each webhook, by key."""
     sending = session.execute(
         select(WebhookDeliveryRow.webhook_key, WebhookDeliveryRow.tenant, func.count())
@@ -224,16 +224,14 @@ def _shares(session: Session, now: datetime, *, places: int, failing_places: int
     of_tenant: dict[str, int] = {}
     for _, tenant, count in sending:
         of_tenant[tenant] = of_tenant.get(tenant, 0) + count
-    due = session.execute(
-        select(WebhookRow.key, WebhookRow.tenant, WebhookRow.consecutive_failures)
-        .where(WebhookRow.next_due_time <= now)
-        .order_by(WebhookRow.next_due_time, WebhookRow.key)
+    due = session.scalars(
+        select(WebhookRow).where(WebhookRow.next_due_time <= now).order_by(WebhookRow.next_due_time, WebhookRow.key)
     )
     webhooks = [
-        DueWebhook(key=key, tenant=tenant, is_failing=failures > 0, under_way=of_webhook.get(key, 0))
-        for key, tenant, failures in due
+        DueWebhook(key=row.key, tenant=row.tenant, is_unproven=_is_unproven(row), under_way=of_webhook.get(row.key, 0))
+        for row in due
     ]
-    return dict(share_places(webhooks, of_tenant, places=places, failing_places=failing_places))
+    return dict(share_places(webhooks, of_tenant, places=places, unproven_places=unproven_places))
 
 
 def _claim(
@@ -254,6 +252,7 @@ def _claim(
         row.state, row.due_time = _SENDING, now + lease
         row.lease_epoch += 1
     reschedule(session, webhook)
+    is_unproven = _is_unproven(webhook)
     secrets: tuple[str, ...] = (webhook.secret,)
     if webhook.previous_secret and webhook.previous_expire_time and webhook.previous_expire_time > now:
         secrets = (webhook.secret, webhook.previous_secret)
@@ -268,15 +267,20 @@ def _claim(
             secrets=secrets,
             id=row.id,
             payload=row.payload,
-            is_failing=webhook.consecutive_failures > 0,
+            is_unproven=is_unproven,
         )
         for row in rows
     ]
 
 
+def _is_unproven(webhook: WebhookRow) -> bool:
+    return webhook.consecutive_failures > 0 or webhook.last_success_time is None
+
+
 def _succeeded(session: Session, webhook: WebhookRow, now: datetime) -> None:
     has_returned = webhook.consecutive_failures >= _DOWN_AFTER
     webhook.consecutive_failures, webhook.failing_since, webhook.retry_time = 0, None, None
+    webhook.last_success_time = now
     if has_returned:  # what waits for a later attempt need not wait any longer
         session.flush()
         session.execute(
