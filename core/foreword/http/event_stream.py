@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, Final
@@ -59,6 +60,8 @@ class PacedResponse(Response):
                         started = True
                     # Waits while the connection's buffer is full, and with it the generator.
                     await send({"type": "http.response.body", "body": part, "more_body": True})
+                    # Neither waits if all parts are there already and the caller has gone; others have their turn here.
+                    await asyncio.sleep(0)
         except (ForewordError, RequestError) as error:
             if not started or self._last_part is None:
                 raise

@@ -22,6 +22,8 @@ from foreword.http.app import create_app
 
 _HEAD_SECONDS: Final = 20.0
 """Maximum time for the arrival of a request line and its headers."""
+_STALL_SECONDS: Final = 60.0
+"""Maximum time for which a caller may leave a full connection unread."""
 _MAX_HEAD_BYTES: Final = 64 * 2**10
 _MAX_CONNECTIONS: Final = 2_000
 """Connections beyond these are answered with status 503 at once."""
@@ -141,9 +143,10 @@ class _Server(uvicorn.Server):
 
 
 class SteadyProtocol(H11Protocol):
-    """The protocol of a connection, which is closed if the head of a request takes too long to arrive."""
+    """The protocol of a connection, which is closed if a head takes too long to arrive or a response to be read."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -158,10 +161,28 @@ class SteadyProtocol(H11Protocol):
         else:
             self._stop_waiting()
 
+    def pause_writing(self) -> None:
+        """Pause the response, because the caller has left too much of it unread."""
+        super().pause_writing()
+        if self._stall is None:
+            # Not `close`, which would wait for the caller to read the rest.
+            self._stall = self.loop.call_later(_STALL_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Continue the response."""
+        self._end_stall()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection."""
         self._stop_waiting()
+        self._end_stall()
         super().connection_lost(exc)
+
+    def _end_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def _wait_for_head(self) -> None:
         if self._deadline is None:
