@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
@@ -50,6 +50,7 @@ class Asides(Generic[Owner]):
         self._queue: FairQueue[_Aside[Owner]] = FairQueue()
         self._background: FairQueue[_Aside[Owner]] = FairQueue()
         self._slices_before_background = 0
+        self._paused: tuple[Owner, ...] = ()
 
     def __len__(self) -> int:
         return len(self._asides)
@@ -77,6 +78,17 @@ class Asides(Generic[Owner]):
         work = SlicedWork(f"aside-{tenant}", function, self._changed)
         self._asides.append(_Aside(owner=owner, tenant=tenant, work=work, go_on=go_on, is_background=is_background))
 
+    def pause(self, owners: Iterable[Owner]) -> None:
+        """Give no slices to some runs, and slices to all others, until the next call.
+
+        What such a run does outside goes on. When that is over, it can be dropped at any time without waiting.
+        """
+        self._paused = tuple(owners)
+
+    def is_outside(self, owner: Owner) -> bool:
+        """Return whether a run waits for a store."""
+        return any(aside.work.is_outside for aside in self._asides if aside.owner is owner)
+
     def step(self, seconds: float = 0.0) -> bool:
         """Make one slice of the work of the tenant furthest behind. Return False if none waits for a slice.
 
@@ -84,17 +96,23 @@ class Asides(Generic[Owner]):
             seconds: Length of the slice, if it is more than the least: the time that the others have had meanwhile.
         """
         for aside in self._asides:
-            if aside.work.waits and not aside.is_queued:
+            if self._wants_slice(aside) and not aside.is_queued:
                 aside.is_queued = True
                 queue = self._background if aside.is_background else self._queue
                 queue.push(aside.tenant, aside, aside.last_seconds)
-        taken = [aside for aside in self._next_queue().pop(0.0, 1) if aside in self._asides]
-        for aside in taken:
+        while taken := self._next_queue().pop(0.0, 1):
+            (aside,) = taken
             aside.is_queued = False
+            if aside not in self._asides or not self._wants_slice(aside):
+                continue  # it was dropped or paused meanwhile
             started = self._clock()
             aside.work.run_slice(SLICE_SECONDS if aside.is_background else max(seconds, SLICE_SECONDS))
             aside.last_seconds = self._clock() - started
-        return bool(taken)
+            return True
+        return False
+
+    def _wants_slice(self, aside: _Aside[Owner]) -> bool:
+        return aside.work.waits and all(aside.owner is not owner for owner in self._paused)
 
     def _next_queue(self) -> FairQueue[_Aside[Owner]]:
         """Return the queue whose turn it is."""
@@ -119,11 +137,11 @@ class Asides(Generic[Owner]):
         """Wait until work goes on or has ended, but no longer than the given time."""
         with self._changed:
             self._changed.wait_for(
-                lambda: any(aside.work.waits or aside.work.ended for aside in self._asides), timeout=seconds
+                lambda: any(self._wants_slice(aside) or aside.work.ended for aside in self._asides), timeout=seconds
             )
 
     def drop(self, owner: Owner) -> None:
-        """End the work of a run at its next check, and forget it; return when it has ended."""
+        """End the work of a run that is not outside, and forget it; return when it has ended."""
         for aside in [aside for aside in self._asides if aside.owner is owner]:
             aside.work.drop()
             self._asides.remove(aside)

@@ -190,7 +190,7 @@ class WorkerCompany:
         return [member for member in self._members if isinstance(member, Member) and member not in self._asides]
 
     def _interruptible(self) -> list[AnyMember]:
-        """Return the jobs that can leave now: runs between passes, and others that have stored answers."""
+        """Return the jobs that can leave: runs between passes, and others that have stored answers."""
         sliced = [member for member in self._members if isinstance(member, SlicedMember)]
         return [*self._training(), *(member for member in sliced if member.run.can_leave)]
 
@@ -266,23 +266,27 @@ class WorkerCompany:
         """Make the exchange that the tenants' shares ask for, if any.
 
         The company goes on as it is if a checkpoint cannot be written, or if the other run no longer waits. To leave as
-        a whole, it ends first what single runs do in slices, and begins to measure no other.
+        a whole, it ends first what single runs do in slices, and begins to measure no other. A job that is to leave
+        gets no more slices while it waits for a store, and leaves when the store has answered.
 
         Returns:
             The lease of a run for which the whole company has left.
         """
         queue, members = self._workshop.queue, list(self._members)
+        willing = self._interruptible()
         company = Company(
             leases=[member.lease for member in members],
-            had_turns={member.lease.job for member in self._interruptible() if member.turn.is_over},
+            had_turns={member.lease.job for member in willing if member.turn.is_over},
             had_turn=self._turn.is_over,
             is_full=len(members) >= self._workshop.settings.max_runs_per_worker,
         )
         due = queue.leaving(company) if company.had_turn or company.had_turns else ()
         leaving = [member for member in members if member.lease in due]
-        self._is_closing = any(member not in self._interruptible() for member in leaving)
-        runs = [member for member in leaving if isinstance(member, Member)]
-        if not leaving or self._is_closing or not all(self._has_saved(member) for member in runs):
+        self._is_closing = any(member not in willing for member in leaving)
+        self._asides.pause([member for member in leaving if member in willing and isinstance(member, SlicedMember)])
+        if not leaving or self._is_closing or any(self._asides.is_outside(member) for member in leaving):
+            return None
+        if not all(self._has_saved(member) for member in leaving if isinstance(member, Member)):
             return None
         following = queue.hand_over(company, due, self._duration)
         if following is None:

@@ -68,6 +68,11 @@ class SlicedWork(Generic[Result]):
         return self._stage is _Stage.WAITING
 
     @property
+    def is_outside(self) -> bool:
+        """True if the work waits for a store or another thread, beside the owner."""
+        return self._stage is _Stage.OUTSIDE
+
+    @property
     def ended(self) -> bool:
         """True if the function has returned or raised an error."""
         return self._stage is _Stage.ENDED
@@ -91,7 +96,11 @@ class SlicedWork(Generic[Result]):
         return self._result
 
     def drop(self) -> None:
-        """End the work at its next pause, and return when it has ended. For an owner that fails."""
+        """End the work at its next pause, and return when it has ended.
+
+        That is now if it waits for a slice. If it is outside, it may take as long as a store does, so only an owner
+        that fails drops such work.
+        """
         with self._changed:
             self._is_dropped = True
             self._changed.notify_all()

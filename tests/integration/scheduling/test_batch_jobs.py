@@ -16,12 +16,15 @@ from structlog.testing import capture_logs
 from factories.runs import make_rows
 from factories.stored import let_leases_expire, let_wait
 from factories.tuning_process import BATCHING, Kill, tune
+from factories.waiting import wait_until
 from foreword.domain.batch_job import BatchAnswer, BatchJob
+from foreword.domain.experiment import TuneExperiment
 from foreword.domain.inference import GenerateParameters
 from foreword.domain.job import JobState
 from foreword.domain.label_options import LabelOptions
 from foreword.scheduling.batches.run import PART_ROWS
 from foreword.scheduling.worker import Worker
+from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.lists.page_tokens import page_tokens
 from foreword.storage.repositories.batch_answers import MOST_PARTS_READ, read_answers_page
 from foreword.storage.repositories.batch_jobs import BatchJobRepository
@@ -199,6 +202,34 @@ def test_a_job_yields_to_a_run_of_any_tenant_and_goes_on_where_it_was(shop, tena
     events = [event for event, _ in log]
     assert events.index("experiment_succeeded") < events.index("batch_job_succeeded")
     assert ExperimentRepository(shop.workshop.database, tenant).get(runs[0].id).state is JobState.SUCCEEDED
+    assert [answer.row for answer in answers_of(shop, job)] == [row.number for row in MANY_ROWS]
+
+
+def test_a_worker_goes_on_while_a_job_that_is_to_leave_waits_for_its_store(shop):
+    long = shop.queue_run(num_epochs=30)
+    job = shop.queue_batch(rows=MANY_ROWS)  # of one tenant's jobs, the newest leaves first
+    let_wait(shop.workshop.database, job)
+    rival: list[TuneExperiment] = []
+    waited: list[int] = []
+
+    def step() -> int:
+        return ExperimentRepository(shop.workshop.database, "acme").get(long.id).progress.step
+
+    def hang(moment: str) -> None:
+        if moment == "artifacts.before_rename" and answers_of(shop, job) and not waited:
+            rival.append(shop.queue_run(tenant="rival", num_epochs=1))
+            let_wait(shop.workshop.database, rival[0])
+            waited.append(step())
+            wait_until(lambda: step() >= waited[0] + 5, 20)
+            waited.append(step())
+
+    store = ArtifactStore(shop.workshop.settings.resolved_artifacts_url, failpoint=hang)
+    hanging = dataclasses.replace(shop, workshop=dataclasses.replace(shop.workshop, artifacts=store))
+    log = work(hanging, turn_seconds=1e-9, max_runs_per_worker=2)
+
+    assert len(waited) == 2, "the run stood still while the store did not answer"
+    assert ("batch_job_yielded", job.id) in log
+    assert get(shop, job).state is JobState.SUCCEEDED
     assert [answer.row for answer in answers_of(shop, job)] == [row.number for row in MANY_ROWS]
 
 
