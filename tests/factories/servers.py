@@ -38,7 +38,6 @@ from foreword.scheduling.evaluations.run import EvaluationRun
 from foreword.scheduling.heartbeat import Heartbeats
 from foreword.scheduling.runs.storing import seen_rows
 from foreword.scheduling.sliced_run import SlicedMember
-from foreword.scheduling.tuned_models import find_start
 from foreword.scheduling.workshop import Workshop
 from foreword.server.app import ForewordServer
 from foreword.server.inference.adapters import adapter_reader
@@ -48,6 +47,7 @@ from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.repositories.tenants import TenantRepository
+from foreword.storage.repositories.tuned_models import find_start
 from foreword.storage.workers.queue import JobQueue
 from foreword.tuning.adapter import adapter_files
 from foreword.v1 import (

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from foreword.domain.experiment import TuneExperiment
 from foreword.domain.tuned_model import TunedModel
-from foreword.errors import FailedPreconditionError, NotFoundError
+from foreword.errors import FailedPreconditionError
 from foreword.inference.engine.artifact_reading import read_artifact, read_contributions
 from foreword.inference.interfaces import AdapterReference
 from foreword.names import TunedModelName
@@ -14,28 +13,6 @@ from foreword.scheduling.installed import installed
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.artifacts.adapter_files import read_adapter_files
 from foreword.storage.artifacts.store import ArtifactStore
-from foreword.storage.database import Database
-from foreword.storage.repositories.tuned_models import TunedModelRepository
-
-
-def find_start(database: Database, experiment: TuneExperiment) -> TunedModel | None:
-    """Return the tuned model that a run starts from; None for another start.
-
-    Raises:
-        FailedPreconditionError: It has been deleted since the run was created.
-    """
-    name = experiment.plan.parameters.init_tuned_model
-    if name is None:
-        return None
-    try:
-        return TunedModelRepository(database, experiment.tenant).get(TunedModelName.parse(name).tuned_model)
-    except NotFoundError as error:
-        raise FailedPreconditionError(
-            f"{name}, from which the run starts, has been deleted. Create the experiment again with another "
-            "init_tuned_model, or without one.",
-            reason="START_DELETED",
-            metadata={"resource": name},
-        ) from error
 
 
 def read_start(artifacts: ArtifactStore, start: TunedModel, method: TuningMethod, base: BaseModel) -> Artifact:

@@ -23,12 +23,13 @@ from foreword.scheduling.runs.curve import CurveRecorder
 from foreword.scheduling.runs.saving import RunCheckpoints
 from foreword.scheduling.runs.storing import store_tuned_model
 from foreword.scheduling.runs.trial import TrialComparison
-from foreword.scheduling.tuned_models import find_start, read_start
+from foreword.scheduling.tuned_models import read_start
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.jobs.leases import Lease
 from foreword.storage.repositories.dataset_rows import open_rows
 from foreword.storage.repositories.datasets import DatasetRepository
+from foreword.storage.repositories.tuned_models import find_start
 from foreword.tuning.measuring import EXAMINED_SHARE, HELD_OUT_SHARE
 from foreword.tuning.runs.results import StepReport, TrainResult
 from foreword.tuning.runs.run import TuningRun

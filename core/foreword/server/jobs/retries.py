@@ -8,13 +8,13 @@ from foreword.domain.experiment import TuneExperiment
 from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.names import BaseModelName, TuneExperimentName
 from foreword.plugin.manager import PluginManager
-from foreword.scheduling.tuned_models import find_start
 from foreword.storage.artifacts.checkpoints import Checkpoint, CheckpointStore
 from foreword.storage.artifacts.keys import checkpoints_key
 from foreword.storage.artifacts.publication import ArtifactPublisher
 from foreword.storage.database import Database
 from foreword.storage.repositories.experiment_retries import ExperimentRetries
 from foreword.storage.repositories.requests import RequestKey
+from foreword.storage.repositories.tuned_models import find_start
 
 
 class ExperimentRetrier:

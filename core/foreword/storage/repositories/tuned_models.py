@@ -9,6 +9,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, defer
 
 from foreword.domain.deployment import RevisionState
+from foreword.domain.experiment import TuneExperiment
 from foreword.domain.report import SystemEvaluation
 from foreword.domain.report_limits import limit_evaluations
 from foreword.domain.resource_view import ResourceView
@@ -118,6 +119,26 @@ class TunedModelRepository:
             session.delete(row)
             note_deletion(session, self._tenant, artifact, self._database.clock(session))
             return artifact
+
+
+def find_start(database: Database, experiment: TuneExperiment) -> TunedModel | None:
+    """Return the tuned model that a run starts from; None for another start.
+
+    Raises:
+        FailedPreconditionError: It has been deleted since the run was created.
+    """
+    name = experiment.plan.parameters.init_tuned_model
+    if name is None:
+        return None
+    try:
+        return TunedModelRepository(database, experiment.tenant).get(TunedModelName.parse(name).tuned_model)
+    except NotFoundError as error:
+        raise FailedPreconditionError(
+            f"{name}, from which the run starts, has been deleted. Create the experiment again with another "
+            "init_tuned_model, or without one.",
+            reason="START_DELETED",
+            metadata={"resource": name},
+        ) from error
 
 
 def add_tuned_model(session: Session, model: TunedModel, now: datetime) -> None:
