@@ -30,6 +30,7 @@ METADATA = (b"authorization", b"x-request-id", b"authorization-bin", b"user-agen
 
 SECRETS = {
     "key": "fw_0123456789abcdef_S3kretS3kretS3kretS3kretS3kret",
+    "webhook": "whsec_S3kretS3kretS3kretS3kretS3kretS3kretS3kret1=",
     "slack": "xoxb-1234567890-S3kretS3kretS3kret",
     "slack app": "xapp-1-A012-S3kret-S3kret",
     "fernet": "S3kretS3kretS3kretS3kretS3kretS3kretS3kret1=",

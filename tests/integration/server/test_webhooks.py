@@ -18,6 +18,7 @@ from factories.api import (
     upload,
 )
 from factories.receivers import FAST, LOOPBACK, Answer, Receiver, running_receiver
+from factories.scrapes import scrape
 from factories.servers import RunningServer
 from factories.waiting import wait_until
 from foreword.v1 import tune_experiment_service_pb2, webhook_pb2, webhook_service_pb2
@@ -347,3 +348,21 @@ def test_a_server_that_stops_completes_the_attempts_that_are_under_way(start_ser
 
     assert delivery.state == State.STATE_DELIVERED
     assert len(receiver.received) == 1
+
+
+def test_attempts_and_disabled_webhooks_are_counted(start_server, receiver: Receiver):
+    counted = start_server(delivery_times=FAST, metrics=True, metrics_port=0, **LOOPBACK)
+    stubs = counted.stubs()
+    receiver.answers = [Answer(500)]
+    receiver.otherwise = Answer(410)
+    webhook = create_webhook(stubs, receiver.url)
+    cancel_a_run(stubs)
+    wait_until(lambda: not get(stubs, webhook.name).enabled)
+
+    def has(name: str, value: float, **labels: str) -> bool:
+        return scrape(counted.metrics.port).value(name, **labels) == value
+
+    wait_until(lambda: has("foreword_webhook_attempt_seconds_count", 2, outcome="bad_status"))
+    assert has("foreword_webhook_attempt_seconds_count", 0, outcome="delivered")
+    assert has("foreword_disabled_webhooks", 1, reason="gone")
+    assert has("foreword_webhook_waiting_events", 0)

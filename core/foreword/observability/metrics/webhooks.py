@@ -14,10 +14,9 @@ class WebhookMetrics:
 
     Args:
         outcomes: All outcomes of attempts; they are exported from the start, so that rates begin at 0.
-        reasons: All reasons for which webhooks are disabled.
     """
 
-    def __init__(self, registry: CollectorRegistry, *, outcomes: Iterable[str], reasons: Iterable[str]) -> None:
+    def __init__(self, registry: CollectorRegistry, *, outcomes: Iterable[str]) -> None:
         self._attempts = Histogram(
             "foreword_webhook_attempt_seconds",
             "Time of the attempts to deliver an event, by the outcome: delivered, or the problem.",
@@ -28,27 +27,16 @@ class WebhookMetrics:
         self._given_up = Counter(
             "foreword_webhook_events_given_up", "Events that were not delivered in time.", registry=registry
         )
-        self._disabled = Counter(
-            "foreword_webhooks_disabled",
-            "Webhooks that the service has disabled, by the reason.",
-            ["reason"],
-            registry=registry,
-        )
         for outcome in outcomes:
             self._attempts.labels(outcome)
-        for reason in reasons:
-            self._disabled.labels(reason)
 
-    def attempted(self, *, outcome: str, seconds: float, given_up: bool, disabled: str) -> None:
+    def attempted(self, *, outcome: str, seconds: float, given_up: bool) -> None:
         """Count an attempt.
 
         Args:
             outcome: `delivered`, or the problem.
             given_up: Whether it was the last one, and in vain.
-            disabled: Why the webhook was disabled after it; empty if it was not.
         """
         self._attempts.labels(outcome).observe(seconds)
         if given_up:
             self._given_up.inc()
-        if disabled:
-            self._disabled.labels(disabled).inc()

@@ -9,7 +9,7 @@ import grpc
 from foreword import __version__
 from foreword.config import Settings
 from foreword.domain.deployment import Deployment
-from foreword.domain.webhook import Attempt, DeliveryProblem, DisableReason
+from foreword.domain.webhook import Attempt, DeliveryProblem
 from foreword.inference.interfaces import EngineClient
 from foreword.observability.metrics.calls import CallMetrics
 from foreword.observability.metrics.captures import CaptureMetrics
@@ -49,7 +49,6 @@ class ServerMetrics:
         self._webhooks = WebhookMetrics(
             self._registry,
             outcomes=(_DELIVERED, *(problem.value for problem in DeliveryProblem)),
-            reasons=(reason.value for reason in DisableReason if reason is not DisableReason.REQUESTED),
         )
         self._endpoint = MetricsEndpoint(
             self._registry,
@@ -100,7 +99,6 @@ class ServerMetrics:
             outcome=_DELIVERED if attempt.problem is None else attempt.problem.value,
             seconds=attempt.seconds,
             given_up=result.verdict is Verdict.GIVEN_UP,
-            disabled="" if result.disabled is None else result.disabled.value,
         )
 
     @property

@@ -8,12 +8,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from foreword.domain.job import JobKind, JobState
+from foreword.domain.webhook import DisableReason
 from foreword.errors import UnavailableError
 from foreword.inference.interfaces import EngineClient
 from foreword.observability.metrics.labels import MOST_TENANTS, OTHER
 from foreword.server.calls.hold_log import HoldLog
 from foreword.storage.database import Database
-from foreword.storage.workers.delivery_counts import count_waiting
+from foreword.storage.workers.delivery_counts import count_webhooks
 from foreword.storage.workers.job_counts import count_jobs
 
 
@@ -109,7 +110,7 @@ class JobCollector(Collector):
 
 
 class WebhookCollector(Collector):
-    """The events that wait for webhooks. All servers share them, so every server exports the same numbers."""
+    """Webhooks and the events that wait for them. All servers share them, so every server exports the same numbers."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -121,7 +122,7 @@ class WebhookCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of this moment; none if the database is not available."""
         try:
-            waiting = count_waiting(self._database)
+            waiting = count_webhooks(self._database)
         except UnavailableError:  # as above
             return
         yield GaugeMetricFamily(
@@ -132,6 +133,12 @@ class WebhookCollector(Collector):
             "Time for which the next attempt of a webhook has been due, for the webhook that has waited longest.",
             waiting.overdue_seconds,
         )
+        disabled = GaugeMetricFamily(
+            "foreword_disabled_webhooks", "Webhooks that are disabled, by the reason.", labels=["reason"]
+        )
+        for reason in DisableReason:
+            disabled.add_metric([reason.value], waiting.disabled.get(reason, 0))
+        yield disabled
 
 
 class HoldCollector(Collector):

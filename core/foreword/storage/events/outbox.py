@@ -18,8 +18,12 @@ from sqlalchemy.orm import Session
 
 from foreword.domain.events import Event, selects
 from foreword.domain.webhook import GIVE_UP, MAX_WAITING, DeliveryState, DisableReason
+from foreword.names import WebhookName
+from foreword.observability.logging import get_logger
 from foreword.storage.events.webhook_schedule import WAITING, disable
 from foreword.storage.webhook_tables import WebhookDeliveryRow, WebhookRow
+
+_log = get_logger("webhooks")
 
 
 def publish(session: Session, tenant: str, event: Event, now: datetime) -> None:
@@ -85,6 +89,7 @@ def _store(session: Session, webhooks: Sequence[int], tenant: str, event: Event,
     for webhook in locked:
         if _count_waiting(session, webhook) >= MAX_WAITING:
             disable(webhook, DisableReason.BACKLOG, now)
+            _log.warning("webhook_disabled", webhook=str(WebhookName(tenant, webhook.id)), reason="backlog")
             continue
         session.add(
             WebhookDeliveryRow(
