@@ -43,7 +43,7 @@ def test_the_walk_through_works_with_the_official_client(packages, service, tmp_
     assert steps["completion"] == {"choices": 2, "tokens": True}
     refusals = {step: (facts["kind"], facts["param"], facts["code"]) for step, facts in list(steps.items())[-3:]}
     assert refusals == {
-        "unknown model": ("NotFoundError", None, "resource_not_found"),
+        "unknown model": ("NotFoundError", "model", "model_not_found"),
         "unsupported": ("BadRequestError", "frequency_penalty", "parameter_unsupported"),
         "wrong key": ("AuthenticationError", None, "invalid_api_key"),
     }

@@ -91,6 +91,9 @@ class HttpServer:
         settings: Its address and its limits.
         service: The client from `service_client`, which is closed with the server.
         listening: The socket from `listen_for_http`.
+
+    Raises:
+        InvalidArgumentError: The certificate cannot be used.
     """
 
     def __init__(self, settings: Settings, service: AsyncClient, listening: socket.socket) -> None:
@@ -101,6 +104,8 @@ class HttpServer:
         tls: dict[str, Any] = {}
         if not is_loopback(settings.http_host) and settings.tls_certificate is not None:
             tls = {"ssl_certfile": settings.tls_certificate, "ssl_keyfile": settings.tls_private_key}
+            # An encrypted key is an error instead of a prompt on the terminal.
+            tls["ssl_keyfile_password"] = "none"  # noqa: S105 - no password
         config = uvicorn.Config(
             create_app(service, settings),
             http=SteadyProtocol,
@@ -117,6 +122,14 @@ class HttpServer:
             timeout_graceful_shutdown=round(settings.drain_seconds),
             **tls,
         )
+        try:
+            config.load()
+        except (OSError, ValueError) as error:  # an SSLError is an OSError
+            raise InvalidArgumentError.of(
+                "tls_certificate",
+                f"{settings.tls_certificate} and {settings.tls_private_key} are not a PEM certificate chain and its "
+                f"unencrypted private key: {error}",
+            ) from error
         self._server = _Server(config)
 
     async def run(self, stop: asyncio.Event) -> None:

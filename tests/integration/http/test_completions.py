@@ -144,7 +144,7 @@ def test_models_of_another_tenant_do_not_exist(http: RunningHttp, server: Runnin
         for model in (name, f"ft:foreword--starter:owner::{name.rsplit('/', 1)[1]}", "nothing"):
             with pytest.raises(openai.NotFoundError) as caught:
                 ai.chat.completions.create(model=model, messages=QUESTION)
-            assert caught.value.code == "resource_not_found"
+            assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
             with pytest.raises(openai.NotFoundError):
                 ai.models.retrieve(model)
 

@@ -338,8 +338,10 @@ def test_files_and_jobs_of_another_tenant_do_not_exist(
             (stranger.fine_tuning.jobs.retrieve, "ftjob-../x"),
             (stranger.files.retrieve, "file-%2e%2e"),
         ):
-            with pytest.raises(openai.NotFoundError):
+            with pytest.raises(openai.NotFoundError) as caught:
                 call(id)
+            assert caught.value.code in ("resource_not_found", "unknown_url")
+            assert caught.value.param is None
         with pytest.raises(openai.NotFoundError) as caught:
             stranger.fine_tuning.jobs.create(model=BASE, training_file=stored)
         assert caught.value.param == "training_file"

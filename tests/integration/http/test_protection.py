@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+from http.client import HTTPSConnection
+from pathlib import Path
 
 import openai
 import pytest
@@ -13,11 +15,12 @@ import foreword.http.bodies
 import foreword.http.process
 import foreword.server.callers.failed_keys
 from factories.http import RunningHttp, running_http
+from factories.receivers import make_certificates
 from factories.servers import RunningServer
 from factories.waiting import wait_until
 from foreword.config import Settings
 from foreword.errors import InvalidArgumentError
-from foreword.http.process import check_http_address
+from foreword.http.process import HttpServer, check_http_address, listen_for_http, service_client
 
 BASE = "baseModels/foreword--starter"
 CHAT = "/v1/chat/completions"
@@ -189,3 +192,59 @@ def test_keys_never_leave_the_machine_in_plain_text():
         check_http_address(Settings(http_host="0.0.0.0", insecure=True), dev_key=True)
     check_http_address(Settings(http_host="0.0.0.0", insecure=True), dev_key=False)
     check_http_address(Settings(http_host="::1"), dev_key=True)
+
+
+def test_the_access_log_has_a_line_for_each_request_without_keys_and_texts(server: RunningServer):
+    key = server.new_key("logged")
+    with running_http(server, access_log=True) as http, capture_logs() as lines:
+        http.send("POST", CHAT, {**BODY, "messages": [{"role": "user", "content": "a secret text"}]}, key=key)
+        http.refused("GET", f"/v1/files/{key}?purpose={key}", key="x")
+        http.refused("GET", f"/{key}", host="evil.example")
+
+    found = [line for line in lines if line["event"] == "request"]
+    assert [(line["method"], line["route"], line["status"]) for line in found] == [
+        ("POST", CHAT, 200),
+        ("GET", "/v1/files/{file}", 401),
+        ("GET", "", 421),
+    ]
+    assert all(line["request_id"].startswith("req_") and line["seconds"] >= 0 for line in found)
+    assert key not in str(lines)
+    assert "a secret text" not in str(lines)
+
+
+def test_an_unforeseen_fault_is_answered_with_the_id_of_its_log_entry(
+    http: RunningHttp, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("of the key fw_0123456789abcdef_" + "x" * 43)
+
+    monkeypatch.setattr("foreword.http.openai.inference.chat.parse_request", broken)
+    with capture_logs() as lines:
+        status, error = http.refused("POST", CHAT, BODY)
+
+    (entry,) = [line for line in lines if line["event"] == "request_failed"]
+    assert (status, error["type"], error["code"]) == (500, "server_error", "internal")
+    assert entry["error_id"] in error["message"]
+    assert "ZeroDivisionError" not in error["message"]
+
+
+def test_other_addresses_than_loopback_are_served_with_tls(server: RunningServer, tmp_path: Path):
+    certificates = make_certificates(tmp_path, "127.0.0.1")
+    settings = {"tls_certificate": certificates.file, "tls_private_key": certificates.file}
+    with running_http(server, http_host="0.0.0.0", **settings) as http:
+        connection = HTTPSConnection("127.0.0.1", http.port, context=certificates.client, timeout=30)
+        connection.request("GET", "/v1/models", headers={"authorization": "Bearer dev", "host": "any.example"})
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+async def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path):
+    (tmp_path / "key.pem").write_text("nonsense")
+    settings = Settings(
+        http_host="0.0.0.0",
+        http_port=0,
+        tls_certificate=tmp_path / "chain.pem",
+        tls_private_key=tmp_path / "key.pem",
+    )
+    with listen_for_http(settings) as listening, pytest.raises(InvalidArgumentError, match=r"chain\.pem"):
+        HttpServer(settings, service_client("127.0.0.1:9"), listening)

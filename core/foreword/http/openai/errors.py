@@ -17,6 +17,7 @@ from foreword.errors import (
     InternalError,
     InvalidArgumentError,
     InvalidRowsError,
+    NotFoundError,
 )
 from foreword.http.errors import RequestError
 from foreword.redaction import redact
@@ -39,7 +40,8 @@ _CODES: Mapping[ErrorKind, str] = {
     ErrorKind.UNAUTHENTICATED: "invalid_api_key",
     ErrorKind.EXHAUSTED: "rate_limit_exceeded",
 }
-"""Codes that programs written for OpenAI look for. Other codes are the service's reasons in lower case."""
+"""Codes that programs written for OpenAI look for, beside `model_not_found`. Others are the service's reasons in lower
+case."""
 _PARAMETERS: Mapping[str, str] = {
     "parameters.max_new_tokens": "max_tokens",
     "parameters.random_seed": "seed",
@@ -107,6 +109,8 @@ def error_body(error: Exception) -> dict[str, Any]:
         message, reason, code = error.message, error.reason, _CODES.get(error.kind, "")
         if reason == "API_KEY_MISSING":
             message = _KEY_MISSING
+        if isinstance(error, NotFoundError) and _is_model(error.resource):
+            field, code = "model", "model_not_found"
         if isinstance(error, InvalidArgumentError):
             field = (
                 "file"
@@ -139,6 +143,12 @@ def parameter_name(field: str) -> str:
         if field.startswith(prefix):
             return field.replace(prefix, name, 1)
     return re.sub(r"^(parameters|tune_experiment\.parameters|tune_experiment|header)\.", "", field)
+
+
+def _is_model(resource: str) -> bool:
+    """Return whether a name is that of a model: a serving name, a deployment, a tuned model or a base model."""
+    collection = resource.split("/")[-2] if "/" in resource else ""
+    return bool(resource) and collection in ("", "baseModels", "deployments", "tunedModels")
 
 
 def _type(status: int) -> str:

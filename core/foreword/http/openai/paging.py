@@ -73,15 +73,16 @@ async def resource_name(client: AsyncClient, collection: str, id: str, prefix: s
     Raises:
         NotFoundError: The identifier has another form, so there is no such resource.
     """
+    tenant = await client.tenant  # first, so that a wrong key is an error of its own
     last = id.removeprefix(prefix)
     if not id.startswith(prefix) or not last.isascii() or not last.replace("-", "").isalnum():
         raise missing(id)
-    return f"{await client.tenant}/{collection}/{last}"
+    return f"{tenant}/{collection}/{last}"
 
 
 def missing(id: str) -> NotFoundError:
     """Return the error for a resource that does not exist."""
-    return NotFoundError(f"{id[:80]} does not exist. Check the id.", metadata={"resource": id[:80]})
+    return NotFoundError(f"{id[:80]} does not exist. Check the id.")
 
 
 def last_part(name: str) -> str:
