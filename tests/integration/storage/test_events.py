@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from foreword.storage.workers.probes import ProbeQueue
 from foreword.storage.workers.queue import JobQueue
 from foreword.storage.workers.rollouts import BatchId, RolloutLedger
 
+GUIDE = Path(__file__).parents[3] / "deploy" / "webhooks.md"
 MINUTE = timedelta(minutes=1)
 FAILURE = Failure(kind="failed_precondition", reason="DATASET_GONE", message="The dataset of Jane Doe is gone.")
 BASE, SECOND, THIRD = (ModelReference(base_model=name) for name in ("first", "second", "third"))
@@ -377,3 +379,24 @@ def test_an_event_has_the_same_id_for_every_webhook_and_another_one_each_time(da
 
     assert ids[0] == ids[1]
     assert len(set(ids[0])) == 2
+
+
+def test_the_guide_names_every_field_of_an_event(database: Database):
+    webhook = StoredWebhook(database)
+    for end in (succeed, lambda database, held: JobQueue(database).fail(held, FAILURE, 1.0)):
+        store_experiment(database)
+        end(database, lease(database))
+    SweepRepository(database, "acme").request_cancel(store_sweep(database).id)
+    deployed = Deployed(database)
+    deployed.answers(deployed.rolls_out(SECOND, CANARY), 60, failed=False)
+    deployed.rolls_out(THIRD, ShadowPlan(share=0.5))
+    deployed.deployments.promote("default", "triage")
+    deployed.deployments.rollback("default", "triage")
+    admission = verdict(store_dataset(database).id, VerdictOutcome.FORCED)
+    SpaceRepository(database, "acme").create("live", policy=admission.policy)
+    deployed.deployments.create(space="live", id="live", serving_name="live", model=BASE, admission=admission)
+
+    fields = {field for event in webhook.events() for field in event["data"]}
+
+    assert len(set(webhook.kinds())) == 6
+    assert [field for field in sorted(fields) if f"`{field}`" not in GUIDE.read_text()] == []

@@ -201,6 +201,16 @@ async def test_tls_has_the_name_of_the_host_although_the_address_was_checked(cer
         assert receiver.received[0].headers["host"] == f"hooks.example.com:{receiver.port}"
 
 
+async def test_the_certificates_of_the_environment_are_trusted(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.file))
+    with running_receiver(certificates.server) as receiver:
+        attempt = await post(f"https://hooks.example.com:{receiver.port}/", resolve=resolving("127.0.0.1"))
+
+    assert attempt.status == 204
+
+
 @pytest.mark.parametrize("fault", ["name", "expired", "unknown", "plain"])
 async def test_a_receiver_without_a_valid_certificate_gets_no_event(
     certificates: Certificates, tmp_path: Path, fault: str
