@@ -150,7 +150,7 @@ def deliveries(client: Client, webhook: str, filter: str, order_by: str, limit: 
     """List the deliveries of events to a webhook, newest first."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
-    from foreword.cli.render.webhooks import attempt_text, until
+    from foreword.cli.render.webhooks import brief_attempt, delivery_state
 
     print_listing(
         client.list_webhook_deliveries(webhook, filter=filter, order_by=order_by, limit=limit),
@@ -158,13 +158,12 @@ def deliveries(client: Client, webhook: str, filter: str, order_by: str, limit: 
             "event": lambda item: short_name(item.name),
             "kind": lambda item: item.kind,
             "resource": lambda item: short_name(item.resource),
-            "state": lambda item: item.state.value,
-            "attempts": lambda item: str(item.attempts),
-            "last attempt": lambda item: attempt_text(item.last_attempt) if item.last_attempt else "",
-            "next": lambda item: until(item.next_attempt_time),
+            "state": delivery_state,
+            "tries": lambda item: str(item.attempts),
+            "last answer": lambda item: brief_attempt(item.last_attempt) if item.last_attempt else "",
             "happened": lambda item: age(item.create_time),
         },
-        right=["attempts"],
+        right=["tries"],
         as_json=as_json,
     )
 

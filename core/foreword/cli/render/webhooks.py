@@ -9,7 +9,7 @@ from typing import Final
 from rich.text import Text
 
 from foreword.cli.render.listing import duration
-from foreword.client import DeliveryAttempt, DeliveryProblem, DisableReason, Webhook
+from foreword.client import DeliveryAttempt, DeliveryProblem, DisableReason, Webhook, WebhookDelivery
 
 DISABLED: Final[Mapping[DisableReason, str]] = {
     DisableReason.REQUESTED: "It was disabled on request.",
@@ -46,9 +46,16 @@ def attempt_text(attempt: DeliveryAttempt) -> str:
     return f"{what}{status} in {attempt.seconds:.2f} s{detail}"
 
 
-def until(time: datetime | None) -> str:
-    """Return the time until a point in time, such as `in 5 min`; empty for None."""
-    if time is None:
-        return ""
-    seconds = (time - datetime.now(UTC)).total_seconds()
-    return "now" if seconds < 1 else f"in {duration(seconds)}"
+def brief_attempt(attempt: DeliveryAttempt) -> str:
+    """Return how an attempt ended in a word or two: the status of the answer, or the problem."""
+    if attempt.status is not None:
+        return str(attempt.status)
+    return "" if attempt.problem is None else attempt.problem.value.replace("_", " ")
+
+
+def delivery_state(delivery: WebhookDelivery) -> str:
+    """Return the state of a delivery, with the time until the next attempt, such as `pending, in 5 min`."""
+    if delivery.next_attempt_time is None:
+        return delivery.state.value
+    seconds = (delivery.next_attempt_time - datetime.now(UTC)).total_seconds()
+    return f"{delivery.state.value}, {'now' if seconds < 1 else f'in {duration(seconds)}'}"
