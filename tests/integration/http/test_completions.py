@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import openai
 import pytest
@@ -127,14 +128,33 @@ def test_a_tuned_classifier_answers_with_its_labels_by_serving_name_and_by_its_o
             answer = ai.chat.completions.create(model=model, messages=QUESTION)
             assert set(answer.choices[0].message.content.split(", ")) <= set(LABELS)
             assert answer.model == model
-        with pytest.raises(openai.BadRequestError, match="log-probabilities") as caught:
-            ai.chat.completions.create(model="triage", messages=QUESTION, logprobs=True)
-        assert caught.value.param == "logprobs"
         listed = [model.id for model in ai.models.list()]
         assert {"triage", BASE} <= set(listed)
         assert fine_tuned.replace(":any:", "::") in listed
         for model in listed:
             assert ai.models.retrieve(model).id == model
+
+
+def test_log_probabilities_of_a_classifier_are_those_of_its_label_sets(http: RunningHttp, server: RunningServer):
+    key = server.new_key("label-sets")
+    name = tuned_model(server, server.stubs(key))
+    with Client(server.endpoint, key) as client:
+        sets = client.classify(name, TEXT, top_n=3).label_sets
+    options = {"model": name, "messages": QUESTION, "logprobs": True, "top_logprobs": 3}
+    with http.client(key) as ai:
+        answer = ai.chat.completions.create(**options)
+        stream = list(ai.chat.completions.create(**options, stream=True))
+        drawn = ai.completions.create(model=name, prompt=TEXT, logprobs=0, temperature=2, n=8, seed=1)
+
+    (label,) = answer.choices[0].logprobs.content
+    assert label.token == answer.choices[0].message.content == ", ".join(sets[0].labels)
+    assert label.logprob == pytest.approx(math.log(sets[0].probability), abs=1e-3)
+    assert [top.token for top in label.top_logprobs] == [", ".join(item.labels) for item in sets]
+    assert stream[-1].choices[0].logprobs.content == [label]
+    assert len({choice.text for choice in drawn.choices}) > 1
+    for choice in drawn.choices:
+        assert choice.logprobs.tokens == [choice.text]
+        assert -50 < choice.logprobs.token_logprobs[0] <= 0
 
 
 def test_models_of_another_tenant_do_not_exist(http: RunningHttp, server: RunningServer):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from foreword.client import AsyncClient, GenerateKeywords, GeneratePiece, GenerateResult, ReturnOptions, StopReason
 from foreword.http.disconnects import merged
-from foreword.http.errors import RequestError
 from foreword.http.openai.fields import Fields
+from foreword.http.openai.inference.label_details import lacks_details, with_label_details
 from foreword.http.openai.model_names import service_name
 from foreword.http.openai.prompts import Prompt
 
@@ -66,9 +67,7 @@ class Generation:
         finally:
             for call in calls:
                 call.cancel()
-        for result in results:
-            self._check_details(result)
-        return results
+        return [await self._detailed(client, place, result) for place, result in enumerate(results)]
 
     async def pieces(self, client: AsyncClient) -> AsyncGenerator[tuple[int, GeneratePiece]]:
         """Yield the pieces of all answers as they come, each with the index of its answer."""
@@ -76,10 +75,12 @@ class Generation:
             client.stream_generate(service_name(self.model), prompt, **parameters)
             for prompt, parameters in self._each()
         ]
-        async for place, piece in merged(streams):
-            if piece.result is not None:
-                self._check_details(piece.result)
-            yield place, piece
+        async with aclosing(merged(streams)) as pieces:
+            async for place, piece in pieces:
+                if piece.result is None:
+                    yield place, piece
+                else:
+                    yield place, replace(piece, result=await self._detailed(client, place, piece.result))
 
     def usage(self, results: Sequence[GenerateResult]) -> dict[str, int]:
         """Return the token counts of all answers; each prompt counts once."""
@@ -98,15 +99,13 @@ class Generation:
                 found.append((prompt, parameters))
         return found
 
-    def _check_details(self, result: GenerateResult) -> None:
-        tokens = result.generated_tokens
-        if self.details and tokens and all(token.log_probability is None for token in tokens):
-            raise RequestError(
-                "logprobs: cannot be honoured: the model answers with one of its label sets, whose tokens have no "
-                "log-probabilities. Leave it out, or ask the gRPC method Classify for the probability of each label.",
-                reason="PARAMETER_UNSUPPORTED",
-                field="logprobs",
-            )
+    async def _detailed(self, client: AsyncClient, place: int, result: GenerateResult) -> GenerateResult:
+        """Return an answer with its log-probabilities, which those of a classifier do not bring along."""
+        if not self.details or not lacks_details(result):
+            return result
+        options = self.parameters.get("return_options") or ReturnOptions()
+        prompt = self.prompts[place // self.choices]
+        return await with_label_details(client, service_name(self.model), prompt, result, options.top_n_tokens)
 
 
 def parse_parameters(fields: Fields, *, details: bool, top_tokens: int, max_tokens: int | None) -> GenerateKeywords:
