@@ -256,13 +256,18 @@ def test_a_lost_lease_ends_the_run_here_and_the_worker_takes_the_next(shop):
     assert state(shop, other) is JobState.SUCCEEDED
 
 
-@pytest.mark.parametrize(
-    ("moment", "passes"), [("queue.heartbeat.before_commit", 4), ("queue.succeed.before_commit", 1)]
-)
-def test_a_run_whose_database_was_away_for_a_moment_goes_on(shop, moment, passes):
+@pytest.mark.parametrize("moment", ["queue.heartbeat.before_commit", "queue.succeed.before_commit"])
+def test_a_run_whose_database_was_away_for_a_moment_goes_on(shop, moment):
     run = shop.queue_run()
+    outages = []
 
-    work(shop, once(moment, away, at=passes))
+    def failpoint(name: str) -> None:
+        is_run = threading.current_thread().name != "heartbeat"
+        if name == moment and is_run and not outages and shop.repository.get(run.id, after_sequence=0).snapshots:
+            outages.append(name)
+            away()
+
+    work(shop, failpoint)
     left = state(shop, run)
     expire(shop, run)
     work(shop)
