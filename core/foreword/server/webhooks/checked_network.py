@@ -1,12 +1,19 @@
-"""The network for requests to receivers, which connects only to addresses that were checked."""
+"""The network for requests to receivers: it connects only to addresses that were checked, and reads only a little."""
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import httpcore2
+
+_PART_BYTES: Final = 2_048
+"""Largest part of an answer that is read at once. A part may be hundreds of chunks or of informational answers, which
+are parsed without a pause: a millisecond or a few, in which the server does nothing else."""
+_MOST_BYTES: Final = 65_536
+"""Maximum size of what is read of an answer, head and body together."""
 
 
 class TlsError(Exception):
@@ -47,14 +54,20 @@ class CheckedAddresses(httpcore2.AsyncNetworkBackend):
 
 
 class _Connected(httpcore2.AsyncNetworkStream):
-    """A TCP connection whose failures to begin TLS differ from failures to connect."""
+    """A connection that is read in small parts, and whose failures to begin TLS differ from failures to connect."""
 
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
         self._stream = stream
+        self._left = _MOST_BYTES
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as above
         """Read some bytes."""
-        return await self._stream.read(max_bytes, timeout)
+        if self._left <= 0:
+            raise httpcore2.RemoteProtocolError("the answer is too long")
+        await asyncio.sleep(0)  # what has arrived already is read without waiting
+        part = await self._stream.read(min(max_bytes, _PART_BYTES, self._left), timeout)
+        self._left -= len(part)
+        return part
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
         """Write all bytes."""
@@ -72,7 +85,7 @@ class _Connected(httpcore2.AsyncNetworkStream):
     ) -> httpcore2.AsyncNetworkStream:
         """Begin TLS."""
         try:
-            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+            return _Connected(await self._stream.start_tls(ssl_context, server_hostname, timeout))
         except httpcore2.ConnectError as error:
             raise TlsError(error.__cause__) from error
         except BaseException:  # at the end of the total time, nobody else would close it

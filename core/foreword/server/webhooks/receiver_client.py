@@ -187,7 +187,7 @@ class ReceiverClient:
                 httpcore2.URL(scheme="http", host=parts.hostname or "", port=parts.port, target="/"),
                 proxy_auth=login,
                 ssl_context=self._ssl_context,
-                network_backend=httpcore2.AnyIOBackend(),
+                network_backend=CheckedAddresses([parts.hostname or ""]),
             )
         return httpcore2.AsyncHTTPConnection(
             origin=httpcore2.URL(scheme=target.scheme, host=target.host, port=target.port, target="/").origin,
@@ -245,7 +245,7 @@ def _retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
         return timedelta(seconds=int(text))
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return max(timedelta(), moment - now) if moment.tzinfo is not None else None
 

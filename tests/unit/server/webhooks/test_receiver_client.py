@@ -114,6 +114,59 @@ async def test_the_time_that_a_receiver_asks_for_is_read_in_both_forms(receiver:
     assert asked == [timedelta(seconds=120), timedelta(minutes=5), timedelta(0), None, None, None]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Sat, 31 Jan {'9' * 20} 12:05:00 GMT",
+        f"Sat, 31 Jan 2026 {'9' * 20}:05:00 GMT",
+        f"Sat, 31 Jan 2026 12:05:00 +{'9' * 20}",
+    ],
+)
+async def test_a_time_that_no_clock_has_does_not_undo_the_status(receiver: Receiver, text: str):
+    receiver.answers = [Answer(200, {"Retry-After": text})]
+
+    attempt = await post(receiver.url)
+
+    assert (attempt.problem, attempt.status, attempt.retry_after) == (None, 200, None)
+
+
+@pytest.mark.parametrize(
+    ("head", "piece", "problem"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n", DeliveryProblem.INVALID_ANSWER),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", None),
+    ],
+)
+async def test_many_small_pieces_of_an_answer_keep_the_event_loop_free(
+    head: bytes, piece: bytes, problem: DeliveryProblem | None
+):
+    sent = []
+
+    def flood(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(head)
+        for _ in range(100):
+            connection.sendall(piece * 10_000)
+            sent.append(10_000 * len(piece))
+
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    with raw_server(flood) as port:
+        counting = asyncio.create_task(count())
+        attempt = await post(f"http://127.0.0.1:{port}/", limits=ClientLimits(total=10.0))
+        counting.cancel()
+
+    assert attempt.problem is problem
+    assert turns > 20  # others had their turn after every part
+    assert sum(sent) < 10_000_000
+
+
 async def test_a_receiver_that_does_not_answer_is_given_up_in_time(receiver: Receiver):
     receiver.answers = [Answer(wait_seconds=1.0)]
     begin = time.monotonic()
