@@ -64,6 +64,12 @@ async def uploaded_form(request: Request, max_bytes: int) -> AsyncGenerator[Form
                 form = await Request(request.scope, receive).form(max_files=1, max_fields=_MOST_FIELDS)
         except TimeoutError:
             raise too_slow(_SECONDS) from None
+        except UnicodeError:  # of the names of fields, in the encoding that the request names
+            raise RequestError(
+                "The form cannot be read: its names are not text in the charset of the header Content-Type. Send "
+                "UTF-8 without a charset.",
+                reason="BODY_INVALID",
+            ) from None
         except ClientDisconnect:
             raise CancelledError("The caller closed the connection before its request was complete.") from None
         try:

@@ -46,6 +46,15 @@ def jsonl(*items: object) -> bytes:
     return b"".join(json.dumps(item).encode() + b"\n" for item in items)
 
 
+FORM = "multipart/form-data; boundary=end"
+
+
+def form(*fields: tuple[str, bytes]) -> bytes:
+    """Return a form whose fields have names that may end in further parameters."""
+    head = '--end\r\nContent-Disposition: form-data; name="{}"\r\n\r\n'
+    return b"".join(head.format(name).encode() + value + b"\r\n" for name, value in fields) + b"--end--\r\n"
+
+
 def chat_file() -> bytes:
     return jsonl(
         *(
@@ -159,6 +168,21 @@ def test_other_purposes_fields_and_bodies_are_refused(http: RunningHttp, ai: ope
     assert http.refused("POST", "/v1/files", b"nonsense", **options)[0] == 400
     assert http.refused("POST", "/v1/files", b"", key=tenant, content_type="multipart/form-data")[0] == 400
     assert http.refused("POST", "/v1/files", b"{}", key=tenant, content_type="application/json")[0] == 415
+
+
+@pytest.mark.parametrize(("given", "kept"), [("a/b.jsonl", "b.jsonl"), ("../../etc/passwd", "passwd"), ("/", "file")])
+def test_a_file_keeps_its_name_without_its_folder(http: RunningHttp, tenant: str, given: str, kept: str):
+    parts = [("purpose", b"fine-tune"), (f'file"; filename="{given}', make_file())]
+    stored = http.send("POST", "/v1/files", form(*parts), key=tenant, content_type=FORM).body
+
+    assert stored["filename"] == kept
+
+
+def test_names_in_a_form_that_are_no_text_are_refused(http: RunningHttp, tenant: str):
+    body = form(("purpose", b"fine-tune"), ("file", make_file()))
+    status, error = http.refused("POST", "/v1/files", body, key=tenant, content_type=f"{FORM}; charset=undefined")
+
+    assert (status, error["reason"]) == (400, "BODY_INVALID")
 
 
 def test_nobody_without_a_key_uploads_and_a_file_has_a_maximum_size(server: RunningServer, tenant: str):

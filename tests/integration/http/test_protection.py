@@ -77,6 +77,21 @@ def test_text_that_cannot_be_sent_is_refused(http: RunningHttp):
     assert (status, error["reason"]) == (400, "INVALID_ARGUMENT")
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (CHAT, b'{"model": "m", "messages": [{"role": "user", "content": "a"}], "\\ud800": 1}'),
+        (CHAT, b'{"model": "m", "messages": [{"role": "user", "content": "a", "\\ud800": 1}]}'),
+        ("/v1/fine_tuning/jobs", b'{"model": "m", "training_file": "file-\\ud800"}'),
+    ],
+)
+def test_a_name_that_cannot_be_sent_back_is_escaped_in_the_error(http: RunningHttp, path: str, body: bytes):
+    status, error = http.refused("POST", path, body, content_type="application/json")
+
+    assert status in (400, 404)
+    assert "\\ud800" in error["message"]
+
+
 def test_other_types_and_encodings_of_a_body_are_refused_by_their_header(http: RunningHttp):
     _, error = http.refused("POST", CHAT, b"{}", content_type="text/plain")
     assert "Content-Type" in error["message"]

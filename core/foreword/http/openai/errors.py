@@ -122,9 +122,9 @@ def error_body(error: Exception) -> dict[str, Any]:
         elif isinstance(error, InternalError) and error.reason == "UNIMPLEMENTED":
             message = "The service is older than this process. Start both from the same version."
     fault: dict[str, Any] = {
-        "message": redact(message),
+        "message": _sendable(redact(message)),
         "type": _type(status_of(error)),
-        "param": field or None,
+        "param": _sendable(field) or None,
         "code": code or reason.lower() or None,
         "reason": reason or None,
     }
@@ -149,6 +149,11 @@ def _is_model(resource: str) -> bool:
     """Return whether a name is that of a model: a serving name, a deployment, a tuned model or a base model."""
     collection = resource.split("/")[-2] if "/" in resource else ""
     return bool(resource) and collection in ("", "baseModels", "deployments", "tunedModels")
+
+
+def _sendable(text: str) -> str:
+    """Return a text with escapes in place of halves of surrogate pairs, which JSON can write but UTF-8 cannot."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _type(status: int) -> str:

@@ -38,7 +38,7 @@ async def create_file(request: Request) -> Response:
         with tempfile.NamedTemporaryFile(prefix="foreword-") as rows:
             await asyncio.to_thread(convert_rows, upload.file, rows)
             await asyncio.to_thread(rows.flush)
-            name = Path(upload.filename or "file").name[:_MAX_NAME]
+            name = Path(upload.filename or "").name[:_MAX_NAME] or "file"
             stored = client.upload_dataset(Path(rows.name), display_name=name, request_id=key)
             dataset = await answered(request, stored)
     return JSONResponse(file_object(dataset))
