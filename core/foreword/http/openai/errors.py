@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from foreword.errors import (
+    DeadlineExceededError,
     ErrorKind,
     ExhaustedError,
     ForewordError,
@@ -18,6 +19,7 @@ from foreword.errors import (
     InvalidArgumentError,
     InvalidRowsError,
     NotFoundError,
+    UnavailableError,
 )
 from foreword.http.errors import RequestError
 from foreword.redaction import redact
@@ -107,8 +109,7 @@ def error_body(error: Exception) -> dict[str, Any]:
         message, reason = _of_the_router(error)
     elif isinstance(error, ForewordError):
         message, reason, code = error.message, error.reason, _CODES.get(error.kind, "")
-        if reason == "API_KEY_MISSING":
-            message = _KEY_MISSING
+        message = _public(error)
         if isinstance(error, NotFoundError) and _is_model(error.resource):
             field, code = "model", "model_not_found"
         if isinstance(error, InvalidArgumentError):
@@ -119,8 +120,6 @@ def error_body(error: Exception) -> dict[str, Any]:
             )
             if error.message == "; ".join(f"{item.field}: {item.description}" for item in error.violations):
                 message = "; ".join(f"{parameter_name(item.field)}: {item.description}" for item in error.violations)
-        elif isinstance(error, InternalError) and error.reason == "UNIMPLEMENTED":
-            message = "The service is older than this process. Start both from the same version."
     fault: dict[str, Any] = {
         "message": _sendable(redact(message)),
         "type": _type(status_of(error)),
@@ -143,6 +142,23 @@ def parameter_name(field: str) -> str:
         if field.startswith(prefix):
             return field.replace(prefix, name, 1)
     return re.sub(r"^(parameters|tune_experiment\.parameters|tune_experiment|header)\.", "", field)
+
+
+def _public(error: ForewordError) -> str:
+    """Return the message of an error for callers, who are not to learn where the service is or how it is started."""
+    if error.reason == "API_KEY_MISSING":
+        return _KEY_MISSING
+    if isinstance(error, UnavailableError) and error.reason == UnavailableError.default_reason:
+        return "The service is away or restarting. Try again."
+    if isinstance(error, DeadlineExceededError):
+        return "The service did not answer in time. Try again, or ask for less."
+    if isinstance(error, ExhaustedError) and error.reason == "MESSAGE_TOO_LARGE":
+        return "The request or its answer is too large for one message. Send or ask for less at once."
+    if isinstance(error, InternalError) and error.reason == "UNIMPLEMENTED":
+        return "The service is older than this process. Start both from the same version."
+    if isinstance(error, InternalError) and not error.error_id:
+        return "The service answered with an unknown error. Try again."
+    return error.message
 
 
 def _is_model(resource: str) -> bool:
