@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -26,16 +26,20 @@ async def unless_gone(receive: Receive, work: Coroutine[Any, Any, Answer]) -> An
         CancelledError: The caller has gone.
     """
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_gone(receive))
+    both: tuple[asyncio.Future[Any], ...] = (working, leaving)
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
         raise CancelledError("The caller closed the connection.")
     finally:
-        for task in (working, leaving):
+        for task in both:
             task.cancel()
-            with suppress(asyncio.CancelledError, Exception):  # its result, if any, was returned above
-                await task
+        # Not `await task`, in which a cancellation of this task could not be told from its own.
+        await asyncio.wait(both)
+        for task in both:
+            if not task.cancelled():
+                task.exception()  # what was not returned above concerns nobody, and is not to be logged as lost
 
 
 async def answered(request: Request, work: Coroutine[Any, Any, Answer]) -> Answer:

@@ -80,3 +80,25 @@ async def test_work_is_cancelled_when_its_caller_has_gone():
     with pytest.raises(CancelledError):
         await unless_gone(receive, work())
     assert ended.is_set()
+
+
+async def test_a_caller_of_the_work_that_is_cancelled_stays_cancelled():
+    async def stubborn() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+
+    async def receive() -> dict[str, str]:
+        await asyncio.Event().wait()
+        return {}
+
+    outer = asyncio.create_task(unless_gone(receive, stubborn()))
+    await asyncio.sleep(0.01)
+    outer.cancel()
+    await asyncio.sleep(0.01)
+    outer.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await outer
+    assert outer.cancelled()
