@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -290,8 +290,12 @@ class RunningServer:
         )
         return f"tenants/{model.tenant}/tunedModels/{model.id}"
 
-    def evaluate(self, name: str) -> None:
-        """Act as the worker for a queued evaluation or batch job."""
+    def evaluate(self, name: str, failpoint: Callable[[str], None] = lambda _: None) -> None:
+        """Act as the worker for a queued evaluation or batch job.
+
+        Args:
+            failpoint: As in `Workshop`.
+        """
         lease = self.queue.lease("by hand", timedelta(seconds=60))
         assert lease is not None
         assert lease.name == name, "another job was queued earlier"
@@ -302,6 +306,7 @@ class RunningServer:
             artifacts=self.artifacts,
             checkpoints=self.checkpoints,
             queue=self.queue,
+            failpoint=failpoint,
         )
         with (
             Heartbeats(self.queue, duration=timedelta(seconds=60), stop=threading.Event()) as heartbeats,

@@ -131,7 +131,7 @@ def rows(client: Client, evaluation: str, selection: str | None, limit: int | No
 @click.argument("evaluation")
 @with_client
 def cancel(client: Client, evaluation: str) -> None:
-    """Cancel an evaluation. It stops after the current batch."""
+    """Cancel an evaluation. It stops after the current batch, and keeps its answers so far, with partial results."""
     cancelled = client.cancel_evaluation(evaluation)
     click.echo(f"{cancelled.display_name} is {cancelled.state.value}.")
 

@@ -36,6 +36,7 @@ def evaluation(message: evaluation_pb2.Evaluation, *, planned: bool = False) -> 
         start_time=values.time(message, "start_time"),
         end_time=values.time(message, "end_time"),
         wait_start_time=values.time(message, "wait_start_time"),
+        partial=message.partial,
         warnings=tuple(values.finding(item) for item in message.warnings),
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from foreword.client.evaluation_resources import Evaluation
 from foreword.client.picture import INK, figure_class, tidy
 from foreword.client.system_name import system_name
+from foreword.domain.counted import counted
 from foreword.domain.report import CalibrationBin, SystemEvaluation
 from foreword.errors import FailedPreconditionError
 
@@ -44,7 +45,7 @@ def draw_evaluation(evaluation: Evaluation, path: str | PathLike[str] | None = N
     figure_kind = figure_class("an evaluation", path)
     if not evaluation.results:
         raise FailedPreconditionError(
-            f"{evaluation.name} has no results. Wait until it has succeeded.", reason="NO_RESULTS"
+            f"{evaluation.name} has no results. Wait until it has ended.", reason="NO_RESULTS"
         )
     calibrated = any(item.calibration is not None and item.calibration.bins for item in evaluation.results)
     height = max(3.8 if calibrated else 2.2, 1.4 + 0.42 * len(evaluation.results))
@@ -54,7 +55,8 @@ def draw_evaluation(evaluation: Evaluation, path: str | PathLike[str] | None = N
     _draw_metric(axes[0], evaluation.results)
     if calibrated:
         _draw_reliability(axes[1], evaluation.results)
-    figure.suptitle(evaluation.display_name, x=0.01, ha="left", color=INK, fontsize=12, fontweight="bold")
+    title = f"{evaluation.display_name}, partial" if evaluation.partial else evaluation.display_name
+    figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=12, fontweight="bold")
     if path is not None:
         figure.savefig(Path(path))
     return figure
@@ -85,8 +87,8 @@ def _draw_metric(axes: Axes, results: Sequence[SystemEvaluation]) -> None:
     axes.set_yticks(range(len(results)), [_label(item) for item in results])
     axes.set_ylim(len(results) - 0.5, -0.7)
     axes.set_xlim(left, right)
-    first = results[0]
-    axes.set_xlabel(f"{first.main_metric.replace('_', ' ')} on {first.row_count:,} rows, 95 % intervals", color=INK)
+    rows = counted(results[0].row_count, "row")
+    axes.set_xlabel(f"{results[0].main_metric.replace('_', ' ')} on {rows}, 95 % intervals", color=INK)
     tidy(axes, grid="x")
 
 

@@ -77,7 +77,9 @@ class Evaluation:
         dataset: Resource name of the dataset with the labelled rows.
         systems: The systems; the others are compared with the first.
         examples_dataset: Resource name of the dataset from which examples are taken; empty if none are needed.
-        results: Results of the systems, in their order; empty until the evaluation has succeeded, and if listed.
+        results: Results of the systems, in their order; empty until the evaluation has ended, and if listed.
+        partial: Whether the results cover only the first rows, because it was cancelled or has failed; systems without
+            an answer are left out.
         differences: Differences of the other systems to the first; empty if `results` is.
         differing_row_count: Number of rows that the systems do not all answer alike.
         estimated_seconds: Estimated compute time; 0 if it is unknown.
@@ -107,6 +109,7 @@ class Evaluation:
     start_time: datetime | None
     end_time: datetime | None
     wait_start_time: datetime | None
+    partial: bool
     warnings: tuple[Finding, ...] = ()
 
 

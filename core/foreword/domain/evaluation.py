@@ -152,11 +152,14 @@ class EvaluationResults:
         systems: Results of the systems, in their order.
         differences: Differences of the other systems to the first.
         differing_row_count: Number of rows that the systems do not all answer alike.
+        partial: Whether they cover only the first rows, because the evaluation was cancelled or has failed. Systems
+            without an answer are left out, and the rows are those that all others have answered.
     """
 
     systems: tuple[SystemEvaluation, ...] = ()
     differences: tuple[SystemDifference, ...] = ()
     differing_row_count: int = 0
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,8 +168,8 @@ class Evaluation:
 
     Attributes:
         estimated_seconds: Estimated compute time; 0 if the speed of a base model is unknown.
-        results: Empty until the state is SUCCEEDED, and if it was listed without them.
-        rows: The stored rows; None until the state is SUCCEEDED.
+        results: Empty until it has ended, if it has ended without an answer, and if it was listed without them.
+        rows: The stored rows; None until it has ended, and if it has ended without an answer.
         compute_seconds: Compute time that the work so far takes one worker without other work.
         wait_start_time: Time since which it waits for a worker: queued, between two turns, or after its worker died.
             None while a worker has it, and after its end.
@@ -220,7 +223,7 @@ class AnsweredRow:
     Attributes:
         row: Number of the row in the file, from 1.
         reference: The right answer, in the canonical form of the task.
-        answers: In the order of the systems.
+        answers: In the order of the systems; None for one that has not answered the row before the evaluation ended.
         scores: The main metric on this row alone, for each answer.
         is_different: Whether the systems do not all answer alike.
     """
@@ -228,6 +231,6 @@ class AnsweredRow:
     row: int
     input: str
     reference: str
-    answers: tuple[SystemAnswer, ...]
-    scores: tuple[float, ...]
+    answers: tuple[SystemAnswer | None, ...]
+    scores: tuple[float | None, ...]
     is_different: bool

@@ -34,7 +34,7 @@ class AnsweredSystem:
     Attributes:
         id: Id of the system.
         base_model: Id of its base model, whose tokens perplexity is about.
-        answers: In the order of the rows.
+        answers: To the first rows, in their order.
         soft_prompt_tokens: Number of soft-prompt vectors before each input.
         mean_seconds: Mean compute time of a request.
     """
@@ -47,14 +47,16 @@ class AnsweredSystem:
 
 
 class Measurement:
-    """The measurement of systems that have answered the same rows.
+    """The measurement of systems on the rows that all of them have answered.
+
+    A system without an answer is left out.
 
     Args:
         task: Their task.
         schema: The schema in which answers are compared.
-        rows: The rows, at least one.
+        rows: The rows, of which at least the first has an answer.
         targets: The right answers in canonical form.
-        systems: At least one; the others are compared with the first.
+        systems: The others are compared with the first that has an answer.
         check: Called periodically; raises an error to stop.
     """
 
@@ -70,9 +72,11 @@ class Measurement:
     ) -> None:
         self._task = task
         self._schema = schema
-        self._rows = rows
+        self._all_rows = rows
         self._targets = targets
-        self._systems = systems
+        self._all_systems = systems
+        self._systems = [system for system in systems if system.answers]
+        self._rows = rows[: min(len(system.answers) for system in self._systems)]
         self._check = check
 
     def results(self) -> EvaluationResults:
@@ -101,28 +105,32 @@ class Measurement:
         )
 
     def answered_rows(self) -> Iterator[AnsweredRow]:
-        """Return the rows with all answers, in order."""
-        for place, (row, target) in enumerate(zip(self._rows, self._targets, strict=True)):
-            answers = tuple(system.answers[place] for system in self._systems)
+        """Return the rows that have an answer, with all of their answers, in order."""
+        for place in range(max(len(system.answers) for system in self._systems)):
+            row = self._all_rows[place]
+            answers = tuple(
+                system.answers[place] if place < len(system.answers) else None for system in self._all_systems
+            )
             yield AnsweredRow(
                 row=row.number,
                 input=row.input,
-                reference=cut_text(target, MAX_ANSWER_CHARACTERS),
+                reference=cut_text(self._targets[place], MAX_ANSWER_CHARACTERS),
                 answers=answers,
-                scores=tuple(self._score(row, answer) for answer in answers),
+                scores=tuple(None if answer is None else self._score(row, answer) for answer in answers),
                 is_different=self._differs(place),
             )
 
     def _measure(self, system: AnsweredSystem) -> SystemEvaluation:
         """Return the results of one system, without intervals."""
         self._check()
-        answers = [self._answer(row, answer) for row, answer in zip(self._rows, system.answers, strict=True)]
+        given = system.answers[: len(self._rows)]
+        answers = [self._answer(row, answer) for row, answer in zip(self._rows, given, strict=True)]
         outputs = [row.output for row in self._rows]
         with outside():  # a task scores all rows in one call, which can take seconds
             scores = self._task.score(answers, outputs, self._schema)
         metrics = dict(scores.metrics)
         if PERPLEXITY in self._task.metrics:
-            nats, tokens = _losses(system)
+            nats, tokens = _losses(given)
             metrics[PERPLEXITY.id] = perplexity_of(sum(nats), sum(tokens))
         self._check()
         return SystemEvaluation(
@@ -130,12 +138,12 @@ class Measurement:
             metrics=metrics,
             main_metric=self._task.main_metric,
             row_count=len(self._rows),
-            mean_tokens=fmean(answer.tokens for answer in system.answers),
+            mean_tokens=fmean(answer.tokens for answer in given),
             soft_prompt_tokens=system.soft_prompt_tokens,
             parts=scores.parts,
             examples=tuple(
                 EvaluationExample(input=row.input, reference=row.output, prediction=answer.answer)
-                for row, answer in list(zip(self._rows, system.answers, strict=True))[:MAX_EXAMPLES]
+                for row, answer in list(zip(self._rows, given, strict=True))[:MAX_EXAMPLES]
             ),
             calibration=self._calibration(system),
             mean_seconds=system.mean_seconds,
@@ -144,7 +152,7 @@ class Measurement:
     def _calibration(self, system: AnsweredSystem) -> Calibration | None:
         return calibration(
             (answer.probability, self._is_same(answer.answer, target))
-            for answer, target in zip(system.answers, self._targets, strict=True)
+            for answer, target in zip(system.answers[: len(self._rows)], self._targets, strict=False)
             if answer.probability is not None
         )
 
@@ -159,7 +167,7 @@ class Measurement:
             losses: list[RowStatistics] = []
             for system in self._systems:
                 table = RowStatistics()
-                for nats, tokens in zip(*_losses(system), strict=True):
+                for nats, tokens in zip(*_losses(system.answers[: len(self._rows)]), strict=True):
                     table.add((nats, tokens))
                 losses.append(table)
             found.append(
@@ -169,7 +177,8 @@ class Measurement:
 
     def _statistics(self, system: AnsweredSystem) -> RowStatistics | None:
         pairs = (
-            (self._answer(row, answer), row.output) for row, answer in zip(self._rows, system.answers, strict=True)
+            (self._answer(row, answer), row.output)
+            for row, answer in zip(self._rows, system.answers[: len(self._rows)], strict=True)
         )
         return RowStatistics.of(self._task, pairs, self._schema, check=self._check)
 
@@ -187,9 +196,9 @@ class Measurement:
         return self._task.score([given], [row.output], self._schema).metrics[self._task.main_metric]
 
     def _differs(self, place: int) -> bool:
-        """Return whether the systems do not all answer a row alike."""
+        """Return whether the systems do not all answer a row alike, as far as they have answered it."""
         self._check()
-        first, *others = (system.answers[place].answer for system in self._systems)
+        first, *others = (system.answers[place].answer for system in self._systems if place < len(system.answers))
         return any(not self._is_same(first, other) for other in others)
 
     def _is_same(self, first: str, second: str) -> bool:
@@ -207,10 +216,10 @@ class Measurement:
         )
 
 
-def _losses(system: AnsweredSystem) -> tuple[list[float], list[int]]:
+def _losses(answers: Sequence[SystemAnswer]) -> tuple[list[float], list[int]]:
     """Return the loss of each right answer in nats, and its number of tokens."""
-    nats = [answer.reference_nats for answer in system.answers if answer.reference_nats is not None]
-    return nats, [answer.reference_tokens for answer in system.answers]
+    nats = [answer.reference_nats for answer in answers if answer.reference_nats is not None]
+    return nats, [answer.reference_tokens for answer in answers]
 
 
 def _merged(intervals: Sequence[Mapping[str, Interval]]) -> dict[str, Interval]:

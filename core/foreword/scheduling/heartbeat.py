@@ -172,8 +172,11 @@ class Heartbeat:
             self._made_progress = True
             self._heartbeats.renew()
 
-    def check(self) -> None:
+    def check(self, *, despite_cancel: bool = False) -> None:
         """Raise an error if the run must stop, according to the last heartbeat.
+
+        Args:
+            despite_cancel: Whether it goes on if its cancellation was requested.
 
         Raises:
             RunCancelledError: Cancellation of the run was requested.
@@ -182,7 +185,7 @@ class Heartbeat:
         """
         if self._state is LeaseState.LOST:
             raise LeaseLostError("Another worker owns this run now. Abandon it.")
-        if self._state is LeaseState.CANCELLING:
+        if self._state is LeaseState.CANCELLING and not despite_cancel:
             raise RunCancelledError
         if self._heartbeats.stop.is_set():
             raise WorkerStoppingError

@@ -9,18 +9,25 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from foreword.domain.tuned_model import TunedModel
-from foreword.errors import FailedPreconditionError, ForewordError, NotFoundError
+from foreword.errors import FailedPreconditionError, ForewordError, LeaseLostError, NotFoundError, UnavailableError
 from foreword.names import TunedModelName
+from foreword.observability.logging import get_logger
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.scheduling.ends import end_run
-from foreword.scheduling.heartbeat import Heartbeat
+from foreword.scheduling.heartbeat import Heartbeat, WorkerStoppingError
+from foreword.scheduling.job_log import JobLog
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.jobs.leases import Lease
 from foreword.storage.repositories.tuned_models import TunedModelRepository
 from foreword.turns.slices import outside, pause
 
-_MOST_LOST_LEASES: Final = 20
+MOST_LOST_LEASES: Final = 20
+
+_CONTINUED: Final = (LeaseLostError, UnavailableError, WorkerStoppingError)
+"""Errors after which another worker continues a job."""
+
+_log = get_logger("worker")
 
 LoadModel = Callable[[ExitStack, BaseModel], LoadedModel]
 """Returns a base model, which stays in memory until the stack closes."""
@@ -57,6 +64,7 @@ class SlicedRun(ABC):
     ) -> None:
         self.turn = Turn(workshop.settings.turn_seconds)
         self.can_leave = False
+        self._is_ending = False
         self._begin_company_turn = begin_company_turn
         self._workshop = workshop
         self._lease = lease
@@ -66,11 +74,17 @@ class SlicedRun(ABC):
     def work(self, load: LoadModel) -> None:
         """Do all that is left of the job, and store its successful end."""
 
+    def keep_partial(self) -> None:
+        """Store what is done so far where its owner finds it, for a job that is cancelled or fails. Default: nothing.
+
+        Meanwhile, a request to cancel the job is no error.
+        """
+
     def _begin(self) -> None:
         """Renew the lease, and fail a job whose workers keep dying."""
         with outside():
             self._heartbeat.beat()
-        if self._lease.lost_before >= _MOST_LOST_LEASES:
+        if self._lease.lost_before >= MOST_LOST_LEASES:
             raise ForewordError(
                 f"The {self.noun} was started {self._lease.lost_before} times, and each time its worker died before it "
                 f"made progress. The usual cause is too little memory: create the {self.noun} again with "
@@ -105,7 +119,7 @@ class SlicedRun(ABC):
     def _check(self) -> None:
         """Let others go on if they have their turn, and raise an error if the work must stop."""
         pause()
-        self._heartbeat.check()
+        self._heartbeat.check(despite_cancel=self._is_ending)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +143,18 @@ class SlicedMember:
         try:
             self.run.work(load)
         except Exception as fault:  # the root of a job: its error must not end the others
-            error = fault
+            error = self._kept(fault)
         with outside():
             end_run(self.workshop, self.lease, self.heartbeat, error)
+
+    def _kept(self, error: Exception) -> Exception:
+        """Let the job keep what it has done, unless another worker continues it. Return why it leaves."""
+        if isinstance(error, _CONTINUED):
+            return error
+        try:
+            self.run.keep_partial()
+        except _CONTINUED as other:
+            return other
+        except Exception:  # the root of a job: it ends for the first reason
+            _log.exception("partial_results_lost", **JobLog(self.lease).context)
+        return error

@@ -120,7 +120,8 @@ class EvaluationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelEvaluation(self, request, context):
-        """Request the cancellation of an evaluation. Cancelling a cancelled evaluation has no effect.
+        """Request the cancellation of an evaluation. The answers so far are kept and scored, so that it may stay CANCELLING for
+        as long as scoring takes. Cancelling a cancelled evaluation has no effect.
 
         NOT_FOUND: it does not exist. FAILED_PRECONDITION: it has already succeeded or failed.
         """
@@ -138,10 +139,11 @@ class EvaluationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListEvaluationRows(self, request, context):
-        """List the rows of an evaluation that has succeeded, with the answers of all systems, in the order of the dataset.
+        """List the rows of an evaluation that has ended, with the answers of all systems, in the order of the dataset. If it was
+        cancelled or has failed, these are the answers that it had by then.
 
         NOT_FOUND: it does not exist. INVALID_ARGUMENT: the page token is invalid. FAILED_PRECONDITION: the evaluation has not
-        succeeded, or its stored rows are missing or corrupt.
+        ended or has no answers (EVALUATION_WITHOUT_ROWS), or its stored rows are missing or corrupt.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

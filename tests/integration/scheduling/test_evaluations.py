@@ -6,6 +6,7 @@ import dataclasses
 import multiprocessing
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from foreword.domain.evaluation import AnsweredRow, EvaluatedSystem, Evaluation,
 from foreword.domain.job import JobState
 from foreword.scheduling.evaluations.run import BATCH_ROWS
 from foreword.scheduling.worker import Worker
+from foreword.storage.artifacts.deletions import ArtifactDeletions
 from foreword.storage.artifacts.keys import answer_batches_key
 from foreword.storage.lists.page_tokens import page_tokens
 from foreword.storage.repositories.answered_rows import open_answered_rows, read_answered_page
@@ -25,12 +27,13 @@ from foreword.storage.repositories.evaluations import EvaluationRepository
 from foreword.storage.repositories.experiments import ExperimentRepository
 from foreword.storage.repositories.tuned_models import TunedModelRepository, add_tuned_model
 from foreword.storage.workers import answer_batches
+from foreword.storage.workers.queue import JobQueue
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["pytest", "factories.tuning_process"])
-OWN_MOMENTS = answer_batches.FAILPOINTS
+OWN_MOMENTS = tuple(moment for moment in answer_batches.FAILPOINTS if not moment.startswith("answers.keep"))
 # At these, runs and batch jobs are killed in the suite.
-SHARED = [moment for moment in ANSWERING if moment not in OWN_MOMENTS]
+SHARED = [moment for moment in ANSWERING if moment not in answer_batches.FAILPOINTS]
 
 BASE = EvaluatedSystem(
     id="base", model="baseModels/tiny--bart", base_model="tiny--bart", constrained=True, instruction="Choose."
@@ -165,20 +168,124 @@ def kill_worker(shop, log: Path, kill: Kill) -> None:
     assert process.exitcode == -signal.SIGKILL
 
 
-def test_a_cancelled_evaluation_ends_and_leaves_no_files(shop):
-    evaluation = shop.queue_evaluation(BASE, rows=MANY_ROWS)
+PLAIN = dataclasses.replace(BASE, id="plain", instruction="")
+
+
+def at_batch(number: int, call: Callable[[], object]) -> Callable[[str], None]:
+    """Return a failpoint that calls a function when a batch of answers has been stored."""
+    stored: list[str] = []
+
+    def failpoint(moment: str) -> None:
+        if moment == "answers.add.after_commit":
+            stored.append(moment)
+            if len(stored) == number:
+                call()
+
+    return failpoint
+
+
+def with_failpoint(shop, failpoint: Callable[[str], None]):
+    return dataclasses.replace(shop, workshop=dataclasses.replace(shop.workshop, failpoint=failpoint))
+
+
+def check_partial(shop, evaluation: Evaluation) -> None:
+    """Check the results of an evaluation of BASE and PLAIN that ended after its third batch of answers."""
+    found = get(shop, evaluation)
+    assert found.results.partial
+    assert [(item.system, item.row_count) for item in found.results.systems] == [
+        ("base", BATCH_ROWS),
+        ("plain", BATCH_ROWS),
+    ]
+    assert all(item.intervals for item in found.results.systems)
+    rows = rows_of(shop, found)
+    assert [row.row for row in rows] == [row.number for row in MANY_ROWS[: 2 * BATCH_ROWS]]
+    assert {tuple(answer is None for answer in row.answers) for row in rows[:BATCH_ROWS]} == {(False, False)}
+    assert {tuple(answer is None for answer in row.answers) for row in rows[BATCH_ROWS:]} == {(False, True)}
+    exact = found.results.systems[1].metrics["exact_match"]
+    assert sum(row.scores[1] for row in rows[:BATCH_ROWS]) / BATCH_ROWS == pytest.approx(exact)
+    assert [row.scores[1] for row in rows[BATCH_ROWS:]] == [None] * BATCH_ROWS
+
+
+def test_a_cancelled_evaluation_keeps_the_answers_of_all_systems_and_partial_results(shop):
+    evaluation = shop.queue_evaluation(BASE, PLAIN, rows=MANY_ROWS)
     repository = EvaluationRepository(shop.workshop.database, "acme")
 
-    def cancel(moment: str) -> None:
-        if moment == "answers.add.after_commit":
-            repository.request_cancel(evaluation.id)
-
-    work(dataclasses.replace(shop, workshop=dataclasses.replace(shop.workshop, failpoint=cancel)))
+    work(with_failpoint(shop, at_batch(3, lambda: repository.request_cancel(evaluation.id))))
 
     assert get(shop, evaluation).state is JobState.CANCELLED
+    check_partial(shop, evaluation)
     prefix = answer_batches_key("acme", evaluation.id, evaluation.create_time)
     assert not shop.workshop.artifacts.names(f"{prefix}/0-000000-1")
-    repository.delete(evaluation.id)
+    _, rows = repository.delete(evaluation.id)
+    assert rows.startswith(f"tenants/acme/evaluations/{evaluation.id}-")
+
+
+def test_an_evaluation_that_fails_keeps_its_answers_and_partial_results(shop):
+    def crash() -> None:
+        raise ZeroDivisionError
+
+    evaluation = shop.queue_evaluation(BASE, PLAIN, rows=MANY_ROWS)
+
+    work(with_failpoint(shop, at_batch(3, crash)))
+
+    found = get(shop, evaluation)
+    assert (found.state, "ZeroDivisionError" in found.failure.message) == (JobState.FAILED, True)
+    check_partial(shop, evaluation)
+
+
+def test_an_evaluation_that_is_cancelled_between_two_turns_is_scored_by_its_next_worker(shop):
+    evaluation = shop.queue_evaluation(BASE, PLAIN, rows=MANY_ROWS)
+    let_wait(shop.workshop.database, evaluation)
+    repository = EvaluationRepository(shop.workshop.database, "acme")
+    seen: list[JobState] = []
+
+    def let_another_tenant_come() -> None:
+        let_wait(shop.workshop.database, shop.queue_evaluation(BASE, tenant="rival"))
+
+    third = at_batch(3, let_another_tenant_come)
+
+    def failpoint(moment: str) -> None:
+        third(moment)
+        if moment == "queue.hand_over.after_commit" and not seen:
+            seen.append(repository.request_cancel(evaluation.id).state)
+
+    disturbed = with_failpoint(shop, failpoint).with_queue(lambda db: JobQueue(db, failpoint=failpoint))
+    log = work(disturbed, turn_seconds=1e-9, max_runs_per_worker=1)
+
+    assert ("evaluation_yielded", evaluation.id) in log
+    assert (seen, get(shop, evaluation).state) == ([JobState.CANCELLING], JobState.CANCELLED)
+    assert get(shop, evaluation).results.partial
+    assert len(rows_of(shop, get(shop, evaluation))) >= 2 * BATCH_ROWS
+
+
+@pytest.mark.parametrize("moment", ["answers.keep.before_commit", "answers.keep.after_commit"])
+def test_a_worker_that_is_killed_while_it_keeps_answers_leaves_that_to_the_next_one(shop, tmp_path: Path, moment: str):
+    evaluation = shop.queue_evaluation(BASE, PLAIN, rows=MANY_ROWS)
+    kill_worker(shop, tmp_path / "log", Kill("answers.add.after_commit", 3))
+    EvaluationRepository(shop.workshop.database, "acme").request_cancel(evaluation.id)
+    let_leases_expire(shop.workshop.database)
+
+    kill_worker(shop, tmp_path / "second log", Kill(moment, 1))
+    before = get(shop, evaluation).rows
+    let_leases_expire(shop.workshop.database)
+    work(shop)
+
+    found = get(shop, evaluation)
+    assert found.state is JobState.CANCELLED
+    check_partial(shop, evaluation)
+    assert (before is None) == (moment == "answers.keep.before_commit")
+    assert before is None or before.artifact != found.rows.artifact
+    deletions = ArtifactDeletions(database=shop.workshop.database, artifacts=shop.workshop.artifacts)
+    assert before is None or deletions.is_noted(before.artifact)
+
+
+def test_an_evaluation_that_ends_without_an_answer_has_no_results(shop):
+    evaluation = shop.queue_evaluation(dataclasses.replace(BASE, instruction="word " * 4000))
+
+    work(shop)
+
+    found = get(shop, evaluation)
+    assert (found.results.systems, found.results.partial, found.rows) == ((), False, None)
 
 
 def test_an_evaluation_whose_model_was_deleted_fails_and_names_it(shop):

@@ -205,9 +205,31 @@ def test_a_queued_evaluation_is_cancelled_at_once_and_deleted(stubs, dataset: st
     gone = refused(stubs.evaluations.GetEvaluation, pb2.GetEvaluationRequest(name=name))
 
     assert active.reason == "EVALUATION_ACTIVE"
-    assert unfinished.reason == "EVALUATION_NOT_SUCCEEDED"
+    assert unfinished.reason == "EVALUATION_WITHOUT_ROWS"
     assert cancelled.state == State.STATE_CANCELLED
     assert gone.code is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_cancelled_evaluation_lists_its_answers_and_says_that_its_results_are_partial(
+    server: RunningServer, stubs, dataset: str, model: str
+) -> None:
+    name = create_evaluation(stubs, dataset, model, BASE).name
+
+    def cancel(moment: str) -> None:
+        if moment == "answers.add.after_commit":
+            stubs.evaluations.CancelEvaluation(pb2.CancelEvaluationRequest(name=name))
+
+    server.evaluate(name, cancel)
+
+    found = stubs.evaluations.GetEvaluation(pb2.GetEvaluationRequest(name=name))
+    assert (found.state, found.partial) == (State.STATE_CANCELLED, True)
+    assert [(item.system, item.row_count) for item in found.results] == [("tuned", 30)]
+    listed = rows(stubs, name)
+    assert [row.row for row in listed] == list(range(1, 31))
+    assert {tuple(answer.system for answer in row.answers) for row in listed} == {("tuned",)}
+    wrong = rows(stubs, name, selection=Selection.SELECTION_WRONG)
+    assert [row.row for row in wrong] == [row.row for row in listed if row.answers[0].score < 1]
+    assert rows(stubs, name, selection=Selection.SELECTION_DIFFERENT) == []
 
 
 def test_deleting_an_evaluation_deletes_its_rows(server: RunningServer, stubs, dataset: str) -> None:

@@ -64,7 +64,7 @@ def test_without_probabilities_there_is_one_panel() -> None:
 
 
 def test_an_evaluation_without_results_cannot_be_drawn() -> None:
-    with pytest.raises(FailedPreconditionError, match=r"has no results\. Wait until it has succeeded"):
+    with pytest.raises(FailedPreconditionError, match=r"has no results\. Wait until it has ended"):
         draw_evaluation(make_evaluation(state=evaluation_pb2.Evaluation.STATE_RUNNING))
 
 

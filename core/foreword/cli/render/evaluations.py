@@ -58,8 +58,11 @@ def print_evaluation(console: Console, evaluation: Evaluation, *, metric: str = 
         ],
     )
     console.print()
+    if evaluation.partial:
+        console.print(Text(_partial_in_words(evaluation), style="bold yellow"))
+        console.print()
     print_evaluations(console, evaluation.results, noun="row", metric=metric)
-    if evaluation.state is JobState.SUCCEEDED:
+    if evaluation.results:
         _print_differences(console, evaluation, metric)
         _print_next(console, evaluation)
 
@@ -115,6 +118,19 @@ def _described(system: EvaluatedSystem) -> str:
     return ", ".join(filter(None, [model, *ways]))
 
 
+def _partial_in_words(evaluation: Evaluation) -> str:
+    """Return which rows and systems partial results are about."""
+    total = evaluation.progress.total_count // max(1, len(evaluation.systems))
+    answered = {item.system for item in evaluation.results}
+    missing = [system_name(item.id) for item in evaluation.systems if item.id not in answered]
+    why = "failed" if evaluation.state is JobState.FAILED else "was cancelled"
+    without = f" There is no answer of {', '.join(missing)}." if missing else ""
+    return (
+        f"PARTIAL RESULTS: the evaluation {why} before its end. They are about the first "
+        f"{evaluation.results[0].row_count:,} of {counted(total, 'row')}.{without}"
+    )
+
+
 def _print_differences(console: Console, evaluation: Evaluation, metric: str) -> None:
     main = evaluation.results[0].main_metric if evaluation.results else ""
     shown = metric or main
@@ -132,7 +148,7 @@ def _print_next(console: Console, evaluation: Evaluation) -> None:
     """Print how many rows differ, and the command that lists the rows which are worth a look."""
     rows = evaluation.results[0].row_count if evaluation.results else 0
     count = evaluation.differing_row_count
-    several = len(evaluation.systems) > 1
+    several = len(evaluation.results) > 1
     if several and count:
         console.print(f"The systems answer {count:,} of {counted(rows, 'row')} differently.")
     elif several:

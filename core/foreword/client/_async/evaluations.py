@@ -248,6 +248,8 @@ class EvaluationMethods(DatasetMethods, WatchMethods):
     async def cancel_evaluation(self, evaluation: Reference) -> Evaluation:
         """Ask an evaluation to stop, which it does after the current batch. Cancelling again has no effect.
 
+        The answers so far are kept: `list_evaluation_rows` yields them, and the results are `partial`.
+
         Raises:
             NotFoundError: The evaluation does not exist in the caller's tenant.
             FailedPreconditionError: The evaluation has already succeeded or failed.
@@ -279,7 +281,8 @@ class EvaluationMethods(DatasetMethods, WatchMethods):
 
         Raises:
             NotFoundError: The evaluation does not exist in the caller's tenant.
-            FailedPreconditionError: The evaluation has not succeeded, or its stored rows are missing or corrupt.
+            FailedPreconditionError: The evaluation has not ended or has no answers, or its stored rows are missing or
+                corrupt.
         """
         chosen = enum_name("selection", RowSelection, selection, "SELECTION")
         request = build(messages.ListEvaluationRowsRequest, selection=chosen)

@@ -34,6 +34,7 @@ def evaluation(item: Evaluation) -> evaluation_pb2.Evaluation:
             results=evaluations(item.results.systems),
             differences=[_difference(difference) for difference in item.results.differences],
             differing_row_count=item.results.differing_row_count,
+            partial=item.results.partial,
             capacity_unit_hours=item.compute_seconds / 3600,
             creator=item.creator,
             create_time=timestamp(item.create_time),
@@ -74,6 +75,7 @@ def evaluation_row(row: AnsweredRow, systems: Sequence[EvaluatedSystem]) -> eval
         answers=[
             _answer(system.id, answer, score)
             for system, answer, score in zip(systems, row.answers, row.scores, strict=True)
+            if answer is not None and score is not None
         ],
     )
 

@@ -42,7 +42,7 @@ _SELECTIONS: Final[dict[int, tuple[str, Callable[[AnsweredRow], bool]]]] = {
     _Request.SELECTION_UNSPECIFIED: ("all", lambda _: True),
     _Request.SELECTION_ALL: ("all", lambda _: True),
     _Request.SELECTION_DIFFERENT: ("different", lambda row: row.is_different),
-    _Request.SELECTION_WRONG: ("wrong", lambda row: row.scores[0] < 1.0),
+    _Request.SELECTION_WRONG: ("wrong", lambda row: row.scores[0] is not None and row.scores[0] < 1.0),
 }
 
 
@@ -220,13 +220,13 @@ class EvaluationService(evaluation_service_pb2_grpc.EvaluationServiceServicer):
 def _without_rows(evaluation: Evaluation) -> FailedPreconditionError:
     name = str(EvaluationName(evaluation.tenant, evaluation.id))
     if evaluation.state is JobState.FAILED and evaluation.failure is not None:
-        remedy = f"It has failed: {evaluation.failure.message}"
+        remedy = f"It has failed without an answer: {evaluation.failure.message}"
     elif evaluation.state.ended:
-        remedy = "It was cancelled. Create it again."
+        remedy = "It was cancelled before it had an answer. Create it again."
     else:
-        remedy = "Wait until it has succeeded."
+        remedy = "Wait until it has ended."
     return FailedPreconditionError(
         f"{name} has no rows to list. {remedy}",
-        reason="EVALUATION_NOT_SUCCEEDED",
+        reason="EVALUATION_WITHOUT_ROWS",
         metadata={"resource": name, "state": evaluation.state.value},
     )

@@ -94,7 +94,8 @@ def _results(job: JobRow, row: _Subject) -> dict[str, Any]:
                 "systems": _scores(decode(tuple[SystemEvaluation, ...], row.evaluations)),
             }
         case EvaluationRow():
-            return {"systems": _scores(decode(EvaluationResults, row.results).systems if row.results else ())}
+            results = decode(EvaluationResults, row.results) if row.results else EvaluationResults()
+            return {"systems": _scores(results.systems), "partial": results.partial}
         case BatchJobRow():
             progress = decode(BatchJobProgress, row.progress)
             return {

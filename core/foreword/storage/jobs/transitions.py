@@ -61,8 +61,11 @@ def take_ended(session: Session) -> Sequence[JobRow]:
     return ended
 
 
-def request_cancel(job: JobRow, now: datetime) -> bool:
+def request_cancel(job: JobRow, now: datetime, *, needs_worker: bool = False) -> bool:
     """Cancel a locked job that has not ended; a worker that holds it finds out at its next heartbeat.
+
+    Args:
+        needs_worker: Whether a worker has to end it if it has begun, also if none holds it now.
 
     Returns:
         True if the job was cancelled now, so that no worker ends it.
@@ -74,7 +77,7 @@ def request_cancel(job: JobRow, now: datetime) -> bool:
     if state is JobState.RUNNING:
         yielded = job.yield_time is not None
         transition(job, JobState.CANCELLING, now)
-        if yielded:  # no worker holds it, and the workers may be busy for long
+        if yielded and not needs_worker:  # no worker holds it, and the workers may be busy for long
             transition(job, JobState.CANCELLED, now)
             return True
     return False

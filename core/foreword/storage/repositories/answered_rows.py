@@ -90,5 +90,6 @@ def read_answered_page(
 
 def _row(line: bytes) -> AnsweredRow:
     document = json.loads(line.decode("utf-8", "surrogatepass"))
-    answers = tuple(SystemAnswer(**answer) for answer in document.pop("answers"))
+    given = document.pop("answers")
+    answers = tuple(None if answer is None else SystemAnswer(**answer) for answer in given)
     return AnsweredRow(**{**document, "scores": tuple(document["scores"])}, answers=answers)

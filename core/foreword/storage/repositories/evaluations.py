@@ -35,7 +35,7 @@ from foreword.storage.repositories.job_resources import (
     job_values,
 )
 from foreword.storage.repositories.requests import RequestKey
-from foreword.storage.tables import DatasetRow, EvaluationRow, JobRow
+from foreword.storage.tables import AnswerBatchRow, DatasetRow, EvaluationRow, JobRow
 
 _RESOURCE: Final = JobResource(
     kind=JobKind.EVALUATE,
@@ -188,6 +188,10 @@ class EvaluationRepository(JobResources[EvaluationRow, Evaluation]):
     def _files(self, row: EvaluationRow) -> tuple[str, ...]:
         batches = answer_batches_key(row.tenant, row.id, row.create_time)
         return (batches,) if row.rows_file is None else (batches, decode(AnswerRowsFile, row.rows_file).artifact)
+
+    def _needs_worker(self, session: Session, row: EvaluationRow) -> bool:
+        has_answers = select(AnswerBatchRow.number).where(AnswerBatchRow.evaluation_key == row.key).limit(1)
+        return session.scalars(has_answers).first() is not None
 
     def _cancelled(self, session: Session, row: EvaluationRow, now: datetime) -> None:
         if row.job.start_time is not None:

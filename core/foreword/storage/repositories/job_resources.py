@@ -96,8 +96,8 @@ class JobResources(Generic[R, Item]):
     def request_cancel(self, id: str) -> Item:
         """Request the cancellation of a job.
 
-        A queued one is cancelled at once, and so is one that waits between two turns. A running one is cancelled by its
-        worker.
+        A queued one is cancelled at once, and so is one that waits between two turns, unless it has something to keep.
+        A running one is cancelled by its worker.
 
         Raises:
             NotFoundError: It does not exist in the tenant.
@@ -114,7 +114,7 @@ class JobResources(Generic[R, Item]):
                     metadata={"resource": name, "state": state.value},
                 )
             now = self._database.clock(session)
-            if request_cancel(row.job, now):
+            if request_cancel(row.job, now, needs_worker=self._needs_worker(session, row)):
                 self._cancelled(session, row, now)
             return self._item(row, now)
 
@@ -156,6 +156,10 @@ class JobResources(Generic[R, Item]):
     def _files(self, row: R) -> tuple[str, ...]:
         """Return the prefixes of the files of a resource, those that its worker may have left included."""
         raise NotImplementedError
+
+    def _needs_worker(self, session: Session, row: R) -> bool:
+        """Return whether a worker has to end a job that is cancelled, to keep what it has done."""
+        return False
 
     def _cancelled(self, session: Session, row: R, now: datetime) -> None:
         """Called when a job was cancelled before its first turn or between two, so that no worker ends it."""

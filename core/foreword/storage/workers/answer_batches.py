@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import delete, select
@@ -23,7 +23,7 @@ from foreword.storage.artifacts.deletions import drop_note, note_deletion
 from foreword.storage.artifacts.keys import answer_batches_key
 from foreword.storage.artifacts.line_files import read_lines, write_lines
 from foreword.storage.artifacts.store import ArtifactStore
-from foreword.storage.codec import encode
+from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.jobs.endings import end_job
 from foreword.storage.jobs.leases import Lease, lock_held
@@ -34,6 +34,8 @@ from foreword.storage.tables import AnswerBatchRow
 FAILPOINTS = (
     "answers.add.before_commit",
     "answers.add.after_commit",
+    "answers.keep.before_commit",
+    "answers.keep.after_commit",
     "answers.succeed.before_commit",
     "answers.succeed.after_commit",
 )
@@ -160,6 +162,20 @@ class AnswerBatches:
         for line in read_lines(self._artifacts, batch.artifact, batch.sha256, resource=self._lease.name):
             yield SystemAnswer(**json.loads(line))
 
+    def keep(self, results: EvaluationResults, rows: AnswerRowsFile) -> None:
+        """Store the results and the rows of an evaluation that is about to end without success.
+
+        Raises:
+            LeaseLostError: Another worker owns the evaluation, or it has ended.
+        """
+        evaluation = self._lease.evaluation
+        with self._database.write_tenant(evaluation.tenant) as session:
+            lock_held(session, [self._lease])
+            _set_results(session, evaluation, results, rows, self._database.clock(session))
+            session.flush()
+            self._failpoint("answers.keep.before_commit")
+        self._failpoint("answers.keep.after_commit")
+
     def succeed(self, results: EvaluationResults, rows: AnswerRowsFile, compute_seconds: float) -> None:
         """End the evaluation successfully, with its results and rows, in one transaction. Its batches are dropped.
 
@@ -170,21 +186,30 @@ class AnswerBatches:
         with self._database.write_tenant(evaluation.tenant) as session:
             now = self._database.clock(session)
             end_job(session, self._lease, JobState.SUCCEEDED, compute_seconds, now)
-            row = find_evaluation(session, evaluation.tenant, evaluation.id)
-            assert row is not None, "an evaluation is deleted together with its job"
-            systems = limit_evaluations(results.systems)
-            limited = EvaluationResults(
-                systems=systems,
-                differences=tuple(item for item in results.differences if item.metric in systems[0].metrics),
-                differing_row_count=results.differing_row_count,
-            )
-            row.results = encode(EvaluationResults, limited, "results")
-            row.rows_file = encode(AnswerRowsFile, rows, "rows")
+            _set_results(session, evaluation, results, rows, now)
             drop_batches(session, evaluation, now)
-            drop_note(session, rows.artifact)
             session.flush()
             self._failpoint("answers.succeed.before_commit")
         self._failpoint("answers.succeed.after_commit")
+
+
+def _set_results(
+    session: Session, evaluation: Evaluation, results: EvaluationResults, rows: AnswerRowsFile, now: datetime
+) -> None:
+    """Set the results and the rows of an evaluation whose job is locked."""
+    row = find_evaluation(session, evaluation.tenant, evaluation.id)
+    assert row is not None, "an evaluation is deleted together with its job"
+    systems = limit_evaluations(results.systems)
+    limited = replace(
+        results,
+        systems=systems,
+        differences=tuple(item for item in results.differences if item.metric in systems[0].metrics),
+    )
+    if row.rows_file is not None:  # those of a worker that died before it could end the evaluation
+        note_deletion(session, evaluation.tenant, decode(AnswerRowsFile, row.rows_file).artifact, now)
+    row.results = encode(EvaluationResults, limited, "results")
+    row.rows_file = encode(AnswerRowsFile, rows, "rows")
+    drop_note(session, rows.artifact)
 
 
 def drop_batches(session: Session, evaluation: Evaluation, now: datetime) -> None:

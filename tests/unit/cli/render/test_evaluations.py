@@ -106,6 +106,21 @@ def test_a_narrow_terminal_keeps_numbers_and_intervals_whole() -> None:
     assert max(map(len, lines)) <= 72
 
 
+def test_partial_results_are_marked_and_say_what_they_are_about() -> None:
+    console = make_console()
+    message = make_message(SYSTEMS[:2])
+    message.state, message.partial, message.progress.total_count = STATE.STATE_CANCELLED, True, 2000
+    message.systems.add(id="late", model="late", version="tenants/a/tunedModels/m2")
+
+    print_evaluation(console, decoded(message))
+
+    text = " ".join(shown(console))
+    assert "PARTIAL RESULTS: the evaluation was cancelled before its end." in text
+    assert "They are about the first 200 of 666 rows. There is no answer of late." in text
+    assert "on 200 rows" in text
+    assert "Compared with tuned, exact set match is" in text
+
+
 def test_a_running_or_failed_evaluation_shows_how_far_it_is_or_why() -> None:
     console = make_console()
     message = make_message(state=STATE.STATE_FAILED)
