@@ -13,7 +13,7 @@ from foreword.addresses import is_loopback
 from foreword.client import AsyncClient
 from foreword.config import Settings
 from foreword.errors import ForewordError
-from foreword.http.bodies import BodyBudget
+from foreword.http.bodies import MAX_OPEN_BYTES, BodyBudget
 from foreword.http.errors import RequestError
 from foreword.http.openai.errors import error_response
 from foreword.http.openai.routes import ROUTES
@@ -37,7 +37,7 @@ def create_app(service: AsyncClient, settings: Settings) -> ASGIApp:
     )
     app.state.service = service
     app.state.settings = settings
-    app.state.bodies = BodyBudget()
+    app.state.bodies = BodyBudget(MAX_OPEN_BYTES)
     app.state.uploads = BodyBudget(settings.max_open_upload_bytes)
     # Routes are exact: a redirect would lose the body of a request, and its key on the way to another host.
     app.router.redirect_slashes = False

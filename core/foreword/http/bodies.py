@@ -4,59 +4,72 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
 from foreword.errors import CancelledError
+from foreword.http.callers import tenant_of
 from foreword.http.errors import RequestError
+from foreword.turns.shares import exceeds_share
+
+Parsed = TypeVar("Parsed")
 
 MAX_JSON_BYTES: Final = 8 * 2**20
 """Maximum size of a JSON body: a prompt of a million characters, escaped."""
-_OPEN_BYTES: Final = 128 * 2**20
-"""Maximum size of all JSON bodies that are being read or answered."""
+MAX_OPEN_BYTES: Final = 128 * 2**20
+"""Maximum size of all large JSON bodies that are being read or answered."""
 _SECONDS: Final = 60.0
 """Maximum time for the arrival of a JSON body."""
 _SMALL_BYTES: Final = 64 * 2**10
-"""Bodies of this size are parsed on the event loop, which takes less than a millisecond."""
+"""Bodies of this size are parsed on the event loop, which takes a few milliseconds at most, and are not counted: they
+take less memory than a connection may have before them. Larger ones need a key."""
 
 
 class BodyBudget:
-    """The memory for the bodies of all requests.
+    """The memory for the bodies of all requests, which tenants share: none of them can use it up for the others.
 
     Args:
-        max_bytes: Maximum size of all bodies together.
+        max_bytes: Maximum size of all bodies together. A tenant below an equal share may exceed it, so that at most
+            twice as much is held.
     """
 
-    def __init__(self, max_bytes: int = _OPEN_BYTES) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._taken = 0
+        self._held: Counter[str] = Counter()
 
-    def take(self, size: int) -> None:
+    def take(self, tenant: str, size: int) -> None:
         """Take memory.
 
         Raises:
             RequestError: There is too little left.
         """
-        if self._taken + size > self._max_bytes:
+        if exceeds_share(self._held, tenant, size, self._max_bytes):
             raise RequestError(
                 "Too many large requests are being read at once. Try again.", status=503, reason="BODIES_BUSY"
             )
-        self._taken += size
+        self._held[tenant] += size
 
-    def release(self, size: int) -> None:
+    def release(self, tenant: str, size: int) -> None:
         """Return memory."""
-        self._taken -= size
+        self._held[tenant] -= size
+        if not self._held[tenant]:
+            del self._held[tenant]
 
 
 @asynccontextmanager
-async def json_body(request: Request) -> AsyncGenerator[dict[str, Any]]:
-    """Read the JSON object of a request, whose memory is counted until the block ends.
+async def json_body(request: Request, parse: Callable[[dict[str, Any]], Parsed]) -> AsyncGenerator[Parsed]:
+    """Read and parse the JSON object of a request, whose memory is counted until the block ends.
+
+    Args:
+        parse: Returns what the object asks for. It runs in a thread if the body is large.
 
     Raises:
-        RequestError: The body is too large, too slow, no JSON, or no object.
+        RequestError: The body is too large, too slow, no JSON, or no object, or `parse` refuses it.
+        UnauthenticatedError: The body is large, and its caller has no valid key.
         CancelledError: The caller has gone.
     """
     check_encoding(request)
@@ -68,22 +81,26 @@ async def json_body(request: Request) -> AsyncGenerator[dict[str, Any]]:
         )
     budget: BodyBudget = request.app.state.bodies
     content = bytearray()
+    tenant, taken = "", 0
     try:
         try:
             async with asyncio.timeout(_SECONDS):
                 async for chunk in request.stream():
                     if len(content) + len(chunk) > MAX_JSON_BYTES:
                         raise too_large(MAX_JSON_BYTES)
-                    budget.take(len(chunk))
                     content += chunk
+                    if len(content) > _SMALL_BYTES:
+                        tenant = tenant or await tenant_of(request)
+                        budget.take(tenant, len(content) - taken)
+                        taken = len(content)
         except TimeoutError:
             raise too_slow(_SECONDS) from None
         except ClientDisconnect:
             raise CancelledError("The caller closed the connection before its request was complete.") from None
-        large = len(content) > _SMALL_BYTES
-        yield await asyncio.to_thread(_parse, content) if large else _parse(content)
+        yield await asyncio.to_thread(_parsed, content, parse) if taken else _parsed(content, parse)
     finally:
-        budget.release(len(content))
+        if taken:
+            budget.release(tenant, taken)
 
 
 def check_encoding(request: Request) -> None:
@@ -115,7 +132,7 @@ def too_slow(seconds: float) -> RequestError:
     )
 
 
-def _parse(content: bytearray) -> dict[str, Any]:
+def _parsed(content: bytearray, parse: Callable[[dict[str, Any]], Parsed]) -> Parsed:
     try:
         value = json.loads(content.decode(), parse_constant=_refuse_constant)
     except RecursionError:
@@ -126,7 +143,7 @@ def _parse(content: bytearray) -> dict[str, Any]:
         raise _not_json(str(error)) from None
     if not isinstance(value, dict):
         raise RequestError("The body must be a JSON object.", reason="BODY_INVALID")
-    return value
+    return parse(value)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -29,6 +29,15 @@ def client_of(request: Request) -> AsyncClient:
     )
 
 
+async def tenant_of(request: Request) -> str:
+    """Return the tenant of the caller of a request, for which the service is asked.
+
+    Raises:
+        UnauthenticatedError: The key is missing or wrong.
+    """
+    return await client_of(request).tenant
+
+
 def bearer_key(request: Request) -> str:
     """Return the key of the header `Authorization: Bearer KEY`; empty without the header.
 

@@ -13,6 +13,7 @@ from starlette.types import Message
 
 from foreword.errors import CancelledError
 from foreword.http.bodies import BodyBudget, check_encoding, too_large, too_slow
+from foreword.http.callers import tenant_of
 from foreword.http.errors import RequestError
 
 _SILENCE_SECONDS: Final = 30.0
@@ -32,6 +33,7 @@ async def uploaded_form(request: Request, max_bytes: int) -> AsyncGenerator[Form
 
     Raises:
         RequestError: The form is too large or too slow, or no form.
+        UnauthenticatedError: The caller has no valid key.
         CancelledError: The caller has gone.
     """
     check_encoding(request)
@@ -41,6 +43,7 @@ async def uploaded_form(request: Request, max_bytes: int) -> AsyncGenerator[Form
             status=415,
             reason="CONTENT_TYPE_UNSUPPORTED",
         )
+    tenant = await tenant_of(request)  # nobody without a key fills the disk
     budget: BodyBudget = request.app.state.uploads
     taken = 0
 
@@ -54,7 +57,7 @@ async def uploaded_form(request: Request, max_bytes: int) -> AsyncGenerator[Form
         size = len(message.get("body", b""))
         if taken + size > max_bytes + _FORM_BYTES:
             raise too_large(max_bytes)
-        budget.take(size)
+        budget.take(tenant, size)
         taken += size
         return message
 
@@ -77,4 +80,5 @@ async def uploaded_form(request: Request, max_bytes: int) -> AsyncGenerator[Form
         finally:
             await form.close()
     finally:
-        budget.release(taken)
+        if taken:
+            budget.release(tenant, taken)

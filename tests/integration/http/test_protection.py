@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from http.client import HTTPSConnection
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import openai
 import pytest
 from structlog.testing import capture_logs
 
+import foreword.http.app
 import foreword.http.bodies
 import foreword.http.process
 import foreword.server.callers.failed_keys
@@ -90,6 +94,41 @@ def test_a_name_that_cannot_be_sent_back_is_escaped_in_the_error(http: RunningHt
 
     assert status in (400, 404)
     assert "\\ud800" in error["message"]
+
+
+def test_large_bodies_need_a_key_and_leave_room_for_those_of_other_tenants(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(foreword.http.app, "MAX_OPEN_BYTES", 500_000)
+    large = b'{"model": "' + b"m" * 300_000
+    with running_http(server) as http, ExitStack() as connections:
+        assert http.refused("POST", CHAT, large, key=None, content_type="application/json")[0] == 401
+
+        head = f"POST {CHAT} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {server.new_key('hoarder')}\r\n"
+        head += "content-type: application/json\r\ncontent-length: 400000\r\n\r\n"
+        held = [connections.enter_context(socket.create_connection(("127.0.0.1", http.port), 30)) for _ in range(2)]
+        for connection in held:
+            connection.sendall(head.encode() + large)
+        wait_until(lambda: any(select.select(held, [], [], 0.1)))
+        (refused,), *_ = select.select(held, [], [])
+        assert refused.recv(100).startswith(b"HTTP/1.1 503")
+
+        assert http.send("POST", CHAT, BODY).status == 200
+        assert http.send("POST", CHAT, {**BODY, "user": "u" * 200_000}).status == 200
+
+
+def test_a_large_request_is_checked_beside_the_event_loop(http: RunningHttp):
+    parts = b",".join([b"{}"] * 400_000)
+    body = b'{"model": "m", "n": 0, "messages": [{"role": "user", "content": [' + parts + b"]}]}"
+    with ThreadPoolExecutor(1) as threads:
+        checking = threads.submit(http.refused, "POST", CHAT, body, content_type="application/json")
+        answered = 0
+        while not checking.done():
+            assert http.send("GET", "/nothing").status == 404
+            answered += 1
+
+    assert checking.result()[1]["param"] == "n"
+    assert answered > 10
 
 
 def test_other_types_and_encodings_of_a_body_are_refused_by_their_header(http: RunningHttp):

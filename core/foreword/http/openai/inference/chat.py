@@ -38,8 +38,7 @@ _TEXT_ONLY: Final = "models of this service read and write text only; leave it o
 async def create_chat_completion(request: Request) -> Response:
     """Answer a conversation, as a whole or as a stream of events."""
     client = client_of(request)
-    async with json_body(request) as body:
-        generation = parse_request(body)
+    async with json_body(request, parse_request) as generation:
         if generation.stream:
             return EventStream(_events(client, generation), error_body)
         results = await answered(request, generation.answers(client))

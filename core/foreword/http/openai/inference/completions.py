@@ -36,8 +36,7 @@ _TOKENS: Final = "must be a string or a list of strings; prompts as token ids ca
 async def create_completion(request: Request) -> Response:
     """Complete one or more texts, as a whole or as a stream of events."""
     client = client_of(request)
-    async with json_body(request) as body:
-        generation = parse_request(body)
+    async with json_body(request, parse_request) as generation:
         if generation.stream:
             return EventStream(_events(client, generation), error_body)
         results = await answered(request, generation.answers(client))

@@ -51,8 +51,7 @@ class JobRequest:
 async def create_job(request: Request) -> Response:
     """Queue a tuning experiment on an uploaded file."""
     client, key = client_of(request), idempotency_key(request)
-    async with json_body(request) as body:
-        asked = parse_request(body)
+    async with json_body(request, parse_request) as asked:
         experiment = await _create(client, asked, key)
     return JSONResponse(job_object(experiment))
 
