@@ -22,6 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from factories.services import children, http_address
+from factories.waiting import wait_until
 from foreword.cli.demo.service import LocalService
 
 BASE = "baseModels/foreword--starter"
@@ -119,6 +120,7 @@ def main() -> None:
     environment = {"FOREWORD_HTTP": "true", "FOREWORD_HTTP_PORT": "0", "FOREWORD_WORKERS": "0"}
     with tempfile.TemporaryDirectory() as home, LocalService(Path(home), environment=environment) as service:
         port = int(http_address(service).rpartition(":")[2].partition("/")[0])
+        wait_until(lambda: bool(children(service.pid)))
         (pid,) = children(service.pid)
         for name, value in measure_times(service, port, arguments.requests).items():
             print(f"    {name:45} {value:8.2f}", flush=True)
