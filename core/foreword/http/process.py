@@ -25,6 +25,9 @@ _HEAD_SECONDS: Final = 20.0
 _STALL_SECONDS: Final = 60.0
 """Maximum time for which a caller may leave a full connection unread."""
 _MAX_HEAD_BYTES: Final = 64 * 2**10
+_PART_BYTES: Final = 16 * 2**10
+"""Largest part of a request that is read at once. Thousands of tiny chunks may be in it, which are parsed without a
+pause: about 20 ms, in which nobody else is served. With TLS, the parts are larger."""
 _MAX_CONNECTIONS: Final = 2_000
 """Connections beyond these are answered with status 503 at once."""
 _BACKLOG: Final = 256
@@ -164,6 +167,7 @@ class SteadyProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        transport.max_size = _PART_BYTES  # type: ignore[attr-defined] # of the transports of asyncio
         self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:

@@ -244,6 +244,16 @@ def test_what_cannot_be_honoured_is_refused_by_name(http: RunningHttp, name: str
     assert error["type"] == "invalid_request_error"
 
 
+def test_long_prompts_are_not_sent_once_for_each_of_many_choices(http: RunningHttp):
+    given = {"model": BASE, "n": 128, "max_tokens": 1}
+    messages = [{"role": "system", "content": "x"}, {"role": "user", "content": "x" * 200_000}]
+    for path, prompt in (("chat/completions", {"messages": messages}), ("completions", {"prompt": "x" * 200_000})):
+        status, error = http.refused("POST", f"/v1/{path}", {**given, **prompt})
+
+        assert (status, error["param"]) == (400, "n")
+        assert "at most 83" in error["message"]
+
+
 @pytest.mark.parametrize(
     ("messages", "param"),
     [

@@ -24,7 +24,7 @@ from factories.servers import RunningServer
 from factories.waiting import wait_until
 from foreword.config import Settings
 from foreword.errors import InvalidArgumentError
-from foreword.http.process import HttpServer, check_http_address, listen_for_http, service_client
+from foreword.http.process import HttpServer, SteadyProtocol, check_http_address, listen_for_http, service_client
 
 BASE = "baseModels/foreword--starter"
 CHAT = "/v1/chat/completions"
@@ -166,6 +166,24 @@ def test_an_operator_can_allow_names_of_hosts(server: RunningServer):
     with running_http(server, http_allowed_hosts="ai.example, other.example") as http:
         assert http.send("GET", "/v1/models", host="AI.example:443").status == 200
         assert http.refused("GET", "/v1/models", host="evil.example")[0] == 421
+
+
+def test_a_flood_of_tiny_chunks_is_read_in_small_parts(http: RunningHttp, monkeypatch: pytest.MonkeyPatch):
+    sizes = []
+    received = SteadyProtocol.data_received
+
+    def measured(protocol: SteadyProtocol, data: bytes) -> None:
+        sizes.append(len(data))
+        received(protocol, data)
+
+    monkeypatch.setattr(SteadyProtocol, "data_received", measured)
+    head = f"POST {CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", http.port), timeout=30) as flood:
+        flood.sendall(f"{head}transfer-encoding: chunked\r\n\r\n".encode() + b"1\r\n \r\n" * 20_000 + b"0\r\n\r\n")
+        assert flood.recv(100).startswith(b"HTTP/1.1 400")
+
+    assert sum(sizes) > 120_000
+    assert max(sizes) <= 16_384
 
 
 def test_a_slow_head_and_a_slow_body_end_the_connection(http: RunningHttp, monkeypatch: pytest.MonkeyPatch):

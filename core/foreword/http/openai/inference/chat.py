@@ -22,6 +22,7 @@ from foreword.http.openai.inference.generation import (
     MAX_CHOICES,
     MAX_LOGPROBS,
     Generation,
+    check_size,
     finish_reason,
     parse_max_tokens,
     parse_parameters,
@@ -72,6 +73,7 @@ def parse_request(body: dict[str, Any]) -> Generation:
         raise fields.fault("top_logprobs", "can only be set together with logprobs")
     max_tokens = parse_max_tokens(fields, "max_completion_tokens", "max_tokens")
     parameters = parse_parameters(fields, details=details, top_tokens=top_tokens or 0, max_tokens=max_tokens)
+    check_size(fields, (prompt,), choices)
     seed = parse_seed(fields)
     stream, include_usage = parse_stream(fields)
     _refuse_others(fields)

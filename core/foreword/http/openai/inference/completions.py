@@ -22,6 +22,7 @@ from foreword.http.openai.inference.generation import (
     MAX_CHOICES,
     MAX_LOGPROBS,
     Generation,
+    check_size,
     finish_reason,
     parse_max_tokens,
     parse_parameters,
@@ -61,6 +62,7 @@ def parse_request(body: dict[str, Any]) -> Generation:
     max_tokens = parse_max_tokens(fields, "max_tokens")
     details = top_tokens is not None
     parameters = parse_parameters(fields, details=details, top_tokens=top_tokens or 0, max_tokens=max_tokens)
+    check_size(fields, prompts, choices)
     seed = parse_seed(fields)
     stream, include_usage = parse_stream(fields)
     fields.only("best_of", (1, choices), "the service does not choose among answers; set n instead")

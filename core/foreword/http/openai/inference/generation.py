@@ -18,6 +18,8 @@ from foreword.http.openai.prompts import Prompt
 MAX_CHOICES: Final = 128
 """Maximum number of choices of a request, for all its prompts together."""
 MAX_LOGPROBS: Final = 20
+_MOST_CHARACTERS: Final = 2**24
+"""Maximum size of all prompts, multiplied by the number of choices: each choice is a call of its own."""
 _SEEDS: Final = 2**32
 _MOST_TOKENS: Final = 2**31 - 1
 _LARGEST_SEED: Final = 2**63
@@ -159,6 +161,18 @@ def parse_max_tokens(fields: Fields, *names: str) -> int | None:
     return next(iter(given.values()), None)
 
 
+def check_size(fields: Fields, prompts: Sequence[Prompt], choices: int) -> None:
+    """Refuse prompts that are so long that they cannot be sent once for each choice.
+
+    Raises:
+        RequestError: They are. The error names `n`.
+    """
+    size = choices * sum(_size(prompt) for prompt in prompts)
+    if choices > 1 and size > _MOST_CHARACTERS:
+        most = max(1, choices * _MOST_CHARACTERS // size)
+        raise fields.fault("n", f"must be at most {most} for prompts of this length", choices)
+
+
 def parse_stream(fields: Fields) -> tuple[bool, bool]:
     """Return whether to stream the answers, and whether to end the stream with the token counts."""
     stream, options = fields.flag("stream"), fields.object("stream_options")
@@ -185,3 +199,11 @@ def _stops(fields: Fields) -> list[str]:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise fields.fault("stop", "must be a string or a list of strings", value)
     return texts
+
+
+def _size(prompt: Prompt) -> int:
+    """Return the number of characters of a prompt."""
+    if isinstance(prompt, str):
+        return len(prompt)
+    examples = sum(len(example.input) + len(example.output) for example in prompt.examples)
+    return len(prompt.instruction) + len(prompt.input) + examples
