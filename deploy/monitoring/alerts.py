@@ -123,6 +123,20 @@ SERVICE: Final = (
     ),
 )
 
+QUALITY: Final = (
+    Alert(
+        name="ForewordDrift",
+        measure="max by (tenant, deployment) (foreword_drift_detected)",
+        condition="{measure} == 1",
+        wait="30m",
+        severity="warning",
+        summary="What {{ $labels.deployment }} of {{ $labels.tenant }} is asked, or answers, is no longer like the "
+        "training data of its model.",
+        remedy="`foreword deployments drift` shows what has changed. Submit feedback about captured requests, export "
+        "them, and tune again on old and new rows.",
+    ),
+)
+
 TUNING: Final = (
     Alert(
         name="ForewordJobsWaiting",
@@ -226,7 +240,12 @@ SLACK: Final = (
     ),
 )
 
-GROUPS: Final = {"foreword-service": SERVICE, "foreword-tuning": TUNING, "foreword-slack": SLACK}
+GROUPS: Final = {
+    "foreword-service": SERVICE,
+    "foreword-quality": QUALITY,
+    "foreword-tuning": TUNING,
+    "foreword-slack": SLACK,
+}
 
 
 def rules() -> dict[str, Any]:

@@ -242,6 +242,10 @@ class RunningServer:
         """Put the server's clocks forward, so that cached values grow old and keys expire."""
         self._ahead_seconds += seconds
 
+    def measure_drift(self) -> None:
+        """Compare the requests of deployments that are due."""
+        self._loop.run(self.server._drift_monitor.look())
+
     def settle_captures(self) -> None:
         """Store what the server has captured so far."""
         self._loop.run(self.server._captures.write())

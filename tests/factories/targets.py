@@ -86,6 +86,7 @@ _VALID: dict[str, Mapping[str, Any]] = {
     "UpdateWebhook": {"webhook": {"name": "{Webhook}", "kinds": ["rollout.*"]}, "update_mask": "kinds"},
     "RotateWebhookSecret": {"name": "{Webhook}"},
     "ListWebhookDeliveries": {"parent": "{Webhook}"},
+    "MeasureDrift": {"name": "{Deployment}"},
 }
 _NAMED = {
     "BatchJob",

@@ -98,6 +98,10 @@ CASES: Mapping[str, Case] = {
         fires={'foreword_event_loop_holds_total{instance="a"}': "0+3x60"},
         quiet={'foreword_event_loop_holds_total{instance="a"}': "0x50 5x10"},
     ),
+    "ForewordDrift": Case(
+        fires={'foreword_drift_detected{tenant="acme", deployment="complaints", instance="a"}': "0x10 1x50"},
+        quiet={'foreword_drift_detected{tenant="acme", deployment="complaints", instance="a"}': "1x20 0x15 1x24"},
+    ),
     "ForewordJobsWaiting": Case(
         fires={'foreword_oldest_queued_job_seconds{kind="tune"}': "1000+60x60"},
         quiet={'foreword_oldest_queued_job_seconds{kind="tune"}': "0+30x60"},

@@ -19,6 +19,7 @@ import pytest
 from prometheus_client import start_http_server
 
 from factories.api import create_experiment, deployed, refused, upload
+from factories.captures import see
 from factories.monitoring import (
     FOLDER,
     every_query,
@@ -33,10 +34,12 @@ from factories.servers import RunningServer, ServerFactory
 from factories.shops import plugins, shop  # noqa: F401 - fixtures
 from factories.slack import install, new_event
 from factories.waiting import PATIENCE_SECONDS
+from foreword.names import DeploymentName
 from foreword.observability.metrics.database import DatabaseMetrics
 from foreword.observability.metrics.process import new_registry
 from foreword.observability.metrics.worker import WorkerMetrics
 from foreword.scheduling.worker import Worker
+from foreword.storage.captures.ledger import CaptureLedger
 from foreword.v1 import capture_service_pb2, deployment_service_pb2, tenant_service_pb2
 from foreword.v1 import inference_service_pb2 as inference
 from foreword_slack.hooks import ComplaintCorrected, RoutingDecided
@@ -127,11 +130,26 @@ class Exporters:
                 deployment="counted", feedback={"request_id": answer.request_id, "right_labels": right}
             )
         )
+        self._capture_requests()
+        self._server.measure_drift()
         refused(self._server.stubs("fw_nobody_wrong").tenants.WhoAmI, tenant_service_pb2.WhoAmIRequest())
         create_experiment(self._stubs, upload(self._stubs).name)
         self._shop.queue_run()
         Worker(self._workshop).run(StopWhenIdle())
         self._decide()
+
+    def _capture_requests(self) -> None:
+        """Capture enough requests for a verdict on drift."""
+        found = self._stubs.deployments.GetDeployment(
+            deployment_service_pb2.GetDeploymentRequest(name="tenants/dev/spaces/default/deployments/counted")
+        )
+        created = found.create_time.ToDatetime(tzinfo=UTC)
+        requests = [
+            see(f"{time.time()}/{number}", model=found.model, output="Service", labels=("Service",))
+            for number in range(120)
+        ]
+        name = DeploymentName("dev", "default", "counted")
+        CaptureLedger(self._server.database, max_tenant_bytes=10**9).add(name, created, requests)
 
     def _decide(self) -> None:
         guess = Guess(labels=("Service",), probability=0.9)

@@ -9,6 +9,7 @@ import click
 
 from foreword.cli.captures import captures, captures_text
 from foreword.cli.deploy_gate import described_verdict, gate_options, through_gate
+from foreword.cli.drift import drift
 from foreword.cli.rollout_options import rollout_options
 from foreword.cli.session import json_option, selection_options, view_option, with_client
 from foreword.cli.spaces import print_warnings
@@ -74,6 +75,7 @@ def deployments() -> None:
 
 
 deployments.add_command(captures)
+deployments.add_command(drift)
 
 
 @deployments.command("list")

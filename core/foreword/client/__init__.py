@@ -57,6 +57,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.deploy_policy import VerdictOutcome
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.differing_fields import ComparedValue, DifferingField
+from foreword.domain.drift import DriftChange, DriftKind, DriftMeasure, DriftReport, DriftVerdict
 from foreword.domain.evaluation import SystemDifference
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.halving import Rung
@@ -129,6 +130,11 @@ __all__ = [
     "DeploymentState",
     "DifferingField",
     "DisableReason",
+    "DriftChange",
+    "DriftKind",
+    "DriftMeasure",
+    "DriftReport",
+    "DriftVerdict",
     "EvaluatedSystem",
     "Evaluation",
     "EvaluationAnswer",

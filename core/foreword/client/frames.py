@@ -25,6 +25,7 @@ from foreword.client.other_fields import apart
 from foreword.client.resources import TunedModel, TuneExperiment, TuneSnapshot
 from foreword.client.sweep_resources import TuneSweep
 from foreword.domain.counted import counted
+from foreword.domain.drift import DriftReport
 from foreword.domain.report import (
     DataReport,
     EvaluationExample,
@@ -262,6 +263,28 @@ def captured_requests(requests: Iterable[CapturedRequest]) -> DataFrame:
         answer = (item.revision, item.input, item.output, item.probability, item.abstained)
         rows.append([item.request_id, item.create_time, *answer, *said])
     return frame(columns, rows, index="request_id")
+
+
+def drift(report: DriftReport) -> DataFrame:
+    """Return the measures of drift, one row each, indexed by what is compared."""
+    columns = (
+        "measure", "verdict", "value", "lower", "upper", "p_value", "tolerance", "request_count", "reference_count"
+    )  # fmt: skip
+    rows = [
+        [
+            item.kind.value,
+            item.verdict.value,
+            item.value,
+            item.lower,
+            item.upper,
+            item.p_value,
+            item.tolerance,
+            item.request_count,
+            item.reference_count,
+        ]
+        for item in report.measures
+    ]
+    return frame(columns, rows, index="measure")
 
 
 def batch_answers(answers: Iterable[BatchAnswer], rows: DataFrame | None = None) -> DataFrame:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final, cast
 
 MAX_THRESHOLDS: Final = 500
 """Maximum number of thresholds of a tuned model, so that every gRPC client can read it."""
+
+MAX_KEPT_ANSWERS: Final = 500
+MAX_KEPT_CHARACTERS: Final = 100_000
+"""Maximum length of the labels of the held-out answers that are kept."""
 
 PRECISIONS: Final = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98)
 """Precisions for which thresholds are computed."""
@@ -62,6 +66,8 @@ class AnswerCalibration:
             the row.
         thresholds: For each of `PRECISIONS`, the thresholds of labels whose held-out answers reach it, and one that the
             other labels share if their answers reach it together.
+        kept_answers: Held-out answers with their calibrated probabilities, each as `[labels, probability]`, with which
+            later answers are compared; see `held_out_answers`. Empty for models stored before they were kept.
     """
 
     temperature: float
@@ -71,6 +77,13 @@ class AnswerCalibration:
     expected_calibration_error_before: float
     expected_calibration_error_after: float
     thresholds: tuple[PrecisionThreshold, ...] = ()
+    kept_answers: tuple[object, ...] = ()
+
+    @property
+    def held_out_answers(self) -> list[tuple[tuple[str, ...], float]]:
+        """The kept answers: their labels, in canonical order, and their calibrated probabilities."""
+        kept = cast("tuple[Any, ...]", self.kept_answers)
+        return [(tuple(labels), float(probability)) for labels, probability in kept]
 
     def threshold(self, labels: Sequence[str], min_precision: float) -> float | None:
         """Return the probability from which on an answer keeps a precision, or None if no probability is known to.

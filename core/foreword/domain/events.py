@@ -37,6 +37,7 @@ class EventKind(Enum):
     ROLLOUT_ROLLED_BACK = "rollout.rolled_back"
     ROLLOUT_EXPIRED = "rollout.expired"
     DEPLOYMENT_ROLLED_BACK = "deployment.rolled_back"
+    DEPLOYMENT_DRIFTED = "deployment.drifted"
 
 
 TEST_KIND: Final = "webhook.test"

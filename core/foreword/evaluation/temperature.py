@@ -19,9 +19,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource
+from foreword.domain.answer_calibration import (
+    MAX_KEPT_ANSWERS,
+    MAX_KEPT_CHARACTERS,
+    AnswerCalibration,
+    CalibrationSource,
+)
 from foreword.evaluation.calibration import calibration
-from foreword.evaluation.precision import precision_thresholds
+from foreword.evaluation.precision import JudgedAnswer, precision_thresholds
 
 PRIOR_ROWS: Final = 4.0
 """Weight of the prior, in rows."""
@@ -128,7 +133,21 @@ def calibrate(
         expected_calibration_error_before=_error([(answer.probability(1.0), answer.is_right) for answer in used]),
         expected_calibration_error_after=_error(after),
         thresholds=precision_thresholds(judged, check=check),
+        kept_answers=_kept(judged),
     )
+
+
+def _kept(judged: Sequence[JudgedAnswer]) -> tuple[object, ...]:
+    """Return answers to compare later ones with, spread evenly, as many as fit."""
+    step = -(-len(judged) // MAX_KEPT_ANSWERS)
+    kept: list[object] = []
+    room = MAX_KEPT_CHARACTERS
+    for labels, probability, _ in judged[::step]:
+        room -= sum(map(len, labels))
+        if room < 0:
+            break
+        kept.append([list(labels), round(probability, 4)])
+    return tuple(kept)
 
 
 def _expected(scores_NC: Floats, inverse: float) -> float:

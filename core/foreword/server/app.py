@@ -31,6 +31,7 @@ from foreword.server.calls.message_coding import MessageCoder
 from foreword.server.calls.outcomes import OutcomeListener, Outcomes
 from foreword.server.calls.peers import parse_networks
 from foreword.server.calls.pools import WRITE_SECONDS, Pools
+from foreword.server.captures.drift import DriftMeasurer, DriftMonitor
 from foreword.server.captures.export import CaptureExporter
 from foreword.server.captures.recorder import CaptureRecorder
 from foreword.server.captures.redaction import Redactor
@@ -213,6 +214,8 @@ class ForewordServer:
         self._recorder: RolloutRecorder | None = None
         self._captures: CaptureRecorder | None = None
         self._redactor = Redactor(plugins)
+        self._drift = DriftMeasurer(database=database, artifacts=artifacts, plugins=plugins, redactor=self._redactor)
+        self._drift_monitor = DriftMonitor(database=database, measurer=self._drift, pools=self._pools)
         self._shadows: Shadows | None = None
 
     async def start(self) -> int:
@@ -279,6 +282,7 @@ class ForewordServer:
             asyncio.create_task(prober.run(), name="prober"),
             asyncio.create_task(recorder.run(), name="rollouts"),
             asyncio.create_task(captures.run(), name="captures"),
+            asyncio.create_task(self._drift_monitor.run(), name="drift"),
             asyncio.create_task(clock.run(), name="rollout clock"),
             asyncio.create_task(self._preload(), name="preload"),
             asyncio.create_task(self._delete_due(), name="deletions"),
@@ -423,7 +427,9 @@ class ForewordServer:
                     exporter=CaptureExporter(
                         database=database, checker=checker, store=store, budget=budget, pools=self._pools
                     ),
+                    drift=self._drift,
                     storage=storage,
+                    work=self._pools.work,
                     max_tenant_bytes=settings.max_captured_bytes,
                     count=None if self._metrics is None else self._metrics.count_feedback,
                 ),

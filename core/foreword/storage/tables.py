@@ -527,6 +527,39 @@ class CapturedRequestRow(Base):
     create_time: Mapped[datetime]
 
 
+class TrainingSampleRow(Base):
+    """A sample of the rows that a tuned model was trained on, with which its requests are compared, without inputs."""
+
+    __tablename__ = "training_samples"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant", "tuned_model"], ["tuned_models.tenant", "tuned_models.id"], ondelete="CASCADE"),
+    )
+
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    tuned_model: Mapped[str] = mapped_column(primary_key=True)
+    sample: Mapped[dict[str, Any]]
+    create_time: Mapped[datetime]
+
+
+class DriftReportRow(Base):
+    """The last comparison of the requests of a deployment with the training data of its model.
+
+    A server that finds `due_time` passed sets it ahead, and measures. `last_request` is the key of the newest request
+    that the report considers; 0 without a report.
+    """
+
+    __tablename__ = "drift_reports"
+    __table_args__ = (Index(None, "due_time"),)
+
+    deployment_key: Mapped[int] = mapped_column(
+        RowNumber, ForeignKey("deployments.key", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    tenant: Mapped[str]
+    report: Mapped[dict[str, Any] | None]
+    last_request: Mapped[int]
+    due_time: Mapped[datetime]
+
+
 class CaptureUsageRow(Base):
     """The number and the size of the captured requests of a deployment, so that nobody needs to count them."""
 

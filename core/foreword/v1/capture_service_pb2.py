@@ -24,10 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from foreword.v1 import capture_pb2 as foreword_dot_v1_dot_capture__pb2
 from foreword.v1 import dataset_pb2 as foreword_dot_v1_dot_dataset__pb2
+from foreword.v1 import drift_pb2 as foreword_dot_v1_dot_drift__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!foreword/v1/capture_service.proto\x12\x0b\x66oreword.v1\x1a\x19\x66oreword/v1/capture.proto\x1a\x19\x66oreword/v1/dataset.proto\x1a\x1fgoogle/api/field_behavior.proto\"z\n\x1bListCapturedRequestsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\"p\n\x1cListCapturedRequestsResponse\x12\x37\n\x11\x63\x61ptured_requests\x18\x01 \x03(\x0b\x32\x1c.foreword.v1.CapturedRequest\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"X\n\x1d\x44\x65leteCapturedRequestsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0brequest_ids\x18\x02 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"I\n\x1e\x44\x65leteCapturedRequestsResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\x03\x12\x10\n\x08\x64\x61tasets\x18\x02 \x03(\t\"z\n\x15SubmitFeedbackRequest\x12\x18\n\ndeployment\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12-\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x02 \x01(\x0b\x32\x15.foreword.v1.FeedbackB\x04\xe2\x41\x01\x02\x12\x18\n\x10\x61llow_new_labels\x18\x03 \x01(\x08\"\x9c\x01\n\x1d\x45xportCapturedRequestsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x12\n\nunlabelled\x18\x05 \x01(\x08\x12\x12\n\nrequest_id\x18\x06 \x01(\t2\x99\x03\n\x0e\x43\x61ptureService\x12k\n\x14ListCapturedRequests\x12(.foreword.v1.ListCapturedRequestsRequest\x1a).foreword.v1.ListCapturedRequestsResponse\x12q\n\x16\x44\x65leteCapturedRequests\x12*.foreword.v1.DeleteCapturedRequestsRequest\x1a+.foreword.v1.DeleteCapturedRequestsResponse\x12K\n\x0eSubmitFeedback\x12\".foreword.v1.SubmitFeedbackRequest\x1a\x15.foreword.v1.Feedback\x12Z\n\x16\x45xportCapturedRequests\x12*.foreword.v1.ExportCapturedRequestsRequest\x1a\x14.foreword.v1.Datasetb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!foreword/v1/capture_service.proto\x12\x0b\x66oreword.v1\x1a\x19\x66oreword/v1/capture.proto\x1a\x19\x66oreword/v1/dataset.proto\x1a\x17\x66oreword/v1/drift.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"z\n\x1bListCapturedRequestsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\"p\n\x1cListCapturedRequestsResponse\x12\x37\n\x11\x63\x61ptured_requests\x18\x01 \x03(\x0b\x32\x1c.foreword.v1.CapturedRequest\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"X\n\x1d\x44\x65leteCapturedRequestsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0brequest_ids\x18\x02 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"I\n\x1e\x44\x65leteCapturedRequestsResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\x03\x12\x10\n\x08\x64\x61tasets\x18\x02 \x03(\t\"z\n\x15SubmitFeedbackRequest\x12\x18\n\ndeployment\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12-\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x02 \x01(\x0b\x32\x15.foreword.v1.FeedbackB\x04\xe2\x41\x01\x02\x12\x18\n\x10\x61llow_new_labels\x18\x03 \x01(\x08\"\x9c\x01\n\x1d\x45xportCapturedRequestsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x12\n\nunlabelled\x18\x05 \x01(\x08\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"j\n\x13MeasureDriftRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x0cmax_requests\x18\x02 \x01(\x05\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xe5\x03\n\x0e\x43\x61ptureService\x12k\n\x14ListCapturedRequests\x12(.foreword.v1.ListCapturedRequestsRequest\x1a).foreword.v1.ListCapturedRequestsResponse\x12q\n\x16\x44\x65leteCapturedRequests\x12*.foreword.v1.DeleteCapturedRequestsRequest\x1a+.foreword.v1.DeleteCapturedRequestsResponse\x12K\n\x0eSubmitFeedback\x12\".foreword.v1.SubmitFeedbackRequest\x1a\x15.foreword.v1.Feedback\x12Z\n\x16\x45xportCapturedRequests\x12*.foreword.v1.ExportCapturedRequestsRequest\x1a\x14.foreword.v1.Dataset\x12J\n\x0cMeasureDrift\x12 .foreword.v1.MeasureDriftRequest\x1a\x18.foreword.v1.DriftReportb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,18 +48,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPORTCAPTUREDREQUESTSREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_EXPORTCAPTUREDREQUESTSREQUEST'].fields_by_name['display_name']._loaded_options = None
   _globals['_EXPORTCAPTUREDREQUESTSREQUEST'].fields_by_name['display_name']._serialized_options = b'\342A\001\002'
-  _globals['_LISTCAPTUREDREQUESTSREQUEST']._serialized_start=137
-  _globals['_LISTCAPTUREDREQUESTSREQUEST']._serialized_end=259
-  _globals['_LISTCAPTUREDREQUESTSRESPONSE']._serialized_start=261
-  _globals['_LISTCAPTUREDREQUESTSRESPONSE']._serialized_end=373
-  _globals['_DELETECAPTUREDREQUESTSREQUEST']._serialized_start=375
-  _globals['_DELETECAPTUREDREQUESTSREQUEST']._serialized_end=463
-  _globals['_DELETECAPTUREDREQUESTSRESPONSE']._serialized_start=465
-  _globals['_DELETECAPTUREDREQUESTSRESPONSE']._serialized_end=538
-  _globals['_SUBMITFEEDBACKREQUEST']._serialized_start=540
-  _globals['_SUBMITFEEDBACKREQUEST']._serialized_end=662
-  _globals['_EXPORTCAPTUREDREQUESTSREQUEST']._serialized_start=665
-  _globals['_EXPORTCAPTUREDREQUESTSREQUEST']._serialized_end=821
-  _globals['_CAPTURESERVICE']._serialized_start=824
-  _globals['_CAPTURESERVICE']._serialized_end=1233
+  _globals['_MEASUREDRIFTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_MEASUREDRIFTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_LISTCAPTUREDREQUESTSREQUEST']._serialized_start=195
+  _globals['_LISTCAPTUREDREQUESTSREQUEST']._serialized_end=317
+  _globals['_LISTCAPTUREDREQUESTSRESPONSE']._serialized_start=319
+  _globals['_LISTCAPTUREDREQUESTSRESPONSE']._serialized_end=431
+  _globals['_DELETECAPTUREDREQUESTSREQUEST']._serialized_start=433
+  _globals['_DELETECAPTUREDREQUESTSREQUEST']._serialized_end=521
+  _globals['_DELETECAPTUREDREQUESTSRESPONSE']._serialized_start=523
+  _globals['_DELETECAPTUREDREQUESTSRESPONSE']._serialized_end=596
+  _globals['_SUBMITFEEDBACKREQUEST']._serialized_start=598
+  _globals['_SUBMITFEEDBACKREQUEST']._serialized_end=720
+  _globals['_EXPORTCAPTUREDREQUESTSREQUEST']._serialized_start=723
+  _globals['_EXPORTCAPTUREDREQUESTSREQUEST']._serialized_end=879
+  _globals['_MEASUREDRIFTREQUEST']._serialized_start=881
+  _globals['_MEASUREDRIFTREQUEST']._serialized_end=987
+  _globals['_CAPTURESERVICE']._serialized_start=990
+  _globals['_CAPTURESERVICE']._serialized_end=1475
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,10 @@
+import datetime
+
 from foreword.v1 import capture_pb2 as _capture_pb2
 from foreword.v1 import dataset_pb2 as _dataset_pb2
+from foreword.v1 import drift_pb2 as _drift_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -74,3 +78,13 @@ class ExportCapturedRequestsRequest(_message.Message):
     unlabelled: bool
     request_id: str
     def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., filter: _Optional[str] = ..., unlabelled: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class MeasureDriftRequest(_message.Message):
+    __slots__ = ("name", "max_requests", "since")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MAX_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    max_requests: int
+    since: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., max_requests: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -6,6 +6,7 @@ import warnings
 from foreword.v1 import capture_pb2 as foreword_dot_v1_dot_capture__pb2
 from foreword.v1 import capture_service_pb2 as foreword_dot_v1_dot_capture__service__pb2
 from foreword.v1 import dataset_pb2 as foreword_dot_v1_dot_dataset__pb2
+from foreword.v1 import drift_pb2 as foreword_dot_v1_dot_drift__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -28,7 +29,8 @@ if _version_not_supported:
 
 
 class CaptureServiceStub:
-    """Reads and deletes the captured requests of deployments, takes feedback about answers, and makes datasets of both.
+    """Reads and deletes the captured requests of deployments, takes feedback about answers, makes datasets of both, and compares
+    requests with training data.
     `Deployment.capture` says which requests are captured.
 
     Errors and turns are those of DeploymentService. The scopes are `infer` to submit feedback, `read` to list and `write` for
@@ -62,10 +64,16 @@ class CaptureServiceStub:
                 request_serializer=foreword_dot_v1_dot_capture__service__pb2.ExportCapturedRequestsRequest.SerializeToString,
                 response_deserializer=foreword_dot_v1_dot_dataset__pb2.Dataset.FromString,
                 _registered_method=True)
+        self.MeasureDrift = channel.unary_unary(
+                '/foreword.v1.CaptureService/MeasureDrift',
+                request_serializer=foreword_dot_v1_dot_capture__service__pb2.MeasureDriftRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_drift__pb2.DriftReport.FromString,
+                _registered_method=True)
 
 
 class CaptureServiceServicer:
-    """Reads and deletes the captured requests of deployments, takes feedback about answers, and makes datasets of both.
+    """Reads and deletes the captured requests of deployments, takes feedback about answers, makes datasets of both, and compares
+    requests with training data.
     `Deployment.capture` says which requests are captured.
 
     Errors and turns are those of DeploymentService. The scopes are `infer` to submit feedback, `read` to list and `write` for
@@ -116,6 +124,16 @@ class CaptureServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MeasureDrift(self, request, context):
+        """Compare the newest captured requests with the training data of the model in service.
+
+        The service does the same every ten minutes for its metrics. NOT_FOUND: the deployment does not exist. INVALID_ARGUMENT: a
+        field is out of range. FAILED_PRECONDITION: the model is a base model (NO_TRAINING_DATA), or was deleted (MODEL_DELETED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CaptureServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -139,6 +157,11 @@ def add_CaptureServiceServicer_to_server(servicer, server):
                     request_deserializer=foreword_dot_v1_dot_capture__service__pb2.ExportCapturedRequestsRequest.FromString,
                     response_serializer=foreword_dot_v1_dot_dataset__pb2.Dataset.SerializeToString,
             ),
+            'MeasureDrift': grpc.unary_unary_rpc_method_handler(
+                    servicer.MeasureDrift,
+                    request_deserializer=foreword_dot_v1_dot_capture__service__pb2.MeasureDriftRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_drift__pb2.DriftReport.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'foreword.v1.CaptureService', rpc_method_handlers)
@@ -148,7 +171,8 @@ def add_CaptureServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CaptureService:
-    """Reads and deletes the captured requests of deployments, takes feedback about answers, and makes datasets of both.
+    """Reads and deletes the captured requests of deployments, takes feedback about answers, makes datasets of both, and compares
+    requests with training data.
     `Deployment.capture` says which requests are captured.
 
     Errors and turns are those of DeploymentService. The scopes are `infer` to submit feedback, `read` to list and `write` for
@@ -254,6 +278,33 @@ class CaptureService:
             '/foreword.v1.CaptureService/ExportCapturedRequests',
             foreword_dot_v1_dot_capture__service__pb2.ExportCapturedRequestsRequest.SerializeToString,
             foreword_dot_v1_dot_dataset__pb2.Dataset.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MeasureDrift(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.CaptureService/MeasureDrift',
+            foreword_dot_v1_dot_capture__service__pb2.MeasureDriftRequest.SerializeToString,
+            foreword_dot_v1_dot_drift__pb2.DriftReport.FromString,
             options,
             channel_credentials,
             insecure,

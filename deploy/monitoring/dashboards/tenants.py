@@ -80,6 +80,32 @@ TENANTS: Final = Dashboard(
             ),
         ),
         Panel(
+            title="Drift of requests",
+            description="Distance of captured requests to the training data: divergence of lengths, words and answers "
+            "in bits, difference of confidence and abstention. Every server exports the same numbers.",
+            queries=(
+                Query(
+                    expr=f"max by (tenant, deployment, measure) (foreword_drift{{{_MINE}}})",
+                    legend="{{tenant}} {{deployment}} {{measure}}",
+                ),
+            ),
+        ),
+        Panel(
+            title="Deployments whose requests have drifted",
+            description="1 if a measure is above its tolerance and not by chance, of how many requests.",
+            kind="table",
+            queries=(
+                Query(
+                    expr=f"max by (tenant, deployment) (foreword_drift_detected{{{_MINE}}})",
+                    legend="{{tenant}} {{deployment}}",
+                ),
+                Query(
+                    expr=f"max by (tenant, deployment) (foreword_drift_requests{{{_MINE}}})",
+                    legend="{{tenant}} {{deployment}} requests",
+                ),
+            ),
+        ),
+        Panel(
             title="Jobs that have not ended",
             description="Every server exports the same numbers.",
             queries=(

@@ -8,8 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
+from factories.captures import see
 from foreword.cli.application import run
-from foreword.client import Client
+from foreword.client import CapturePolicy, Client
+from foreword.names import DeploymentName
+from foreword.storage.captures.ledger import CaptureLedger
 
 Command = Callable[..., tuple[int, str, str]]
 BASE = "baseModels/foreword--starter"
@@ -130,3 +133,37 @@ def test_feedback_that_cannot_be_stored_says_why(command: Command, arguments: tu
 
     assert status in (1, 2)
     assert problem in err
+
+
+def test_drift_is_shown_and_is_the_exit_status(server, command: Command, client):
+    deployment = client.get_deployment("triage")
+    status, _, err = command("deployments", "drift", "triage")
+    assert status == 1
+    assert "serves a base model" in err
+
+    rows = [
+        {"input": f"Parcel {number} is late", "output": ("Service", "Warehouse")[number % 2]} for number in range(60)
+    ]
+    dataset = client.upload_dataset(rows, display_name="training")
+    model = server.tune_by_hand(client.create_tune_experiment(dataset, display_name="triage").name)
+    client.update_deployment(deployment, model=model, capture=CapturePolicy(share=1.0))
+    status, out, _ = command("deployments", "drift", "triage")
+    assert status == 0
+    assert "not enough" in out
+
+    ledger = CaptureLedger(server.database, max_tenant_bytes=10**9)
+    name = DeploymentName.parse(deployment.name)
+    requests = [
+        see(f"{number}", model=model, input="My invoice is wrong", output="Service", labels=("Service",))
+        for number in range(120)
+    ]
+    ledger.add(name, deployment.create_time, requests)
+    status, out, _ = command("deployments", "drift", "triage")
+    assert status == 1
+    assert "120 requests, compared with the training data" in out
+    assert "drifted" in out
+    assert "invoice 0 % to 100 %" in out
+    status, out, _ = command("deployments", "drift", "triage", "--json")
+    report = json.loads(out)
+    assert (report["verdict"], report["request_count"], len(report["measures"])) == ("drifted", 120, 5)
+    assert command("deployments", "drift", "triage", "--since", "2100-01-01")[0] == 0

@@ -2,12 +2,13 @@
 
 import sys
 import time
+from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
 
 from factories.clients import DrivenAsyncClient
-from foreword.client import CapturePolicy, Client, frames
+from foreword.client import CapturePolicy, Client, DriftKind, DriftMeasure, DriftReport, DriftVerdict, frames
 from foreword.domain.tenant import Scope
 from foreword.errors import FailedPreconditionError
 from foreword.samples import sample_path
@@ -86,3 +87,26 @@ def test_captured_requests_are_a_frame_with_their_feedback(client):
     assert bool(found.loc[answers[0].request_id, "correct"]) is True
     assert (found.loc[answers[1].request_id, "score"], found.loc[answers[1].request_id, "comment"]) == (0.5, "Hm")
     assert found["probability"].between(0, 1).all()
+
+
+def test_drift_is_a_frame_with_a_row_for_each_measure():
+    measures = [
+        DriftMeasure(
+            kind=kind, verdict=DriftVerdict.STABLE, request_count=120, reference_count=60, value=0.01, tolerance=0.02
+        )
+        for kind in DriftKind
+    ]
+    moment = datetime(2026, 1, 31, tzinfo=UTC)
+    report = DriftReport(
+        model="m",
+        request_count=120,
+        first_time=moment,
+        last_time=moment,
+        measure_time=moment,
+        measures=tuple(measures),
+    )
+
+    found = frames.drift(report)
+
+    assert list(found.index) == ["input_length", "input_words", "answers", "confidence", "abstention"]
+    assert (found["value"] < found["tolerance"]).all()

@@ -111,6 +111,7 @@ NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
     "DeleteCapturedRequests": [("name", ("deployment",))],
     "SubmitFeedback": [("deployment", ("deployment",))],
     "ExportCapturedRequests": [("name", ("deployment",))],
+    "MeasureDrift": [("name", ("deployment",))],
     "UploadDataset": [("header.parent", ("tenant",))],
     "CheckDataset": [("header.parent", ("tenant",))],
     "GetDataset": [("name", ("dataset",))],

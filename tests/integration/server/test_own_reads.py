@@ -43,6 +43,7 @@ READ_ONE = {
     "WatchBatchJob": "batch job",
     "ListBatchAnswers": "batch job",
     "ListCapturedRequests": "deployment",
+    "MeasureDrift": "deployment",
     "GetTunedModel": "model",
     "ExportTunedModel": "model",
 }

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foreword.domain.answer_calibration import CalibrationSource
+from foreword.domain.answer_calibration import MAX_KEPT_ANSWERS, AnswerCalibration, CalibrationSource
 from foreword.evaluation.temperature import MAX_FITTED_ROWS, ScoredAnswer, calibrate, fit_temperature
+from foreword.storage.codec import decode, encode
 
 
 def _drawn(count: int, *, temperature: float, seed: int = 0) -> list[ScoredAnswer]:
@@ -102,3 +103,19 @@ def test_the_probability_of_an_answer_is_its_share_among_the_candidates():
 
     assert answer.probability(1.0) == pytest.approx(2 / 3)
     assert answer.probability(1e9) == pytest.approx(0.5)
+
+
+def test_held_out_answers_are_kept_evenly_with_their_calibrated_probabilities():
+    answers = [
+        ScoredAnswer(labels=(f"label {place}",), log_probs=(-0.1, -2.0), right=0) for place in range(MAX_FITTED_ROWS)
+    ]
+
+    found = calibrate(answers, CalibrationSource.HELD_OUT)
+    kept = found.held_out_answers
+
+    assert len(kept) == MAX_KEPT_ANSWERS
+    assert [labels for labels, _ in kept[:3]] == [("label 0",), ("label 2",), ("label 4",)]
+    assert {probability for _, probability in kept} == {round(answers[0].probability(found.temperature), 4)}
+    assert decode(AnswerCalibration, encode(AnswerCalibration, found, "calibration")) == found
+    long = [ScoredAnswer(labels=("x" * 1_000,), log_probs=(-0.1,), right=0)] * 300
+    assert len(calibrate(long, CalibrationSource.HELD_OUT).held_out_answers) == 100

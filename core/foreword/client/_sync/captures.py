@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -12,9 +13,11 @@ from foreword.client import capture_resources as resources
 from foreword.client import decode
 from foreword.client._sync.service import ServiceMethods
 from foreword.client.capture_messages import decode_captured_request, decode_feedback
+from foreword.client.drift_messages import decode_drift
 from foreword.client.message import build
 from foreword.client.reference import Reference, new_request_id, reference_name
 from foreword.client.resources import ClassifyResult, Dataset, GenerateResult
+from foreword.domain.drift import DriftReport
 from foreword.errors import InvalidArgumentError
 from foreword.v1 import capture_pb2, capture_service_pb2_grpc
 from foreword.v1 import capture_service_pb2 as messages
@@ -159,3 +162,21 @@ class CaptureMethods(ServiceMethods):
         )
         answer = self._call(self._captures.ExportCapturedRequests, request, {"name": (deployment, _DEPLOYMENTS)})
         return decode.dataset(answer)
+
+    def measure_drift(
+        self, deployment: Reference, *, max_requests: int = 0, since: datetime | None = None
+    ) -> DriftReport:
+        """Compare the newest captured requests of a deployment with the training data of the model in service.
+
+        Args:
+            max_requests: Number of requests, at most. Range [100, 2000]. Default: 1,000.
+            since: Time before which requests do not count. Default: all count.
+
+        Raises:
+            NotFoundError: The deployment does not exist in the caller's tenant.
+            FailedPreconditionError: The model is a base model, or was deleted.
+            InvalidArgumentError: A value is out of range.
+        """
+        request = build(messages.MeasureDriftRequest, max_requests=max_requests, since=since)
+        answer = self._call(self._captures.MeasureDrift, request, {"name": (deployment, _DEPLOYMENTS)})
+        return decode_drift(answer)

@@ -36,6 +36,7 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
         "DeleteCapturedRequests": _WRITE,
         "SubmitFeedback": _INFER,
         "ExportCapturedRequests": _WRITE,
+        "MeasureDrift": _READ,
     },
     "DatasetService": {
         "UploadDataset": _WRITE,

@@ -23,7 +23,13 @@ from foreword.server.calls.hold_log import HoldLog
 from foreword.server.calls.interceptors import Call
 from foreword.server.inference.capture_point import CapturePoint
 from foreword.server.metrics.metered_engine import MeteredEngine
-from foreword.server.metrics.state import EngineCollector, HoldCollector, JobCollector, WebhookCollector
+from foreword.server.metrics.state import (
+    DriftCollector,
+    EngineCollector,
+    HoldCollector,
+    JobCollector,
+    WebhookCollector,
+)
 from foreword.storage.database import Database
 from foreword.storage.workers.delivery_queue import Result, Verdict
 
@@ -66,6 +72,7 @@ class ServerMetrics:
         self._registry.register(EngineCollector(engine, base_models))
         self._registry.register(JobCollector(database))
         self._registry.register(WebhookCollector(database))
+        self._registry.register(DriftCollector(database))
         self._registry.register(HoldCollector(holds))
         database.on_transaction = self._database.ended
 

@@ -7,12 +7,14 @@ from collections.abc import Collection, Iterable, Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from foreword.domain.drift import DriftVerdict
 from foreword.domain.job import JobKind, JobState
 from foreword.domain.webhook import DisableReason
 from foreword.errors import UnavailableError
 from foreword.inference.interfaces import EngineClient
-from foreword.observability.metrics.labels import MOST_TENANTS, OTHER
+from foreword.observability.metrics.labels import MOST_DEPLOYMENTS, MOST_TENANTS, OTHER, DeploymentLabels
 from foreword.server.calls.hold_log import HoldLog
+from foreword.storage.captures.drift import DriftSchedule
 from foreword.storage.database import Database
 from foreword.storage.workers.delivery_counts import count_webhooks
 from foreword.storage.workers.job_counts import count_jobs
@@ -139,6 +141,49 @@ class WebhookCollector(Collector):
         for reason in DisableReason:
             disabled.add_metric([reason.value], waiting.disabled.get(reason, 0))
         yield disabled
+
+
+class DriftCollector(Collector):
+    """The last reports of drift in the database. All servers share them, so every server exports the same numbers."""
+
+    def __init__(self, database: Database) -> None:
+        self._schedule = DriftSchedule(database)
+        self._labels = DeploymentLabels()
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing, so that registration does not read the database."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics of this moment; none if the database is not available."""
+        try:
+            stored = self._schedule.reports(MOST_DEPLOYMENTS)
+        except UnavailableError:  # as for jobs
+            return
+        of_deployment = ["tenant", "deployment"]
+        detected = GaugeMetricFamily(
+            "foreword_drift_detected",
+            "1 if the requests of a deployment have drifted from the training data of its model, else 0.",
+            labels=of_deployment,
+        )
+        requests = GaugeMetricFamily(
+            "foreword_drift_requests", "Captured requests that were compared.", labels=of_deployment
+        )
+        values = GaugeMetricFamily(
+            "foreword_drift",
+            "Divergence of lengths, words and answers in bits; difference of confidence and abstention.",
+            labels=[*of_deployment, "measure"],
+        )
+        for item in stored:
+            labels = self._labels(item.tenant, item.called)
+            if OTHER in labels:
+                continue  # the numbers of several deployments make no sum
+            detected.add_metric(labels, float(item.report.verdict is DriftVerdict.DRIFTED))
+            requests.add_metric(labels, item.report.request_count)
+            for found in item.report.measures:
+                if found.value is not None:
+                    values.add_metric([*labels, found.kind.value], found.value)
+        yield from (detected, requests, values)
 
 
 class HoldCollector(Collector):

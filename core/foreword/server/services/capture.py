@@ -1,4 +1,4 @@
-"""CaptureService: the captured requests of deployments, feedback about answers, and datasets of both."""
+"""CaptureService: the captured requests of deployments, feedback about answers, datasets of both, and drift."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from foreword.errors import ForewordError
 from foreword.names import DatasetName, DeploymentName
 from foreword.plugin.interfaces import LabelSpace
 from foreword.server.callers.auth import current_caller, require_own, require_readable
-from foreword.server.calls.pools import READ_SECONDS, WRITE_SECONDS
+from foreword.server.calls.pools import BEGIN_SECONDS, READ_SECONDS, WRITE_SECONDS
+from foreword.server.captures.drift import DriftMeasurer
 from foreword.server.captures.export import CaptureExporter
 from foreword.server.captures.recorder import CaptureRecorder
 from foreword.server.captures.redaction import Redactor
 from foreword.server.captures.right_labels import check_right_answer
 from foreword.server.convert import capture as convert
 from foreword.server.convert import dataset as convert_dataset
+from foreword.server.convert import drift as convert_drift
 from foreword.server.convert.paging import parse_list_request
 from foreword.server.inference.model_resolver import ModelResolver
 from foreword.server.services.idempotency import request_key
@@ -31,7 +33,7 @@ from foreword.storage.database import Database
 from foreword.storage.repositories.datasets import DatasetRepository
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.turns.turn_pool import TurnPool
-from foreword.v1 import capture_pb2, capture_service_pb2, capture_service_pb2_grpc, dataset_pb2
+from foreword.v1 import capture_pb2, capture_service_pb2, capture_service_pb2_grpc, dataset_pb2, drift_pb2
 
 
 class CaptureService(capture_service_pb2_grpc.CaptureServiceServicer):
@@ -50,7 +52,9 @@ class CaptureService(capture_service_pb2_grpc.CaptureServiceServicer):
         recorder: CaptureRecorder,
         redactor: Redactor,
         exporter: CaptureExporter,
+        drift: DriftMeasurer,
         storage: TurnPool,
+        work: TurnPool,
         max_tenant_bytes: int,
         count: Callable[[Deployment, bool | None], None] | None = None,
     ) -> None:
@@ -59,7 +63,9 @@ class CaptureService(capture_service_pb2_grpc.CaptureServiceServicer):
         self._recorder = recorder
         self._redactor = redactor
         self._exporter = exporter
+        self._drift = drift
         self._storage = storage
+        self._work = work
         self._max_tenant_bytes = max_tenant_bytes
         self._count = count
 
@@ -142,6 +148,17 @@ class CaptureService(capture_service_pb2_grpc.CaptureServiceServicer):
             await self._recorder.settle(name)
             made = await self._exporter.export(caller, wanted, await self._label_space(name), key)
         return convert_dataset.dataset(made)
+
+    async def MeasureDrift(
+        self, request: capture_service_pb2.MeasureDriftRequest, context: Any
+    ) -> drift_pb2.DriftReport:
+        """Compare the newest captured requests with the training data of the model in service."""
+        wanted = convert_drift.parse_drift_request(request)
+        name = wanted.deployment
+        await self._readable(name)
+        await self._recorder.settle(name)
+        measure = partial(self._drift.measure, name, max_requests=wanted.max_requests, since=wanted.since)
+        return convert_drift.drift_report(await self._work.run(name.tenant, BEGIN_SECONDS, measure))
 
     def _submit(self, name: DeploymentName, given: convert.NewFeedback, space: LabelSpace | None) -> CapturedRequest:
         """Check, redact and store feedback, in a thread."""

@@ -1,4 +1,4 @@
-"""Events about deployments: verdicts of the deploy gate, ends of rollouts, and rollbacks."""
+"""Events about deployments: verdicts of the deploy gate, ends of rollouts, rollbacks, and drift."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from foreword.domain.deploy_policy import DeployPolicy, DeployVerdict, PolicyFigures, VerdictOutcome
+from foreword.domain.drift import DriftReport, DriftVerdict
 from foreword.domain.events import Event, EventKind
 from foreword.domain.model_reference import ModelReference, model_name
 from foreword.domain.rollout import CanaryPlan, Rollout, RolloutState
@@ -86,6 +87,20 @@ def publish_rollback(session: Session, row: DeploymentRow, from_revision: int, n
     """Publish that a deployment was rolled back to the revision that it serves now."""
     data = {"from_revision": from_revision, "to_revision": row.serving_revision}
     _publish(session, row, EventKind.DEPLOYMENT_ROLLED_BACK, data, now)
+
+
+def publish_drift(session: Session, row: DeploymentRow, report: DriftReport, now: datetime) -> None:
+    """Publish that the requests of a deployment have drifted."""
+    data = {
+        "model": report.model,
+        "requests": report.request_count,
+        "measures": [
+            {"measure": item.kind.value, "value": item.value, "tolerance": item.tolerance}
+            for item in report.measures
+            if item.verdict is DriftVerdict.DRIFTED
+        ],
+    }
+    _publish(session, row, EventKind.DEPLOYMENT_DRIFTED, data, now)
 
 
 def _publish(session: Session, row: DeploymentRow, kind: EventKind, data: dict[str, Any], now: datetime) -> None:
