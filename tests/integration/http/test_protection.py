@@ -117,6 +117,25 @@ def test_large_bodies_need_a_key_and_leave_room_for_those_of_other_tenants(
         assert http.send("POST", CHAT, {**BODY, "user": "u" * 200_000}).status == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "param", "given"),
+    [
+        (CHAT, "stop", {**BODY, "stop": ["x"] * 100_000}),
+        (
+            "/v1/fine_tuning/jobs",
+            "metadata",
+            {"model": BASE, "training_file": "file-x", "metadata": {f"k{number}": "" for number in range(100_000)}},
+        ),
+    ],
+)
+def test_what_holds_far_too_much_is_refused_before_it_is_passed_on(http: RunningHttp, path: str, param: str, given):
+    status, error = http.refused("POST", path, given)
+
+    assert (status, error["param"]) == (400, param)
+    assert "at most" in error["message"]
+    assert "100,000" in error["message"]
+
+
 def test_a_large_request_is_checked_beside_the_event_loop(http: RunningHttp):
     parts = b",".join([b"{}"] * 400_000)
     body = b'{"model": "m", "n": 0, "messages": [{"role": "user", "content": [' + parts + b"]}]}"

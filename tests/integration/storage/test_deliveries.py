@@ -237,6 +237,20 @@ def test_what_waits_is_sent_at_once_to_a_new_url(database: Database):
     assert [item.url for item in claim(queue)] == ["https://new.example.com/"]
 
 
+def test_the_answer_of_an_earlier_url_says_nothing_about_a_new_one(database: Database):
+    webhook, queue = StoredWebhook(database), delivery_queue(database, wait_seconds=3600.0)
+    happen(database, 2)
+    accepted, gone = claim(queue)
+    webhook.repository.update("w", url="https://new.example.com/")
+    queue.finish(accepted, ACCEPTED)
+    result = queue.finish(gone, Attempt(problem=DeliveryProblem.BAD_STATUS, status=410))
+
+    found = webhook.repository.get("w")
+    assert (result.verdict, result.disabled) == (Verdict.RETRIED, None)
+    assert (found.enabled, found.consecutive_failures, found.last_success_time) == (True, 0, None)
+    assert [(item.id, item.url) for item in claim(queue)] == [(gone.id, "https://new.example.com/")]
+
+
 def test_a_result_that_comes_after_the_webhook_was_disabled_wakes_nobody(database: Database):
     webhook, queue = StoredWebhook(database), delivery_queue(database)
     happen(database)

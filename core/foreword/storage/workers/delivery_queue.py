@@ -134,10 +134,15 @@ class DeliveryQueue:
             row.attempts += 1
             row.last = encode(Attempt, replace(attempt, retry_after=None), "attempt")
             row.last_attempt_time = now
+            is_moved = webhook.url != claim.url  # how another receiver answered says nothing about the new one
             if attempt.problem is None:
                 row.state = DeliveryState.DELIVERED.value
                 result = Result(Verdict.DELIVERED)
-                _succeeded(session, webhook, now)
+                if not is_moved:
+                    _succeeded(session, webhook, now)
+            elif is_moved:
+                row.state, row.due_time = _PENDING, now
+                result = Result(Verdict.RETRIED)
             else:
                 result = self._failed(webhook, row, attempt, now)
             reschedule(session, webhook)

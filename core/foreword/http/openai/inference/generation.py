@@ -20,6 +20,7 @@ MAX_CHOICES: Final = 128
 MAX_LOGPROBS: Final = 20
 _MOST_CHARACTERS: Final = 2**24
 """Maximum size of all prompts, multiplied by the number of choices: each choice is a call of its own."""
+_MOST_STOPS: Final = 6
 _SEEDS: Final = 2**32
 _MOST_TOKENS: Final = 2**31 - 1
 _LARGEST_SEED: Final = 2**63
@@ -198,6 +199,8 @@ def _stops(fields: Fields) -> list[str]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise fields.fault("stop", "must be a string or a list of strings", value)
+    if len(texts) > _MOST_STOPS:
+        raise fields.fault("stop", f"must hold at most {_MOST_STOPS} texts, not {len(texts):,}")
     return texts
 
 

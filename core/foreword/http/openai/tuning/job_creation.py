@@ -25,6 +25,8 @@ _SUFFIX = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 _MOST_EPOCHS: Final = 10_000
 _MOST_ROWS: Final = 1_000_000
 _LARGEST_MULTIPLIER: Final = 1_000.0
+_MOST_METADATA: Final = 20
+"""The service's limit of tags; two of them may be those of OpenAI's form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +179,8 @@ def _metadata(fields: Fields) -> dict[str, str]:
         return {}
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise fields.fault("metadata", "must be an object of strings")
+    if len(metadata) > _MOST_METADATA:
+        raise fields.fault("metadata", f"must have at most {_MOST_METADATA} keys, not {len(metadata):,}")
     if reserved := next((key for key in metadata if key.startswith(RESERVED)), None):
         raise fields.fault("metadata", f"has the key {reserved[:80]!r}, but keys that begin with {RESERVED} are taken")
     return dict(metadata)
