@@ -75,8 +75,11 @@ def _converted(line: bytes, convert: Callable[[dict[str, Any]], Row]) -> bytes:
     if not isinstance(row, dict):
         raise RequestError("must be a JSON object.")
     given, answer = convert(row)
-    # Escaped, because a text may hold what UTF-8 cannot; the service reports its row.
-    return json.dumps({"input": given, "output": answer}).encode() + b"\n"
+    stored = {"input": given, "output": answer}
+    try:
+        return json.dumps(stored, ensure_ascii=False).encode() + b"\n"  # escapes would treble the size of a file
+    except UnicodeEncodeError:  # half of a surrogate pair, which the service reports with its row
+        return json.dumps(stored).encode() + b"\n"
 
 
 def _chat_row(row: dict[str, Any]) -> Row:
