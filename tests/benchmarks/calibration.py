@@ -25,8 +25,9 @@ from cross_validation import Setup, Split, Tuner, make_folds, read_file
 
 from foreword.domain.answer_calibration import CalibrationSource
 from foreword.domain.dataset import Row
-from foreword.evaluation import ScoredAnswer, calibrate, evaluate
 from foreword.evaluation.calibration import calibration
+from foreword.evaluation.compare import evaluate
+from foreword.evaluation.temperature import ScoredAnswer, calibrate
 from foreword.plugin.manager import PluginManager
 from foreword.tuning.company.co_tuning import tune
 from foreword.tuning.runs.run import TuningRun

@@ -18,7 +18,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, TaskOptions, TunePlan
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.report import SystemEvaluation
-from foreword.evaluation import evaluate, held_out_metric
+from foreword.evaluation.compare import evaluate, held_out_metric
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.encoding import encode_input
 from foreword.plugin.interfaces import BaseModel, Task, TuningMethod

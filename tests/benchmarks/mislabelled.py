@@ -23,8 +23,8 @@ import torch
 from cross_validation import Setup, Tuner, read_file
 
 from foreword.domain.dataset import Row
-from foreword.evaluation import find_suspect_rows
 from foreword.evaluation.perplexity import answer_nats
+from foreword.evaluation.suspects import find_suspect_rows
 from foreword.plugin.manager import PluginManager
 from foreword.tuning.batches import encode_rows
 

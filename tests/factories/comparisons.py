@@ -17,7 +17,8 @@ def make_comparison(count: int = 2, *, epochs: int = 6, groups: tuple[int, ...] 
 
     Args:
         epochs: Number of epochs of the first run; each further run has one more.
-        groups: The number of the held-out rows of each run. Default: the same for all.
+        groups: The number of the held-out rows of each run. Default: the same for all, with paired differences; the
+            second run is not clearly better than the first, and all later ones are.
         fields: Values of further fields by path with `.` written as `__`; each is a list of texts.
     """
     message = tune_experiment_service_pb2.CompareTuneExperimentsResponse()
@@ -35,6 +36,10 @@ def make_comparison(count: int = 2, *, epochs: int = 6, groups: tuple[int, ...] 
             held_out_group=groups[place] if groups else 1,
             keep_best=True,
         )
+        if place and not groups:
+            difference = place / 50
+            gap = run.differences.add(metric="micro_f1", difference=difference)
+            gap.interval.lower, gap.interval.upper = difference - 0.03, difference + 0.03
         for step in range(1, 4 * (epochs + place if epochs else 0) + 1):
             point = run.curve.add(epoch=step / 4, loss=2 * math.exp(-step / 8) + 0.1 * (step % 3))
             if step % 4 == 0:

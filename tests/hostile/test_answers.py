@@ -270,6 +270,7 @@ BYTES: Mapping[str, int] = {
     "BatchJob.generate": 6 * 4 * 40 + 500,
     "CompareTuneExperimentsResponse.differing_fields": MAX_FIELDS_BYTES,
     "CompareTuneExperimentsResponse.findings": 6 * 4 * 2 * MAX_FINDING_CHARACTERS,
+    "ComparedTuneExperiment.differences": 50 * (4 * MAX_CELL_CHARACTERS + 60),
     "ComparedTuneExperiment.metrics": 50 * (4 * MAX_CELL_CHARACTERS + 20),
     "DataReport.findings": MAX_FINDINGS_BYTES,
     "DataReport.parts": MAX_PARTS_BYTES,

@@ -10,7 +10,8 @@ import pytest
 from factories.runs import make_parameters, make_plan_of
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TunePlan
-from foreword.evaluation import evaluate, find_suspect_rows, held_out_metric
+from foreword.evaluation.compare import evaluate, held_out_metric
+from foreword.evaluation.suspects import find_suspect_rows
 from foreword.inference.runner import ModelRunner
 from foreword.tuning.company.co_tuning import tune
 from foreword.tuning.runs.results import StepReport

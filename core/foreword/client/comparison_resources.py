@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from foreword.domain.comparison import RowOverlap
 from foreword.domain.differing_fields import DifferingField
 from foreword.domain.job import JobState
-from foreword.domain.report import Finding
+from foreword.domain.report import Finding, MetricDifference
 from foreword.domain.thin_curve import CurvePoint, held_out_rank
 
 
@@ -27,6 +27,8 @@ class ComparedTuneExperiment:
         tuned_model: Resource name of the tuned model; empty until the run has succeeded.
         curve: The learning curve without a refit, oldest point first; at most 200 points.
         keep_best: Whether the run keeps the epoch that is best on the held-out rows; if not, it keeps the last one.
+        differences: Differences of the metrics to those of the first run on the same held-out rows, by metric id; empty
+            for the first one, and if they were not measured.
     """
 
     name: str
@@ -42,6 +44,7 @@ class ComparedTuneExperiment:
     tuned_model: str
     curve: tuple[CurvePoint, ...]
     keep_best: bool
+    differences: Mapping[str, MetricDifference]
 
     @property
     def held_out_curve(self) -> tuple[CurvePoint, ...]:

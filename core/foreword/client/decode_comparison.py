@@ -7,6 +7,7 @@ from foreword.client import decode_values as values
 from foreword.client.decode import experiment_state
 from foreword.domain.comparison import RowOverlap
 from foreword.domain.differing_fields import ComparedValue, DifferingField
+from foreword.domain.report import MetricDifference
 from foreword.domain.thin_curve import CurvePoint
 from foreword.v1 import tune_comparison_pb2, tune_experiment_service_pb2
 
@@ -45,6 +46,13 @@ def _run(message: tune_comparison_pb2.ComparedTuneExperiment) -> resources.Compa
             for point in message.curve
         ),
         keep_best=message.keep_best,
+        differences={
+            item.metric: MetricDifference(
+                difference=item.difference,
+                interval=values.interval(item.interval) if item.HasField("interval") else None,
+            )
+            for item in message.differences
+        },
     )
 
 

@@ -32,6 +32,7 @@ from foreword.domain.report import (
     Finding,
     Histogram,
     Matrix,
+    MetricDifference,
     ReportPart,
     SystemEvaluation,
     Table,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 _OF_TRIAL = ("kept_epoch", "validation_metric", "validation_loss", "epoch", "capacity_unit_hours", "tune_experiment")
 _OF_SYSTEM = ("row_count", "mean_tokens", "soft_prompt_tokens", "mean_seconds")
 _NONE = (None, None, None)
+_DIFFERENCE = ("difference", "lower", "upper")
 _TRIED = ("learning_rate", "batch_size", "accumulate_steps", "num_virtual_tokens", "init_method", "seed")
 
 
@@ -146,11 +148,12 @@ def comparison(compared: TuneComparison) -> DataFrame:
     """Return compared runs, one row each with the values that differ, its held-out metrics and its cost.
 
     Columns of values are named by their paths, such as `parameters.learning_rate`. Runs with the same `held_out_group`
-    have the same held-out rows, so that their metrics can be compared.
+    have the same held-out rows, so that their metrics can be compared: `difference` is that of the main metric to the
+    first run, `lower` and `upper` are its 95 % interval. It is within noise if they have different signs.
     """
     fields_, metrics = compared.differing_fields, compared.metrics
     columns = (
-        "experiment", "state", *(field.path for field in fields_), *metrics,
+        "experiment", "state", *(field.path for field in fields_), *metrics, *_DIFFERENCE,
         "mean_tokens", "capacity_unit_hours", "held_out_group",
     )  # fmt: skip
     rows = [
@@ -159,6 +162,7 @@ def comparison(compared: TuneComparison) -> DataFrame:
             run.state.value,
             *(field.values[place].value for field in fields_),
             *(run.metrics.get(name) for name in metrics),
+            *_difference(run.differences.get(run.main_metric)),
             run.mean_tokens if run.metrics else None,
             run.capacity_unit_hours,
             run.held_out_group,
@@ -166,6 +170,12 @@ def comparison(compared: TuneComparison) -> DataFrame:
         for place, run in enumerate(compared.tune_experiments)
     ]
     return frame(columns, rows, index="experiment")
+
+
+def _difference(item: MetricDifference | None) -> Sequence[float | None]:
+    if item is None:
+        return _NONE
+    return (item.difference, *((item.interval.lower, item.interval.upper) if item.interval else (None, None)))
 
 
 def trials(sweep: TuneSweep) -> DataFrame:

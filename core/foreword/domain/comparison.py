@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from foreword.domain.counted import counted
 from foreword.domain.dataset import Dataset
 from foreword.domain.differing_fields import DifferingField, differing_fields
 from foreword.domain.experiment import TuneExperiment
-from foreword.domain.report import Finding, Severity, SystemEvaluation
+from foreword.domain.report import Finding, MetricDifference, Severity, SystemEvaluation
 from foreword.domain.report_limits import MAX_FINDING_CHARACTERS, cut_text
 from foreword.domain.thin_curve import CurvePoint
 
@@ -51,11 +52,14 @@ class ComparedRun:
         experiment: The experiment; its snapshots and evaluations are not used.
         result: Held-out results of the tuned model; None if there are none.
         curve: The learning curve without a refit.
+        differences: Differences of the metrics to those of the first run on the same held-out rows, by metric id; empty
+            for the first one, for other rows, and if the results of single rows were not kept.
     """
 
     experiment: TuneExperiment
     result: SystemEvaluation | None
     curve: tuple[CurvePoint, ...]
+    differences: Mapping[str, MetricDifference] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +96,15 @@ class Comparison:
     findings: tuple[Finding, ...]
 
 
+PairedDifferences = Callable[[Sequence[SystemEvaluation | None]], Sequence[Mapping[str, MetricDifference]]]
+"""Returns the differences of results on the same rows to the first ones; None stands for results on other rows."""
+
+
 def compare(
     runs: Sequence[ComparedRun],
     datasets: Mapping[str, Dataset | None],
     overlaps: Mapping[str, RowOverlap],
+    paired_differences: PairedDifferences = lambda results: [{} for _ in results],
 ) -> Comparison:
     """Compare experiments of one tenant.
 
@@ -103,9 +112,17 @@ def compare(
         runs: At least two.
         datasets: All datasets of the runs by id, validation datasets included; None for those that were deleted.
         overlaps: What datasets have in common with that of the first run, by id, as far as rows were compared.
+        paired_differences: Measures the differences between results on the same held-out rows.
     """
     differing, omitted = differing_fields([run.experiment for run in runs])
     groups = _held_out_groups(runs, datasets)
+    measured = paired_differences(
+        [
+            run.result if group and group == groups[0] and _same_task(run, runs[0]) else None
+            for run, group in zip(runs, groups, strict=True)
+        ]
+    )
+    runs = [replace(run, differences=differences) for run, differences in zip(runs, measured, strict=True)]
     compared = tuple(
         ComparedDataset(id=id, dataset=datasets[id], overlap=overlaps.get(id))
         for id in dict.fromkeys(run.experiment.config.dataset for run in runs)
@@ -114,6 +131,7 @@ def compare(
         _held_out_rows_differ(runs, groups),
         _main_metrics_differ(runs),
         _labels_differ(runs),
+        _within_noise(runs),
         _no_results(runs),
         _deleted(compared),
         _rows_not_compared(compared),
@@ -190,6 +208,26 @@ def _labels_differ(runs: Sequence[ComparedRun]) -> Finding | None:
         "LABELS_DIFFER",
         "The experiments have different labels, so metrics over labels have different meanings.",
         "Set the same `task_options.labels` for all of them.",
+    )
+
+
+def _same_task(run: ComparedRun, first: ComparedRun) -> bool:
+    return run.experiment.config.task == first.experiment.config.task
+
+
+def _within_noise(runs: Sequence[ComparedRun]) -> Finding | None:
+    first = runs[0]
+    metric = "" if first.result is None else first.result.main_metric
+    unclear = [run for run in runs if metric in run.differences and not run.differences[metric].is_clear]
+    if not unclear or first.result is None:
+        return None
+    rows = counted(first.result.row_count, "held-out row")
+    return _finding(
+        Severity.INFO,
+        "WITHIN_NOISE",
+        f"{_names(unclear)} {'is' if len(unclear) == 1 else 'are'} not clearly better or worse than {_names([first])}: "
+        f"the difference in {metric.replace('_', ' ')} on {rows} can be due to the choice of the rows.",
+        "Measure them on more rows, for example by an evaluation on a larger dataset.",
     )
 
 

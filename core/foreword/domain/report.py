@@ -156,6 +156,24 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricDifference:
+    """The difference of a metric between two systems on the same rows.
+
+    Attributes:
+        difference: Value of the system minus value of the one that it is compared with.
+        interval: Its 95 % interval; None if it cannot be told from the rows.
+    """
+
+    difference: float
+    interval: Interval | None
+
+    @property
+    def is_clear(self) -> bool:
+        """True if the interval excludes 0, so that the difference is hardly due to the choice of the rows."""
+        return self.interval is not None and not self.interval.lower <= 0 <= self.interval.upper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationBin:
     """Rows whose answers have nearly the same probability.
 
@@ -201,6 +219,8 @@ class SystemEvaluation:
         intervals: 95 % bootstrap interval by metric id; empty if it was not computed.
         calibration: Calibration of the probabilities of the answers; None if they have none, or if it was not computed.
         mean_seconds: Mean compute time of a request; 0 if it was not measured.
+        row_statistics: The results of single rows, for comparisons with other systems on the same rows, as
+            `evaluation.row_statistics` writes them; empty if they were not kept.
     """
 
     system: str
@@ -214,3 +234,4 @@ class SystemEvaluation:
     intervals: Mapping[str, Interval] = field(default_factory=dict)
     calibration: Calibration | None = None
     mean_seconds: float = 0.0
+    row_statistics: str = ""

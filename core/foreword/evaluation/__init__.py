@@ -1,10 +1,5 @@
-"""Evaluation of the tuned model and its base model on held-out rows, with the same code as serving.
+"""Evaluation of tuned and base models on labelled rows, with the same code as serving.
 
-Also the rows that look mislabelled under the tuned model, and the calibration of its answers.
+Also the rows that look mislabelled under a tuned model, and the calibration of its answers. `paired`, `bootstrap`,
+`intervals` and `row_statistics` do not import torch, so that the server can compare stored results; the others do.
 """
-
-from foreword.evaluation.compare import evaluate, held_out_metric
-from foreword.evaluation.suspects import find_suspect_rows
-from foreword.evaluation.temperature import ScoredAnswer, calibrate
-
-__all__ = ["ScoredAnswer", "calibrate", "evaluate", "find_suspect_rows", "held_out_metric"]

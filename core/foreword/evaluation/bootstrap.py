@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from foreword.domain.report import Interval
+from foreword.domain.report import Interval, MetricDifference
 from foreword.evaluation.intervals import bca_interval, share_difference_interval, share_interval, widened
 from foreword.evaluation.row_statistics import Floats, Integers, RowStatistics, StatisticsTable
 
@@ -27,19 +27,6 @@ _TOLERANCE: Final = 1e-9
 
 MetricsOfSums = Callable[[Sequence[float]], Mapping[str, float]]
 Check = Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricDifference:
-    """The difference of a metric between two systems.
-
-    Attributes:
-        difference: Value of the system minus value of the one that it is compared with.
-        interval: Its 95 % interval; None if it cannot be told from the rows.
-    """
-
-    difference: float
-    interval: Interval | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from foreword.domain.report import EvaluationExample, SystemEvaluation
 from foreword.evaluation.asking import Asking, Given
 from foreword.evaluation.perplexity import perplexity
 from foreword.evaluation.prompting import Prompting, choose_examples, request_limit
+from foreword.evaluation.row_statistics import RowStatistics
 from foreword.evaluation.temperature import ScoredAnswer
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.contributions import Contribution
@@ -24,6 +25,9 @@ EXAMPLE_COUNT: Final = 10
 """Default number of sample answers in a report."""
 _SPARE_TOKENS: Final = 8
 """Token limit beyond the longest right answer. Wrong answers can be longer, and are cut here."""
+
+_MOST_CHARACTERS_OF_ROWS: Final = 400_000
+"""Maximum size of the results of single rows that are kept: some 100,000 rows of a task with few labels."""
 
 _SURE_NATS: Final = 0.6
 """Loss below which an answer has clearly more than half of the probability, whatever was rounded."""
@@ -75,7 +79,7 @@ def evaluate(
     )  # fmt: skip
     space = task.label_space(schema)
     tuned = Prompting(verbalizer=verbalizer, max_tokens=parameters.max_input_tokens)
-    found = [bench.measure("tuned", tuned, contributions, space, on_scored)]
+    found = [bench.measure("tuned", tuned, contributions, space, on_scored, keeps_rows=True)]
     if not with_base:
         return tuple(found)
     limit = request_limit(runner, bench.max_new_tokens)
@@ -169,12 +173,19 @@ class _Bench:
         contributions: Sequence[Contribution],
         space: LabelSpace | None,
         on_scored: Callable[[Sequence[ScoredAnswer]], None] = lambda _: None,
+        *,
+        keeps_rows: bool = False,
     ) -> SystemEvaluation:
-        """Generate the answers of a system for every row, and score them."""
+        """Generate the answers of a system for every row, and score them.
+
+        Args:
+            keeps_rows: Whether the results of single rows are kept.
+        """
         asking = self._asking(prompting, contributions, space)
         texts = asking.requests(self.rows, self.check)
         answered = asking.ask(texts, self.check)
-        scores = self._scores([_answer(row, given) for row, given in zip(self.rows, answered, strict=True)])
+        answers = [_answer(row, given) for row, given in zip(self.rows, answered, strict=True)]
+        scores = self._scores(answers)
         if space is not None:
             on_scored(self._scored(answered))
         metrics = dict(scores.metrics)
@@ -199,6 +210,7 @@ class _Bench:
                 EvaluationExample(input=row.input, reference=row.output, prediction=found.text)
                 for row, found in list(zip(self.rows, answered, strict=True))[: self.example_count]
             ),
+            row_statistics=self._row_statistics(answers) if keeps_rows else "",
         )
 
     def main_metric(
@@ -255,9 +267,22 @@ class _Bench:
         )
 
     def _scores(self, answers: Sequence[Answer]) -> Scores:
+        return self.task.score(answers, [row.output for row in self.rows], self._evaluation_schema)
+
+    def _row_statistics(self, answers: Sequence[Answer]) -> str:
+        """Return the results of the rows as text; empty if the task has none, or if there are too many rows."""
+        pairs = ((answer, row.output) for answer, row in zip(answers, self.rows, strict=True))
+        try:
+            found = RowStatistics.of(self.task, pairs, self._evaluation_schema, check=self.check)
+        except ValueError:  # a fault of the task, which is no reason to lose the run
+            return ""
+        text = "" if found is None else found.to_text(self._evaluation_schema)
+        return text if len(text) <= _MOST_CHARACTERS_OF_ROWS else ""
+
+    @property
+    def _evaluation_schema(self) -> Schema:
         # With the labels that only these rows have: no training row taught them, but they are labels of their own.
-        schema = self.task.evaluation_schema(self.rows, [self.schema])
-        return self.task.score(answers, [row.output for row in self.rows], schema)
+        return self.task.evaluation_schema(self.rows, [self.schema])
 
     def _scored(self, answered: Sequence[Given]) -> list[ScoredAnswer]:
         """Return the candidates of each row, and which of them is right."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
@@ -91,6 +94,39 @@ class RowStatistics:
             self._lengths.append(len(columns))
             self._columns.frombytes(columns.astype(np.int64).tobytes())
             self._values.frombytes(values[columns].tobytes())
+
+    @property
+    def width(self) -> int:
+        """Number of statistics of a row; 0 without rows."""
+        return self._width or 0
+
+    def to_text(self, schema: Schema) -> str:
+        """Return the rows as a text to store: compressed JSON in Base64.
+
+        Args:
+            schema: The schema of the task by which they were made.
+        """
+        document = {
+            "schema": schema,
+            "width": self.width,
+            "rows": self._pattern_of_rows.tolist(),
+            "lengths": self._lengths.tolist(),
+            "columns": self._columns.tolist(),
+            "values": self._values.tolist(),
+        }
+        return base64.b64encode(zlib.compress(json.dumps(document).encode())).decode()
+
+    @classmethod
+    def from_text(cls, text: str) -> tuple[Self, Schema]:
+        """Return the rows that `to_text` wrote, and their schema. No rows can be added to them."""
+        document = json.loads(zlib.decompress(base64.b64decode(text)))
+        found = cls()
+        found._width = document["width"]
+        found._pattern_of_rows.extend(document["rows"])
+        found._lengths.extend(document["lengths"])
+        found._columns.extend(document["columns"])
+        found._values.extend(document["values"])
+        return found, document["schema"]
 
     def table(self) -> StatisticsTable:
         """Return the rows in a form for fast sums."""

@@ -495,7 +495,9 @@ class ForewordServer:
                     database=database,
                     deletions=self._deletions,
                     planner=planner,
-                    comparer=ExperimentComparer(database=database, artifacts=artifacts, pools=self._pools),
+                    comparer=ExperimentComparer(
+                        database=database, artifacts=artifacts, plugins=plugins, pools=self._pools
+                    ),
                     retrier=ExperimentRetrier(
                         database=database,
                         publisher=ArtifactPublisher(database=database, artifacts=artifacts),

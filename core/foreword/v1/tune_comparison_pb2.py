@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from foreword.v1 import system_evaluation_pb2 as foreword_dot_v1_dot_system__evaluation__pb2
 from foreword.v1 import tune_experiment_pb2 as foreword_dot_v1_dot_tune__experiment__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!foreword/v1/tune_comparison.proto\x12\x0b\x66oreword.v1\x1a!foreword/v1/tune_experiment.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xbe\x03\n\x16\x43omparedTuneExperiment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.foreword.v1.TuneExperiment.State\x12\x13\n\x0bmain_metric\x18\x04 \x01(\t\x12\x41\n\x07metrics\x18\x05 \x03(\x0b\x32\x30.foreword.v1.ComparedTuneExperiment.MetricsEntry\x12\x1b\n\x13\x65valuated_row_count\x18\x06 \x01(\x03\x12\x13\n\x0bmean_tokens\x18\x07 \x01(\x01\x12\x1b\n\x13\x63\x61pacity_unit_hours\x18\x08 \x01(\x01\x12\x0f\n\x07\x64\x61taset\x18\t \x01(\t\x12\x16\n\x0eheld_out_group\x18\n \x01(\x05\x12\x13\n\x0btuned_model\x18\x0b \x01(\t\x12&\n\x05\x63urve\x18\x0c \x03(\x0b\x32\x17.foreword.v1.CurvePoint\x12\x11\n\tkeep_best\x18\r \x01(\x08\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x91\x01\n\nCurvePoint\x12\r\n\x05\x65poch\x18\x01 \x01(\x01\x12\x0c\n\x04loss\x18\x02 \x01(\x01\x12\x1c\n\x0fvalidation_loss\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1e\n\x11validation_metric\x18\x04 \x01(\x01H\x01\x88\x01\x01\x42\x12\n\x10_validation_lossB\x14\n\x12_validation_metric\"J\n\x0e\x44ifferingField\x12\x0c\n\x04path\x18\x01 \x01(\t\x12*\n\x06values\x18\x02 \x03(\x0b\x32\x1a.foreword.v1.ComparedValue\"F\n\rComparedValue\x12%\n\x05value\x18\x01 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x0e\n\x06source\x18\x02 \x01(\t\"\xac\x01\n\x0f\x43omparedDataset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x11\n\trow_count\x18\x04 \x01(\x03\x12\x16\n\x0e\x63ontent_sha256\x18\x05 \x01(\t\x12(\n\x07overlap\x18\x06 \x01(\x0b\x32\x17.foreword.v1.RowOverlap\x12\x0f\n\x07\x64\x65leted\x18\x07 \x01(\x08\"x\n\nRowOverlap\x12\x18\n\x10shared_row_count\x18\x01 \x01(\x03\x12\x17\n\x0f\x61\x64\x64\x65\x64_row_count\x18\x02 \x01(\x03\x12\x19\n\x11removed_row_count\x18\x03 \x01(\x03\x12\x1c\n\x14relabelled_row_count\x18\x04 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!foreword/v1/tune_comparison.proto\x12\x0b\x66oreword.v1\x1a#foreword/v1/system_evaluation.proto\x1a!foreword/v1/tune_experiment.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xf2\x03\n\x16\x43omparedTuneExperiment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.foreword.v1.TuneExperiment.State\x12\x13\n\x0bmain_metric\x18\x04 \x01(\t\x12\x41\n\x07metrics\x18\x05 \x03(\x0b\x32\x30.foreword.v1.ComparedTuneExperiment.MetricsEntry\x12\x1b\n\x13\x65valuated_row_count\x18\x06 \x01(\x03\x12\x13\n\x0bmean_tokens\x18\x07 \x01(\x01\x12\x1b\n\x13\x63\x61pacity_unit_hours\x18\x08 \x01(\x01\x12\x0f\n\x07\x64\x61taset\x18\t \x01(\t\x12\x16\n\x0eheld_out_group\x18\n \x01(\x05\x12\x13\n\x0btuned_model\x18\x0b \x01(\t\x12&\n\x05\x63urve\x18\x0c \x03(\x0b\x32\x17.foreword.v1.CurvePoint\x12\x11\n\tkeep_best\x18\r \x01(\x08\x12\x32\n\x0b\x64ifferences\x18\x0e \x03(\x0b\x32\x1d.foreword.v1.MetricDifference\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"_\n\x10MetricDifference\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x12\n\ndifference\x18\x02 \x01(\x01\x12\'\n\x08interval\x18\x03 \x01(\x0b\x32\x15.foreword.v1.Interval\"\x91\x01\n\nCurvePoint\x12\r\n\x05\x65poch\x18\x01 \x01(\x01\x12\x0c\n\x04loss\x18\x02 \x01(\x01\x12\x1c\n\x0fvalidation_loss\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1e\n\x11validation_metric\x18\x04 \x01(\x01H\x01\x88\x01\x01\x42\x12\n\x10_validation_lossB\x14\n\x12_validation_metric\"J\n\x0e\x44ifferingField\x12\x0c\n\x04path\x18\x01 \x01(\t\x12*\n\x06values\x18\x02 \x03(\x0b\x32\x1a.foreword.v1.ComparedValue\"F\n\rComparedValue\x12%\n\x05value\x18\x01 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x0e\n\x06source\x18\x02 \x01(\t\"\xac\x01\n\x0f\x43omparedDataset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x11\n\trow_count\x18\x04 \x01(\x03\x12\x16\n\x0e\x63ontent_sha256\x18\x05 \x01(\t\x12(\n\x07overlap\x18\x06 \x01(\x0b\x32\x17.foreword.v1.RowOverlap\x12\x0f\n\x07\x64\x65leted\x18\x07 \x01(\x08\"x\n\nRowOverlap\x12\x18\n\x10shared_row_count\x18\x01 \x01(\x03\x12\x17\n\x0f\x61\x64\x64\x65\x64_row_count\x18\x02 \x01(\x03\x12\x19\n\x11removed_row_count\x18\x03 \x01(\x03\x12\x1c\n\x14relabelled_row_count\x18\x04 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,18 +36,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COMPAREDTUNEEXPERIMENT_METRICSENTRY']._loaded_options = None
   _globals['_COMPAREDTUNEEXPERIMENT_METRICSENTRY']._serialized_options = b'8\001'
-  _globals['_COMPAREDTUNEEXPERIMENT']._serialized_start=116
-  _globals['_COMPAREDTUNEEXPERIMENT']._serialized_end=562
-  _globals['_COMPAREDTUNEEXPERIMENT_METRICSENTRY']._serialized_start=516
-  _globals['_COMPAREDTUNEEXPERIMENT_METRICSENTRY']._serialized_end=562
-  _globals['_CURVEPOINT']._serialized_start=565
-  _globals['_CURVEPOINT']._serialized_end=710
-  _globals['_DIFFERINGFIELD']._serialized_start=712
-  _globals['_DIFFERINGFIELD']._serialized_end=786
-  _globals['_COMPAREDVALUE']._serialized_start=788
-  _globals['_COMPAREDVALUE']._serialized_end=858
-  _globals['_COMPAREDDATASET']._serialized_start=861
-  _globals['_COMPAREDDATASET']._serialized_end=1033
-  _globals['_ROWOVERLAP']._serialized_start=1035
-  _globals['_ROWOVERLAP']._serialized_end=1155
+  _globals['_COMPAREDTUNEEXPERIMENT']._serialized_start=153
+  _globals['_COMPAREDTUNEEXPERIMENT']._serialized_end=651
+  _globals['_COMPAREDTUNEEXPERIMENT_METRICSENTRY']._serialized_start=605
+  _globals['_COMPAREDTUNEEXPERIMENT_METRICSENTRY']._serialized_end=651
+  _globals['_METRICDIFFERENCE']._serialized_start=653
+  _globals['_METRICDIFFERENCE']._serialized_end=748
+  _globals['_CURVEPOINT']._serialized_start=751
+  _globals['_CURVEPOINT']._serialized_end=896
+  _globals['_DIFFERINGFIELD']._serialized_start=898
+  _globals['_DIFFERINGFIELD']._serialized_end=972
+  _globals['_COMPAREDVALUE']._serialized_start=974
+  _globals['_COMPAREDVALUE']._serialized_end=1044
+  _globals['_COMPAREDDATASET']._serialized_start=1047
+  _globals['_COMPAREDDATASET']._serialized_end=1219
+  _globals['_ROWOVERLAP']._serialized_start=1221
+  _globals['_ROWOVERLAP']._serialized_end=1341
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,4 @@
+from foreword.v1 import system_evaluation_pb2 as _system_evaluation_pb2
 from foreword.v1 import tune_experiment_pb2 as _tune_experiment_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
@@ -9,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ComparedTuneExperiment(_message.Message):
-    __slots__ = ("name", "display_name", "state", "main_metric", "metrics", "evaluated_row_count", "mean_tokens", "capacity_unit_hours", "dataset", "held_out_group", "tuned_model", "curve", "keep_best")
+    __slots__ = ("name", "display_name", "state", "main_metric", "metrics", "evaluated_row_count", "mean_tokens", "capacity_unit_hours", "dataset", "held_out_group", "tuned_model", "curve", "keep_best", "differences")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +31,7 @@ class ComparedTuneExperiment(_message.Message):
     TUNED_MODEL_FIELD_NUMBER: _ClassVar[int]
     CURVE_FIELD_NUMBER: _ClassVar[int]
     KEEP_BEST_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCES_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     state: _tune_experiment_pb2.TuneExperiment.State
@@ -43,7 +45,18 @@ class ComparedTuneExperiment(_message.Message):
     tuned_model: str
     curve: _containers.RepeatedCompositeFieldContainer[CurvePoint]
     keep_best: bool
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., state: _Optional[_Union[_tune_experiment_pb2.TuneExperiment.State, str]] = ..., main_metric: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ..., evaluated_row_count: _Optional[int] = ..., mean_tokens: _Optional[float] = ..., capacity_unit_hours: _Optional[float] = ..., dataset: _Optional[str] = ..., held_out_group: _Optional[int] = ..., tuned_model: _Optional[str] = ..., curve: _Optional[_Iterable[_Union[CurvePoint, _Mapping]]] = ..., keep_best: _Optional[bool] = ...) -> None: ...
+    differences: _containers.RepeatedCompositeFieldContainer[MetricDifference]
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., state: _Optional[_Union[_tune_experiment_pb2.TuneExperiment.State, str]] = ..., main_metric: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ..., evaluated_row_count: _Optional[int] = ..., mean_tokens: _Optional[float] = ..., capacity_unit_hours: _Optional[float] = ..., dataset: _Optional[str] = ..., held_out_group: _Optional[int] = ..., tuned_model: _Optional[str] = ..., curve: _Optional[_Iterable[_Union[CurvePoint, _Mapping]]] = ..., keep_best: _Optional[bool] = ..., differences: _Optional[_Iterable[_Union[MetricDifference, _Mapping]]] = ...) -> None: ...
+
+class MetricDifference(_message.Message):
+    __slots__ = ("metric", "difference", "interval")
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    metric: str
+    difference: float
+    interval: _system_evaluation_pb2.Interval
+    def __init__(self, metric: _Optional[str] = ..., difference: _Optional[float] = ..., interval: _Optional[_Union[_system_evaluation_pb2.Interval, _Mapping]] = ...) -> None: ...
 
 class CurvePoint(_message.Message):
     __slots__ = ("epoch", "loss", "validation_loss", "validation_metric")

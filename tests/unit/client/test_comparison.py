@@ -82,8 +82,16 @@ def test_the_frame_has_a_row_for_each_run_with_what_differs_and_its_metrics() ->
     assert list(table.index) == ["complaints (1)", "complaints (2)", "complaints (3)"]
     assert list(table.columns) == [
         "state", "parameters.learning_rate", "parameters.optimizer", "micro_f1", "exact_match",
-        "mean_tokens", "capacity_unit_hours", "held_out_group",
+        "difference", "lower", "upper", "mean_tokens", "capacity_unit_hours", "held_out_group",
     ]  # fmt: skip
     assert table["parameters.learning_rate"].tolist() == pytest.approx([0.02, 0.03, 0.04])
     assert table["micro_f1"].idxmax() == "complaints (3)"
     assert table["held_out_group"].tolist() == [1, 1, 2]
+    assert table["lower"].isna().all()
+    paired = frames.comparison(make_comparison(3))
+    assert paired["difference"].tolist()[1:] == pytest.approx([0.02, 0.04])
+    assert [(lower < 0 < upper) for lower, upper in zip(paired["lower"], paired["upper"], strict=True)] == [
+        False,
+        True,
+        False,
+    ]

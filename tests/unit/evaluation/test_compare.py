@@ -11,7 +11,7 @@ from factories.tiny_models import HIDDEN_SIZE, tiny_model
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.templates import apply_verbalizer
-from foreword.evaluation import evaluate, held_out_metric
+from foreword.evaluation.compare import evaluate, held_out_metric
 from foreword.evaluation.prompting import Prompting, choose_examples
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.contributions import Embeds

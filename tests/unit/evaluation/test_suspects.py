@@ -10,7 +10,7 @@ from factories.tiny_models import HIDDEN_SIZE, tiny_model
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.suspect_rows import MAX_SUSPECT_ROWS, SuspectRows
-from foreword.evaluation import find_suspect_rows
+from foreword.evaluation.suspects import find_suspect_rows
 from foreword.inference.runner import ModelRunner
 from foreword.network.answer_loss import AnswerLoss
 from foreword.plugin.contributions import Embeds

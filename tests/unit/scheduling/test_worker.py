@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load
@@ -29,6 +30,7 @@ from foreword.domain.experiment import TuneExperiment
 from foreword.domain.job import JobState
 from foreword.domain.tuned_model import TENSORS_FILE
 from foreword.errors import UnavailableError
+from foreword.evaluation.row_statistics import RowStatistics
 from foreword.plugin.manager import PluginManager
 from foreword.scheduling.worker import Worker
 from foreword.storage.artifacts.checkpoints import CheckpointStore
@@ -182,8 +184,16 @@ def test_a_closed_run_stores_the_calibration_of_its_answers_to_the_held_out_rows
         return
     assert stored.source is source
     assert stored.row_count == found.evaluations[0].row_count
+    statistics, schema = RowStatistics.from_text(found.evaluations[0].row_statistics)
+    metrics = Classification().metrics_of_sums(sums_of(statistics), schema)
+    assert metrics == pytest.approx({name: found.evaluations[0].metrics[name] for name in metrics})
     assert 0 < stored.fitted_row_count <= stored.row_count
     assert stored.temperature != 1
+
+
+def sums_of(statistics: RowStatistics) -> list[float]:
+    table = statistics.table()
+    return table.sums(np.bincount(table.pattern_N, minlength=table.size)[None])[0]
 
 
 def test_a_run_with_a_validation_dataset_trains_on_all_rows_and_measures_on_the_other_ones(shop):

@@ -40,6 +40,9 @@ def print_comparison(console: Console, comparison: TuneComparison) -> None:
         table.columns[0].no_wrap = True
         console.print(table)
         console.print()
+    if any(run.differences for run in runs):
+        note = "Below a difference: its 95 % interval for all texts like these rows. If 0 is in it, it may be noise."
+        console.print(Text(f"{note}\n", style="dim"))
     if not differing:
         console.print("The configurations do not differ.\n")
     if comparison.omitted_field_count:
@@ -120,7 +123,9 @@ def _with_remark(text: str, remark: str) -> Text:
 def _numbers(
     runs: Sequence[ComparedTuneExperiment], values: Sequence[float | None], metric: str, *, digits: int = 3
 ) -> list[Cell]:
-    """Return values with their differences to the first; better and worse have colours if they can be compared.
+    """Return values with their differences to the first, and the intervals of these below them.
+
+    Better and worse have colours if the values can be compared, and if an interval shows that the difference is clear.
 
     Args:
         metric: Id of the metric. Only for the main metric is it known that higher is better.
@@ -133,8 +138,14 @@ def _numbers(
             continue
         difference = round(value - first, digits) + 0.0  # not -0.0
         comparable = metric == run.main_metric == runs[0].main_metric and run.held_out_group == runs[0].held_out_group
-        style = "dim" if not comparable or not difference else "green" if difference > 0 else "red"
-        cells.append(Text.assemble(f"{value:.{digits}f} ", (f"{difference:+.{digits}f}", style)))
+        paired = run.differences.get(metric)
+        within_noise = paired is not None and not paired.is_clear
+        style = "dim" if not comparable or not difference or within_noise else "green" if difference > 0 else "red"
+        cell = Text.assemble(f"{value:.{digits}f} ", (f"{difference:+.{digits}f}", style))
+        if paired is not None and paired.interval is not None:
+            ends = (f"{end:+.{digits}f}" for end in (paired.interval.lower, paired.interval.upper))
+            cell.append(f"\n{'..'.join(ends)}", style="dim")
+        cells.append(cell)
     return cells
 
 

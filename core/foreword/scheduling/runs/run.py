@@ -12,7 +12,9 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import Phase
 from foreword.domain.report import SystemEvaluation
 from foreword.errors import ArtifactError, ForewordError
-from foreword.evaluation import ScoredAnswer, calibrate, evaluate, find_suspect_rows, held_out_metric
+from foreword.evaluation.compare import evaluate, held_out_metric
+from foreword.evaluation.suspects import find_suspect_rows
+from foreword.evaluation.temperature import ScoredAnswer, calibrate
 from foreword.inference.runner import ModelRunner
 from foreword.observability.logging import get_logger
 from foreword.plugin.contributions import Contribution

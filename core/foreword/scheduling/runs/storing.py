@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from foreword.domain.answer_calibration import AnswerCalibration
@@ -80,7 +81,7 @@ def store_tuned_model(
             max_input_tokens=plan.parameters.max_input_tokens,
             max_output_tokens=plan.parameters.max_output_tokens,
             provenance=_provenance(workshop, experiment, base, start, files),
-            evaluations=tuple(evaluations),
+            evaluations=tuple(replace(item, row_statistics="") for item in evaluations),
             creator=experiment.creator,
             create_time=workshop.database.now(),
             answer_calibration=calibration,

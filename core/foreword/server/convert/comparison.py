@@ -9,7 +9,7 @@ from foreword.domain.differing_fields import DifferingField
 from foreword.domain.thin_curve import CurvePoint
 from foreword.domain.violations import Violations
 from foreword.names import DatasetName, TunedModelName, TuneExperimentName
-from foreword.server.convert.report import finding
+from foreword.server.convert.report import finding, interval
 from foreword.server.convert.structs import struct_value
 from foreword.turns.cancellation import check_cancelled
 from foreword.v1 import tune_comparison_pb2, tune_experiment_service_pb2
@@ -68,6 +68,15 @@ def _run(tenant: str, run: ComparedRun, held_out_group: int) -> tune_comparison_
     if result is not None:
         message.main_metric = result.main_metric
         message.metrics.update(result.metrics)
+        message.differences.extend(
+            tune_comparison_pb2.MetricDifference(
+                metric=metric,
+                difference=item.difference,
+                interval=None if item.interval is None else interval(item.interval),
+            )
+            for metric, item in run.differences.items()
+            if metric in result.metrics
+        )
         message.evaluated_row_count = result.row_count
         message.mean_tokens = result.mean_tokens
     return message

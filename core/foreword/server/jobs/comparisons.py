@@ -16,9 +16,12 @@ from foreword.domain.comparison import (
     compare,
 )
 from foreword.domain.dataset import Dataset
+from foreword.domain.report import MetricDifference, SystemEvaluation
 from foreword.domain.thin_curve import thin_curve
 from foreword.errors import ArtifactError, NotFoundError
+from foreword.evaluation.paired import paired_differences
 from foreword.names import TuneExperimentName
+from foreword.plugin.manager import PluginManager
 from foreword.server.callers.auth import current_caller
 from foreword.server.calls.pools import BEGIN_SECONDS, READ_SECONDS, Pools
 from foreword.storage.artifacts.store import ArtifactStore
@@ -32,8 +35,9 @@ from foreword.turns.cancellation import check_cancelled, give_way
 class ExperimentComparer:
     """Reads and compares experiments of the caller's tenant, in the turns of that tenant."""
 
-    def __init__(self, *, database: Database, artifacts: ArtifactStore, pools: Pools) -> None:
+    def __init__(self, *, database: Database, artifacts: ArtifactStore, plugins: PluginManager, pools: Pools) -> None:
         self._database = database
+        self._plugins = plugins
         self._artifacts = artifacts
         self._pools = pools
 
@@ -64,8 +68,13 @@ class ExperimentComparer:
         overlaps: Mapping[str, RowOverlap] = {}
         if first is not None and others:
             overlaps = await self._pools.work.run(caller.tenant, BEGIN_SECONDS, self._overlaps, first, others)
-        # Long values are compared character by character, so this is work for a thread.
-        return await self._pools.work.run(caller.tenant, BEGIN_SECONDS, compare, runs, datasets, overlaps)
+        task = self._plugins.tasks.get(runs[0].experiment.config.task)
+
+        def differences(results: Sequence[SystemEvaluation | None]) -> Sequence[Mapping[str, MetricDifference]]:
+            return [{} for _ in results] if task is None else paired_differences(task, results, check=give_way)
+
+        # Long values are compared character by character, and rows are resampled, so this is work for a thread.
+        return await self._pools.work.run(caller.tenant, BEGIN_SECONDS, compare, runs, datasets, overlaps, differences)
 
     def _read_run(self, name: TuneExperimentName, place: int) -> ComparedRun:
         repository = ExperimentRepository(self._database, name.tenant)

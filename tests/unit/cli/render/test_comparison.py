@@ -50,10 +50,21 @@ def test_a_difference_that_is_rounded_away_has_no_minus() -> None:
     assert row(printed(replace(comparison, tune_experiments=(first, equal))), "micro f1")[1] == "0.700 +0.000"
 
 
-def test_only_a_comparable_main_metric_has_colours() -> None:
-    green, red, dim = "\x1b[32m+0.020", "\x1b[31m", "\x1b[2m+0.020"
+def test_an_interval_is_below_its_difference_and_noise_has_no_colour() -> None:
+    text = printed(make_comparison(3))
+    lines = text.splitlines()
+    place = next(place for place, line in enumerate(lines) if line.startswith("micro f1"))
 
-    same = printed(make_comparison(), colored=True)
+    assert lines[place + 1].split() == ["-0.010..+0.050", "+0.010..+0.070"]
+    assert "If 0 is in it, it may be noise." in text
+    assert "\x1b[2m+0.020" in printed(make_comparison(3), colored=True)
+    assert "Below a difference" not in printed(make_comparison(groups=(1, 2)))
+
+
+def test_only_a_comparable_main_metric_has_colours() -> None:
+    green, red, dim = "\x1b[32m+0.040", "\x1b[31m", "\x1b[2m+0.020"
+
+    same = printed(make_comparison(3), colored=True)
     other = printed(make_comparison(groups=(1, 2)), colored=True)
 
     assert green in same

@@ -11,7 +11,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, TaskOptions
 from foreword.domain.parameters import TuneParameters
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
-from foreword.evaluation import held_out_metric
+from foreword.evaluation.compare import held_out_metric
 from foreword.inference.runner import ModelRunner
 from foreword.tuning.company.co_tuning import tune
 from foreword.tuning.planning.limits import ENOUGH_UPDATES, FEWEST_READINGS, MOST_READINGS
