@@ -24,7 +24,7 @@ attributes. The client raises the same classes with the same facts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
@@ -115,14 +115,18 @@ class InvalidArgumentError(ForewordError):
 
     def put_below(self, prefix: str) -> None:
         """Prepend `prefix.` to every field, and to the fields in the message if it is the list of violations."""
-        below = tuple(
-            replace(violation, field=f"{prefix}.{violation.field}") if violation.field else violation
-            for violation in self.violations
-        )
+        self._replace_fields(lambda field: f"{prefix}.{field}" if field else field)
+
+    def rename_field(self, field: str, name: str) -> None:
+        """Give a field another name, also in the message if it is the list of violations."""
+        self._replace_fields(lambda found: name if found == field else found)
+
+    def _replace_fields(self, renamed: Callable[[str], str]) -> None:
+        changed = tuple(replace(violation, field=renamed(violation.field)) for violation in self.violations)
         if self.message == _in_one_line(self.violations):
-            self.message = _in_one_line(below)
+            self.message = _in_one_line(changed)
             self.args = (self.message,)
-        self.violations = below
+        self.violations = changed
 
 
 def _in_one_line(violations: Sequence[FieldViolation]) -> str:

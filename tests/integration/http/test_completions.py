@@ -244,6 +244,19 @@ def test_what_cannot_be_honoured_is_refused_by_name(http: RunningHttp, name: str
     assert error["type"] == "invalid_request_error"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_prompt_that_the_service_refuses_has_the_name_of_its_parameter(http: RunningHttp, stream: bool):
+    for path, prompt in (
+        ("chat/completions", {"messages": [{"role": "user", "content": ""}]}),
+        ("completions", {"prompt": ""}),
+    ):
+        _, error = http.refused("POST", f"/v1/{path}", {"model": BASE, "stream": stream, **prompt})
+
+        (name,) = prompt
+        assert error["param"] == name
+        assert error["message"].startswith(f"{name}: ")
+
+
 def test_long_prompts_are_not_sent_once_for_each_of_many_choices(http: RunningHttp):
     given = {"model": BASE, "n": 128, "max_tokens": 1}
     messages = [{"role": "system", "content": "x"}, {"role": "user", "content": "x" * 200_000}]

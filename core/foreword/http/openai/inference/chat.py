@@ -79,6 +79,7 @@ def parse_request(body: dict[str, Any]) -> Generation:
     _refuse_others(fields)
     fields.finish()
     return Generation(
+        prompt_name="messages",
         model=model,
         prompts=(prompt,),
         choices=choices,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from foreword.client import AsyncClient, GenerateKeywords, GeneratePiece, GenerateResult, ReturnOptions, StopReason
+from foreword.errors import InvalidArgumentError
 from foreword.http.disconnects import merged
 from foreword.http.openai.fields import Fields
 from foreword.http.openai.inference.label_details import lacks_details, with_label_details
@@ -39,6 +40,7 @@ class Generation:
     """A request for answers.
 
     Attributes:
+        prompt_name: Name of the prompt's parameter, for errors.
         model: The model as the request names it.
         prompts: One or more prompts, each with `choices` answers.
         seed: Seed of the first answer; the following ones have the next. None for seeds drawn at random.
@@ -46,6 +48,7 @@ class Generation:
         include_usage: Whether a stream ends with its token counts.
     """
 
+    prompt_name: str
     model: str
     prompts: Sequence[Prompt]
     choices: int
@@ -66,7 +69,8 @@ class Generation:
             for prompt, parameters in self._each()
         ]
         try:
-            results = await asyncio.gather(*calls)
+            with self._named_errors():
+                results = await asyncio.gather(*calls)
         finally:
             for call in calls:
                 call.cancel()
@@ -78,18 +82,28 @@ class Generation:
             client.stream_generate(service_name(self.model), prompt, **parameters)
             for prompt, parameters in self._each()
         ]
-        async with aclosing(merged(streams)) as pieces:
-            async for place, piece in pieces:
-                if piece.result is None:
-                    yield place, piece
-                else:
-                    yield place, replace(piece, result=await self._detailed(client, place, piece.result))
+        with self._named_errors():
+            async with aclosing(merged(streams)) as pieces:
+                async for place, piece in pieces:
+                    if piece.result is None:
+                        yield place, piece
+                    else:
+                        yield place, replace(piece, result=await self._detailed(client, place, piece.result))
 
     def usage(self, results: Sequence[GenerateResult]) -> dict[str, int]:
         """Return the token counts of all answers; each prompt counts once."""
         prompt = sum(result.usage.input_tokens for result in results[:: self.choices])
         completion = sum(result.usage.generated_tokens for result in results)
         return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Name the prompt in errors of the service as the request does; the names of other fields have one form."""
+        try:
+            yield
+        except InvalidArgumentError as error:
+            error.rename_field("text", self.prompt_name)
+            raise
 
     def _each(self) -> list[tuple[Prompt, GenerateKeywords]]:
         """Return the prompt and the parameters of each answer."""
