@@ -65,10 +65,16 @@ def is_transient(error: ForewordError) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
-    """The model's answer: its guess, and the likeliest label sets for comparison."""
+    """The model's answer.
+
+    Attributes:
+        label_sets: The likeliest label sets, for comparison.
+        request_id: Id of the request, for feedback; empty from a service that gives none.
+    """
 
     guess: Guess
     label_sets: tuple[LabelSet, ...]
+    request_id: str = ""
 
 
 class ForewordService:
@@ -149,6 +155,18 @@ class TenantService:
     async def labels(self, model: str, texts: Sequence[str]) -> list[frozenset[str]]:
         """Return the predicted labels of several texts, in order."""
         return [frozenset((await self.classify(model, text)).guess.labels) for text in texts]
+
+    async def submit_feedback(self, model: str, request_id: str, *, labels: Sequence[str], comment: str) -> None:
+        """Say what is right about an answer, without its text.
+
+        Raises:
+            NotFoundError: The deployment does not exist, or has not captured the request.
+        """
+        await self._call(
+            lambda: self._client.submit_feedback(
+                model, request_id, labels=labels, comment=comment, allow_new_labels=True
+            )
+        )
 
     async def identity(self) -> str:
         """Return the id of the tenant that the key belongs to."""
@@ -300,4 +318,4 @@ def _classification(answer: ClassifyResult, *, has_precision: bool) -> Classific
         model_version=answer.model_version,
         threshold=answer.threshold if has_precision else 0.0,
     )
-    return Classification(guess=guess, label_sets=answer.label_sets)
+    return Classification(guess=guess, label_sets=answer.label_sets, request_id=answer.request_id)

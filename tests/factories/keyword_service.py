@@ -9,7 +9,12 @@ from typing import Self
 
 import grpc
 
-from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
+from foreword.v1 import (
+    capture_pb2,
+    capture_service_pb2_grpc,
+    inference_service_pb2,
+    inference_service_pb2_grpc,
+)
 
 LABELS = ("Planning", "Development", "Service", "Warehouse", "L3", "Packaging", "Marketing")
 UNSURE = "unsure"
@@ -18,17 +23,21 @@ THRESHOLD = 0.9
 """Probability from which on its answers keep any precision."""
 
 
-class KeywordService(inference_service_pb2_grpc.InferenceServiceServicer):
+class KeywordService(
+    inference_service_pb2_grpc.InferenceServiceServicer, capture_service_pb2_grpc.CaptureServiceServicer
+):
     """A service that labels a text with the departments in it; "unsure" gives two label sets of equal weight.
 
     Attributes:
-        asked: Number of texts that were labelled.
+        asked: Number of texts that were labelled; the number of the last one is the id of its request.
+        feedback: The right labels that it was told, with the id of the request.
         refuses: While true, every call fails as if the service were down.
         answers: While this event is cleared, calls wait for their answer.
     """
 
     def __init__(self) -> None:
         self.asked = 0
+        self.feedback: list[tuple[str, list[str]]] = []
         self.refuses = False
         self.answers = asyncio.Event()
         self.answers.set()
@@ -57,10 +66,19 @@ class KeywordService(inference_service_pb2_grpc.InferenceServiceServicer):
             ],
             model_version=MODEL,
             threshold=THRESHOLD if request.HasField("min_precision") else 0.0,
+            request_id=str(self.asked),
         )
+
+    async def SubmitFeedback(self, request, context):
+        if self.refuses:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "it is down")
+        said = request.feedback
+        self.feedback.append((said.request_id, list(said.right_labels.labels)))
+        return capture_pb2.Feedback(request_id=said.request_id)
 
     async def __aenter__(self) -> Self:
         inference_service_pb2_grpc.add_InferenceServiceServicer_to_server(self, self._server)
+        capture_service_pb2_grpc.add_CaptureServiceServicer_to_server(self, self._server)
         port = self._server.add_insecure_port("127.0.0.1:0")
         await self._server.start()
         self.endpoint = f"127.0.0.1:{port}"

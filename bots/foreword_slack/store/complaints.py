@@ -52,6 +52,7 @@ class Complaint:
         author: Slack's id of the author.
         text: Redacted text; empty if there is none, or none that may be kept.
         model: Model that classified it; empty before.
+        request_id: Id of the request that it answered; empty if the service gave none, or the text was edited since.
         scores: Probability of each label, in [0, 1].
         guess: Labels that the model predicted, most probable first. Never overwritten by people.
         departments: Departments chosen by the model or by people.
@@ -71,6 +72,7 @@ class Complaint:
     permalink: str = ""
     thread_ts: str | None = None
     model: str = ""
+    request_id: str = ""
     scores: Mapping[str, float] = field(default_factory=dict)
     guess: Sequence[str] = ()
     departments: Sequence[str] = ()

@@ -139,6 +139,7 @@ class ComplaintRow(Base):
     permalink: Mapped[str]
     thread_ts: Mapped[str | None]
     model: Mapped[str]
+    request_id: Mapped[str] = mapped_column(server_default="")
     scores: Mapped[dict[str, Any]]
     guess: Mapped[list[Any]]
     departments: Mapped[list[Any]]

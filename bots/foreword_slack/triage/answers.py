@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from foreword_slack.hooks import ComplaintCorrected, RoutingDecided
 from foreword_slack.inbox import HopelessError
+from foreword_slack.learning.feedback import schedule_feedback
 from foreword_slack.learning.proposal import schedule_proposal
 from foreword_slack.routing import Decision
 from foreword_slack.store import (
@@ -46,6 +47,7 @@ async def take(event: Event, team: Team) -> None:
         text = _original(complaint, click.text, click.revision)
         notices.show_taken(complaint, taken, text)
         notices.notify_author(complaint)
+        schedule_feedback(uow, complaint)
 
     await team.store.write(team.id, change)
 
@@ -151,6 +153,7 @@ def _answer(
         if target.label not in before:
             notices.notify_department(changed, target.label, text)
     notices.notify_author(changed)
+    schedule_feedback(uow, changed)
     schedule_proposal(uow, team, f"{complaint.id}:{answer.actor}:{int(uow.now.timestamp() * 1e6)}")
     return changed
 

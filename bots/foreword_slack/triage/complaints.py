@@ -99,7 +99,8 @@ async def edit(event: Event, team: Team) -> None:
         # Not compared with the stored text, which is redacted: an edit may correct only a telephone number.
         if stale or current.state is ComplaintState.DELETED:
             return
-        changed = replace(current, text=redacted, edit_ts=message.edit_ts)
+        # What people say from now on is not about the text that the model has answered.
+        changed = replace(current, text=redacted, edit_ts=message.edit_ts, request_id="")
         uow.complaints.save(changed)
         uow.audit.append("edited", complaint=changed.id, actor=message.author)
         Notices(team, uow).mirror(changed, text)
@@ -234,6 +235,7 @@ def _settle(
         complaint,
         state=ComplaintState.IN_REVIEW if decision.review else ComplaintState.ROUTED,
         model=guess.model_version if guess else "",
+        request_id="" if isinstance(answer, Reason) else answer.request_id,
         scores=guess.scores if guess else {},
         guess=guess.labels if guess else (),
         departments=tuple(target.label for target in decision.targets),
@@ -246,6 +248,7 @@ def _settle(
         complaint=complaint.id,
         facts={
             "model": complaint.model,
+            "request_id": complaint.request_id,
             "scores": dict(complaint.scores),
             "guess": list(complaint.guess),
             "departments": list(complaint.departments),

@@ -20,6 +20,7 @@ DECLINE = "decline"
 PROMOTE = "promote"
 ROLL_BACK = "roll_back"
 PROPOSAL = "proposal"
+FEEDBACK = "feedback"
 LEARNING_STEP = "learning_step"
 LEARNING_KINDS = (RETRAIN, DECLINE, PROMOTE, ROLL_BACK)
 """Kinds of the buttons about a new model; each is also the action id."""
@@ -88,6 +89,13 @@ class TakePayload(Payload):
     actor_name: str
     text: str = ""
     revision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackPayload(Payload):
+    """Something that people have said about a complaint."""
+
+    complaint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
