@@ -13,8 +13,8 @@ from foreword.names import BaseModelName, BatchJobName, DatasetName, TenantName,
 from foreword.server.calls.status import failure_status
 from foreword.server.convert.generate_parameters import parse_generate_parameters
 from foreword.server.convert.inference import parse_label_options, stop_reason, token_usage
+from foreword.server.convert.job import job_fields
 from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAME
-from foreword.server.convert.timestamps import timestamp
 from foreword.turns.cancellation import check_cancelled
 from foreword.v1 import batch_job_pb2, batch_job_service_pb2, inference_pb2
 
@@ -98,16 +98,8 @@ def batch_job(item: BatchJob) -> batch_job_pb2.BatchJob:
     message.name = str(BatchJobName(item.tenant, item.id))
     message.MergeFrom(
         batch_job_pb2.BatchJob(
-            state=f"STATE_{item.state.name}",
-            error=None if item.failure is None else failure_status(item.failure),
+            **job_fields(item),
             progress=_progress(item.progress),
-            capacity_unit_hours=item.compute_seconds / 3600,
-            creator=item.creator,
-            create_time=timestamp(item.create_time),
-            update_time=timestamp(item.update_time),
-            start_time=timestamp(item.start_time),
-            end_time=timestamp(item.end_time),
-            wait_start_time=timestamp(item.wait_start_time),
         )
     )
     return message

@@ -14,10 +14,9 @@ from foreword.domain.evaluation import (
     SystemDifference,
 )
 from foreword.names import BaseModelName, DatasetName, EvaluationName, TunedModelName
-from foreword.server.calls.status import failure_status
+from foreword.server.convert.job import job_fields
 from foreword.server.convert.parameters import task_options
 from foreword.server.convert.report import evaluations, finding, interval
-from foreword.server.convert.timestamps import timestamp
 from foreword.turns.cancellation import check_cancelled
 from foreword.v1 import evaluation_pb2
 
@@ -28,20 +27,12 @@ def evaluation(item: Evaluation) -> evaluation_pb2.Evaluation:
     message.name = str(EvaluationName(item.tenant, item.id))
     message.MergeFrom(
         evaluation_pb2.Evaluation(
-            state=f"STATE_{item.state.name}",
-            error=None if item.failure is None else failure_status(item.failure),
+            **job_fields(item),
             progress=_progress(item.progress),
             results=evaluations(item.results.systems),
             differences=[_difference(difference) for difference in item.results.differences],
             differing_row_count=item.results.differing_row_count,
             partial=item.results.partial,
-            capacity_unit_hours=item.compute_seconds / 3600,
-            creator=item.creator,
-            create_time=timestamp(item.create_time),
-            update_time=timestamp(item.update_time),
-            start_time=timestamp(item.start_time),
-            end_time=timestamp(item.end_time),
-            wait_start_time=timestamp(item.wait_start_time),
         )
     )
     return message

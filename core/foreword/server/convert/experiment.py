@@ -27,7 +27,7 @@ from foreword.names import (
     TuneSweepName,
     check_id,
 )
-from foreword.server.calls.status import failure_status
+from foreword.server.convert.job import job_fields
 from foreword.server.convert.parameters import (
     check_init_text,
     parse_start,
@@ -164,23 +164,15 @@ def tune_experiment(item: TuneExperiment) -> tune_experiment_pb2.TuneExperiment:
     message.resumed_step = item.resumed_step
     message.MergeFrom(
         tune_experiment_pb2.TuneExperiment(
+            **job_fields(item),
             plan=_plan(item.plan),
-            state=f"STATE_{item.state.name}",
-            error=failure_status(item.failure),
             progress=_progress(item.progress),
             snapshots=[_snapshot(snapshot) for snapshot in item.snapshots],
             evaluations=evaluations(item.evaluations),
             curve_advice=item.curve_advice,
             suspect_rows=_suspect_rows(item.tenant, item.suspect_rows) if item.suspect_rows is not None else None,
             tuned_model=str(TunedModelName(item.tenant, item.tuned_model)) if item.tuned_model else "",
-            capacity_unit_hours=item.compute_seconds / 3600,
             wait_seconds=item.wait_seconds,
-            creator=item.creator,
-            create_time=timestamp(item.create_time),
-            update_time=timestamp(item.update_time),
-            start_time=timestamp(item.start_time),
-            end_time=timestamp(item.end_time),
-            wait_start_time=timestamp(item.wait_start_time),
         )
     )
     return message

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from google.protobuf import empty_pb2
-
 from foreword.domain.batch_job import BatchAnswer, BatchJob
-from foreword.domain.dataset import Dataset
 from foreword.domain.violations import Violations, fields_below
-from foreword.names import BatchJobName, DatasetName, TunedModelName
-from foreword.server.callers.auth import current_caller, require_own, require_readable
+from foreword.names import BatchJobName
+from foreword.server.callers.auth import current_caller, require_own
 from foreword.server.calls.pools import BEGIN_SECONDS, READ_SECONDS, ROW_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.convert import batch_job as convert
 from foreword.server.convert.paging import page_size
 from foreword.server.inference.model_resolver import ModelResolver
-from foreword.server.inference.resolved_model import ResolvedModel
 from foreword.server.jobs.watches import Watches
 from foreword.server.plans.batch_jobs import BatchPlanner
 from foreword.server.services.idempotency import request_key
 from foreword.server.services.job_calls import JobCalls
+from foreword.server.services.job_rpcs import JobRpcs
+from foreword.server.services.readable import ReadableResources
 from foreword.server.services.responses import fill_page
 from foreword.storage.artifacts.deletions import ArtifactDeletions
 from foreword.storage.artifacts.store import ArtifactStore
@@ -31,8 +28,6 @@ from foreword.storage.lists.page_tokens import page_tokens
 from foreword.storage.lists.pages import Page, Take
 from foreword.storage.repositories.batch_answers import MOST_PARTS_READ, read_answers_page
 from foreword.storage.repositories.batch_jobs import BatchJobRepository
-from foreword.storage.repositories.datasets import DatasetRepository
-from foreword.storage.repositories.tuned_models import TunedModelRepository
 from foreword.v1 import batch_job_pb2, batch_job_service_pb2, batch_job_service_pb2_grpc
 
 _DEFAULT_ROWS: Final = 100
@@ -47,13 +42,25 @@ _SELECTIONS: Final[dict[int, _Selection]] = {
 }
 
 
-class BatchJobService(batch_job_service_pb2_grpc.BatchJobServiceServicer):
+class BatchJobService(
+    JobRpcs[BatchJob, BatchJobName, batch_job_pb2.BatchJob], batch_job_service_pb2_grpc.BatchJobServiceServicer
+):
     """The implementation of `foreword.v1.BatchJobService`.
 
     Args:
         max_queued: Maximum number of queued batch jobs of a tenant.
         heartbeat_seconds: Maximum time during which a watch sends nothing.
     """
+
+    item_field = "batch_job"
+    list_response = batch_job_service_pb2.ListBatchJobsResponse
+    watch_response = batch_job_service_pb2.WatchBatchJobResponse
+
+    GetBatchJob = JobRpcs.get_job
+    ListBatchJobs = JobRpcs.list_jobs
+    WatchBatchJob = JobRpcs.watch_job
+    CancelBatchJob = JobRpcs.cancel_job
+    DeleteBatchJob = JobRpcs.delete_job
 
     def __init__(
         self,
@@ -71,7 +78,7 @@ class BatchJobService(batch_job_service_pb2_grpc.BatchJobServiceServicer):
         self._database = database
         self._artifacts = artifacts
         self._planner = planner
-        self._models = models
+        self._readable = ReadableResources(database=database, models=models, pools=pools)
         self._pools = pools
         self._max_queued = max_queued
         self._jobs = JobCalls(
@@ -99,8 +106,9 @@ class BatchJobService(batch_job_service_pb2_grpc.BatchJobServiceServicer):
             made = await self._jobs.replayed(key)
             if made is not None:
                 return made
-        dataset = None if new.dataset is None else await self._dataset(new.dataset)
-        model = await self._find(caller.tenant, new.model)
+        dataset = None if new.dataset is None else await self._readable.dataset(new.dataset)
+        with fields_below("batch_job"):
+            model, _ = await self._readable.model(caller.tenant, new.model)
         config, plan = await self._pools.work.run(caller.tenant, BEGIN_SECONDS, self._planner.plan, new, model, dataset)
         if new.validate_only:
             return convert.planned_batch_job(caller.tenant, new.display_name, new.description, config, plan)
@@ -119,38 +127,6 @@ class BatchJobService(batch_job_service_pb2_grpc.BatchJobServiceServicer):
             max_queued=self._max_queued,
         )
         return convert.batch_job(created)
-
-    async def GetBatchJob(
-        self, request: batch_job_service_pb2.GetBatchJobRequest, context: Any
-    ) -> batch_job_pb2.BatchJob:
-        """Return a batch job."""
-        return await self._jobs.get(request.name)
-
-    async def ListBatchJobs(
-        self, request: batch_job_service_pb2.ListBatchJobsRequest, context: Any
-    ) -> batch_job_service_pb2.ListBatchJobsResponse:
-        """List batch jobs, newest first."""
-        return await self._jobs.list(request, batch_job_service_pb2.ListBatchJobsResponse(), "batch_jobs")
-
-    async def WatchBatchJob(
-        self, request: batch_job_service_pb2.WatchBatchJobRequest, context: Any
-    ) -> AsyncIterator[batch_job_service_pb2.WatchBatchJobResponse]:
-        """Stream a batch job each time it changes, until it has ended."""
-        async with aclosing(self._jobs.watch(request.name)) as messages:
-            async for message in messages:
-                yield batch_job_service_pb2.WatchBatchJobResponse(batch_job=message)
-
-    async def CancelBatchJob(
-        self, request: batch_job_service_pb2.CancelBatchJobRequest, context: Any
-    ) -> batch_job_pb2.BatchJob:
-        """Request the cancellation of a batch job."""
-        return await self._jobs.cancel(request.name)
-
-    async def DeleteBatchJob(
-        self, request: batch_job_service_pb2.DeleteBatchJobRequest, context: Any
-    ) -> empty_pb2.Empty:
-        """Delete a batch job that has ended, with its answers."""
-        return await self._jobs.delete(request.name)
 
     async def ListBatchAnswers(
         self, request: batch_job_service_pb2.ListBatchAnswersRequest, context: Any
@@ -202,31 +178,3 @@ class BatchJobService(batch_job_service_pb2_grpc.BatchJobServiceServicer):
             keeps=keeps,
             take=take,
         )
-
-    async def _dataset(self, name: DatasetName) -> Dataset:
-        """Return the dataset of a job of the caller's tenant.
-
-        Raises:
-            NotFoundError: It does not exist, or the caller's key cannot read it.
-        """
-        datasets = DatasetRepository(self._database, name.tenant)
-        found = await self._pools.storage.run(name.tenant, READ_SECONDS, datasets.get, name.dataset)
-        require_readable(found.creator, str(name))
-        return found
-
-    async def _find(self, tenant: str, model: str) -> ResolvedModel:
-        """Look up the model of a job.
-
-        Raises:
-            NotFoundError: It does not exist, or the caller's key cannot read it.
-            InvalidArgumentError: The text is not a valid name (field `batch_job.model`).
-            FailedPreconditionError: It is a deployment that is not ready, or something that it needs is missing.
-        """
-        with fields_below("batch_job"):
-            found = await self._models.find(tenant, model)
-        if found.adapter is not None:
-            name = TunedModelName.parse(found.version)
-            repository = TunedModelRepository(self._database, tenant)
-            tuned = await self._pools.storage.run(tenant, READ_SECONDS, repository.get, name.tuned_model)
-            require_readable(tuned.creator, model)
-        return found

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import Callable
 from typing import Any, Final
-
-from google.protobuf import empty_pb2
 
 from foreword.domain.evaluation import AnsweredRow, Evaluation
 from foreword.domain.job import JobState
 from foreword.domain.violations import fields_below
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
-from foreword.names import BaseModelName, EvaluationName, TunedModelName
-from foreword.server.callers.auth import current_caller, require_own, require_readable
+from foreword.names import BaseModelName, EvaluationName
+from foreword.server.callers.auth import current_caller, require_own
 from foreword.server.calls.pools import BEGIN_SECONDS, READ_SECONDS, ROW_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.convert import evaluation as convert
-from foreword.server.convert.evaluation_request import AskedSystem, NewEvaluation, parse_new_evaluation
+from foreword.server.convert.evaluation_request import AskedSystem, parse_new_evaluation
 from foreword.server.convert.paging import page_size
 from foreword.server.inference.model_resolver import ModelResolver
 from foreword.server.jobs.watches import Watches
 from foreword.server.plans.evaluations import EvaluationPlanner, FoundSystem
 from foreword.server.services.idempotency import request_key
 from foreword.server.services.job_calls import JobCalls
+from foreword.server.services.job_rpcs import JobRpcs
+from foreword.server.services.readable import ReadableResources
 from foreword.server.services.responses import fill_page
 from foreword.storage.artifacts.deletions import ArtifactDeletions
 from foreword.storage.artifacts.store import ArtifactStore
@@ -30,9 +29,7 @@ from foreword.storage.database import Database
 from foreword.storage.lists.page_tokens import page_tokens
 from foreword.storage.lists.pages import Page, Take
 from foreword.storage.repositories.answered_rows import open_answered_rows, read_answered_page
-from foreword.storage.repositories.datasets import DatasetRepository
 from foreword.storage.repositories.evaluations import EvaluationRepository
-from foreword.storage.repositories.tuned_models import TunedModelRepository
 from foreword.v1 import evaluation_pb2, evaluation_service_pb2, evaluation_service_pb2_grpc
 
 _DEFAULT_ROWS: Final = 50
@@ -46,13 +43,26 @@ _SELECTIONS: Final[dict[int, tuple[str, Callable[[AnsweredRow], bool]]]] = {
 }
 
 
-class EvaluationService(evaluation_service_pb2_grpc.EvaluationServiceServicer):
+class EvaluationService(
+    JobRpcs[Evaluation, EvaluationName, evaluation_pb2.Evaluation],
+    evaluation_service_pb2_grpc.EvaluationServiceServicer,
+):
     """The implementation of `foreword.v1.EvaluationService`.
 
     Args:
         max_queued: Maximum number of queued evaluations of a tenant.
         heartbeat_seconds: Maximum time during which a watch sends nothing.
     """
+
+    item_field = "evaluation"
+    list_response = evaluation_service_pb2.ListEvaluationsResponse
+    watch_response = evaluation_service_pb2.WatchEvaluationResponse
+
+    GetEvaluation = JobRpcs.get_job
+    ListEvaluations = JobRpcs.list_jobs
+    WatchEvaluation = JobRpcs.watch_job
+    CancelEvaluation = JobRpcs.cancel_job
+    DeleteEvaluation = JobRpcs.delete_job
 
     def __init__(
         self,
@@ -70,7 +80,7 @@ class EvaluationService(evaluation_service_pb2_grpc.EvaluationServiceServicer):
         self._database = database
         self._artifacts = artifacts
         self._planner = planner
-        self._models = models
+        self._readable = ReadableResources(database=database, models=models, pools=pools)
         self._pools = pools
         self._max_queued = max_queued
         self._jobs = JobCalls(
@@ -99,7 +109,8 @@ class EvaluationService(evaluation_service_pb2_grpc.EvaluationServiceServicer):
             made = await self._jobs.replayed(key)
             if made is not None:
                 return made
-        await self._require_readable_datasets(caller.tenant, new)
+        for dataset in new.datasets:  # because the rows show their content
+            await self._readable.dataset(dataset)
         systems: list[FoundSystem] = []
         for place, system in enumerate(new.systems):
             with fields_below(f"evaluation.systems[{place}]"):
@@ -125,38 +136,6 @@ class EvaluationService(evaluation_service_pb2_grpc.EvaluationServiceServicer):
             max_queued=self._max_queued,
         )
         return convert.evaluation(created)
-
-    async def GetEvaluation(
-        self, request: evaluation_service_pb2.GetEvaluationRequest, context: Any
-    ) -> evaluation_pb2.Evaluation:
-        """Return an evaluation with its results."""
-        return await self._jobs.get(request.name)
-
-    async def ListEvaluations(
-        self, request: evaluation_service_pb2.ListEvaluationsRequest, context: Any
-    ) -> evaluation_service_pb2.ListEvaluationsResponse:
-        """List evaluations, newest first, without results."""
-        return await self._jobs.list(request, evaluation_service_pb2.ListEvaluationsResponse(), "evaluations")
-
-    async def WatchEvaluation(
-        self, request: evaluation_service_pb2.WatchEvaluationRequest, context: Any
-    ) -> AsyncIterator[evaluation_service_pb2.WatchEvaluationResponse]:
-        """Stream an evaluation each time it changes, until it has ended."""
-        async with aclosing(self._jobs.watch(request.name)) as messages:
-            async for message in messages:
-                yield evaluation_service_pb2.WatchEvaluationResponse(evaluation=message)
-
-    async def CancelEvaluation(
-        self, request: evaluation_service_pb2.CancelEvaluationRequest, context: Any
-    ) -> evaluation_pb2.Evaluation:
-        """Request the cancellation of an evaluation."""
-        return await self._jobs.cancel(request.name)
-
-    async def DeleteEvaluation(
-        self, request: evaluation_service_pb2.DeleteEvaluationRequest, context: Any
-    ) -> empty_pb2.Empty:
-        """Delete an evaluation that has ended, with its rows."""
-        return await self._jobs.delete(request.name)
 
     async def ListEvaluationRows(
         self, request: evaluation_service_pb2.ListEvaluationRowsRequest, context: Any
@@ -193,28 +172,11 @@ class EvaluationService(evaluation_service_pb2_grpc.EvaluationServiceServicer):
             tokens = page_tokens(self._database)
             return read_answered_page(file, evaluation, chosen, size, page_token, tokens, keeps=keeps, take=take)
 
-    async def _require_readable_datasets(self, tenant: str, new: NewEvaluation) -> None:
-        """Raise NotFoundError unless the caller can read the datasets, because the rows show their content."""
-        datasets = DatasetRepository(self._database, tenant)
-        for name in new.datasets:
-            dataset = await self._pools.storage.run(tenant, READ_SECONDS, datasets.get, name.dataset)
-            require_readable(dataset.creator, str(name))
-
     async def _find(self, tenant: str, system: AskedSystem) -> FoundSystem:
-        """Look up the model of a system.
-
-        Raises:
-            NotFoundError: It does not exist, or the caller's key cannot read it.
-            FailedPreconditionError: It is a deployment that is not ready, or something that it needs is missing.
-        """
-        found = await self._models.find(tenant, system.model)
-        if found.adapter is None:
-            return FoundSystem(asked=system, base_model=BaseModelName.parse(found.version).model, tuned=None)
-        name = TunedModelName.parse(found.version)
-        repository = TunedModelRepository(self._database, tenant)
-        tuned = await self._pools.storage.run(tenant, READ_SECONDS, repository.get, name.tuned_model)
-        require_readable(tuned.creator, system.model)
-        return FoundSystem(asked=system, base_model=tuned.base_model, tuned=tuned)
+        """Look up the model of a system. The errors are those of `ReadableResources`."""
+        found, tuned = await self._readable.model(tenant, system.model)
+        base_model = BaseModelName.parse(found.version).model if tuned is None else tuned.base_model
+        return FoundSystem(asked=system, base_model=base_model, tuned=tuned)
 
 
 def _without_rows(evaluation: Evaluation) -> FailedPreconditionError:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
 from typing import Any
 
-from google.protobuf import empty_pb2
-
+from foreword.domain.experiment import TuneExperiment
 from foreword.errors import InvalidArgumentError
 from foreword.names import TenantName, TuneExperimentName, check_id
 from foreword.server.callers.auth import current_caller, require_own
@@ -22,6 +19,7 @@ from foreword.server.plans.experiments import Planner
 from foreword.server.plans.references import readable_references, require_own_references
 from foreword.server.services.idempotency import request_key
 from foreword.server.services.job_calls import JobCalls
+from foreword.server.services.job_rpcs import JobRpcs
 from foreword.server.services.responses import converted
 from foreword.storage.artifacts.deletions import ArtifactDeletions
 from foreword.storage.database import Database
@@ -29,13 +27,26 @@ from foreword.storage.repositories.experiments import ExperimentRepository
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2, tune_experiment_service_pb2_grpc
 
 
-class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServiceServicer):
+class TuneExperimentService(
+    JobRpcs[TuneExperiment, TuneExperimentName, tune_experiment_pb2.TuneExperiment],
+    tune_experiment_service_pb2_grpc.TuneExperimentServiceServicer,
+):
     """The implementation of `foreword.v1.TuneExperimentService`.
 
     Args:
         max_queued: Maximum number of queued experiments of a tenant.
         heartbeat_seconds: Maximum time during which a watch sends nothing.
     """
+
+    item_field = "tune_experiment"
+    list_response = tune_experiment_service_pb2.ListTuneExperimentsResponse
+    watch_response = tune_experiment_service_pb2.WatchTuneExperimentResponse
+
+    GetTuneExperiment = JobRpcs.get_job
+    ListTuneExperiments = JobRpcs.list_jobs
+    WatchTuneExperiment = JobRpcs.watch_job
+    CancelTuneExperiment = JobRpcs.cancel_job
+    DeleteTuneExperiment = JobRpcs.delete_job
 
     def __init__(
         self,
@@ -109,30 +120,6 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         )
         return convert.tune_experiment(created)
 
-    async def GetTuneExperiment(
-        self, request: tune_experiment_service_pb2.GetTuneExperimentRequest, context: Any
-    ) -> tune_experiment_pb2.TuneExperiment:
-        """Return an experiment with its learning curve."""
-        return await self._jobs.get(request.name)
-
-    async def ListTuneExperiments(
-        self, request: tune_experiment_service_pb2.ListTuneExperimentsRequest, context: Any
-    ) -> tune_experiment_service_pb2.ListTuneExperimentsResponse:
-        """List experiments, newest first, without learning curves and evaluations."""
-        response = tune_experiment_service_pb2.ListTuneExperimentsResponse()
-        return await self._jobs.list(request, response, "tune_experiments")
-
-    async def WatchTuneExperiment(
-        self, request: tune_experiment_service_pb2.WatchTuneExperimentRequest, context: Any
-    ) -> AsyncIterator[tune_experiment_service_pb2.WatchTuneExperimentResponse]:
-        """Stream an experiment each time it changes, until it has ended."""
-        sequence = request.after_sequence
-        if sequence < 0:
-            raise InvalidArgumentError.of("after_sequence", f"must be at least 0, not {sequence}")
-        async with aclosing(self._jobs.watch(request.name, sequence)) as messages:
-            async for message in messages:
-                yield tune_experiment_service_pb2.WatchTuneExperimentResponse(tune_experiment=message)
-
     async def UpdateTuneExperiment(
         self, request: tune_experiment_service_pb2.UpdateTuneExperimentRequest, context: Any
     ) -> tune_experiment_pb2.TuneExperiment:
@@ -150,12 +137,6 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
             cost=WRITE_SECONDS,
         )
         return message
-
-    async def CancelTuneExperiment(
-        self, request: tune_experiment_service_pb2.CancelTuneExperimentRequest, context: Any
-    ) -> tune_experiment_pb2.TuneExperiment:
-        """Request the cancellation of a run."""
-        return await self._jobs.cancel(request.name)
 
     async def RetryTuneExperiment(
         self, request: tune_experiment_service_pb2.RetryTuneExperimentRequest, context: Any
@@ -180,12 +161,6 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         )
         return convert.tune_experiment(created)
 
-    async def DeleteTuneExperiment(
-        self, request: tune_experiment_service_pb2.DeleteTuneExperimentRequest, context: Any
-    ) -> empty_pb2.Empty:
-        """Delete an experiment that has ended."""
-        return await self._jobs.delete(request.name)
-
     async def CompareTuneExperiments(
         self, request: tune_experiment_service_pb2.CompareTuneExperimentsRequest, context: Any
     ) -> tune_experiment_service_pb2.CompareTuneExperimentsResponse:
@@ -196,3 +171,9 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
         found = await self._comparer.compare(names)
         return await self._pools.storage.run(tenant, READ_SECONDS, comparison, tenant, found)
+
+    def _after_sequence(self, request: Any) -> int:
+        sequence: int = request.after_sequence
+        if sequence < 0:
+            raise InvalidArgumentError.of("after_sequence", f"must be at least 0, not {sequence}")
+        return sequence
