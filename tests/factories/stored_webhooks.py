@@ -12,7 +12,7 @@ from factories.stored import store_tenant
 from foreword.domain.webhook import Attempt, DeliveryProblem
 from foreword.storage.database import Database
 from foreword.storage.repositories.webhooks import WebhookRepository
-from foreword.storage.webhook_tables import WebhookDeliveryRow, WebhookRow
+from foreword.storage.tables import WebhookDeliveryRow, WebhookRow
 from foreword.storage.workers.delivery_queue import ClaimedDelivery, DeliveryQueue
 
 ACCEPTED = Attempt(status=204, seconds=0.1)

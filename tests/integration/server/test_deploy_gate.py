@@ -27,8 +27,7 @@ from foreword.errors import AbortedError
 from foreword.server.plans.deploy_gate import DeployGate
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.storage.repositories.spaces import SpaceRepository
-from foreword.storage.tables import EvaluationRow
-from foreword.storage.webhook_tables import WebhookDeliveryRow
+from foreword.storage.tables import EvaluationRow, WebhookDeliveryRow
 from foreword.v1 import (
     dataset_service_pb2,
     deploy_policy_pb2,

@@ -20,7 +20,7 @@ from foreword.domain.failure import Failure
 from foreword.domain.job import JobState
 from foreword.errors import FailedPreconditionError
 from foreword.sql import migration
-from foreword.storage import tables
+from foreword.storage import migrations
 from foreword.storage.codec import encode
 from foreword.storage.database import MIGRATIONS, Database
 from foreword.storage.lists.request import ListRequest
@@ -120,7 +120,7 @@ def test_a_schema_from_a_newer_version_is_refused(bare_url):
 
 
 def test_there_is_one_line_of_migrations():
-    assert len(ScriptDirectory(str(Path(tables.__file__).parent / "migrations")).get_heads()) == 1
+    assert len(ScriptDirectory(str(Path(migrations.__file__).parent)).get_heads()) == 1
 
 
 RUNS: Mapping[str, Mapping[str, Any]] = {

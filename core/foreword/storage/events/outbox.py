@@ -21,7 +21,7 @@ from foreword.domain.webhook import GIVE_UP, MAX_WAITING, DeliveryState, Disable
 from foreword.names import WebhookName
 from foreword.observability.logging import get_logger
 from foreword.storage.events.webhook_schedule import WAITING, disable
-from foreword.storage.webhook_tables import WebhookDeliveryRow, WebhookRow
+from foreword.storage.tables import WebhookDeliveryRow, WebhookRow
 
 _log = get_logger("webhooks")
 

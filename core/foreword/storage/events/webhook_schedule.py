@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from foreword.domain.webhook import DeliveryState, DisableReason
-from foreword.storage.webhook_tables import WebhookDeliveryRow, WebhookRow
+from foreword.storage.tables import WebhookDeliveryRow, WebhookRow
 
 WAITING: Final = (DeliveryState.PENDING.value, DeliveryState.SENDING.value)
 """Values of the states in which a delivery has not ended."""

@@ -41,8 +41,9 @@ from foreword.storage.tables import (
     SweepRow,
     TenantRow,
     TunedModelRow,
+    WebhookDeliveryRow,
+    WebhookRow,
 )
-from foreword.storage.webhook_tables import WebhookDeliveryRow, WebhookRow
 
 R = TypeVar("R")
 

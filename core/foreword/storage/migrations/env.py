@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from alembic import context
 
-from foreword.storage import webhook_tables  # noqa: F401 - adds its tables to the metadata
 from foreword.storage.tables import Base
 
 context.configure(

@@ -35,8 +35,8 @@ from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.repositories.requests import Replay, RequestKey, deleted_since, find_replay, remember
 from foreword.storage.repositories.spaces import require_space
 from foreword.storage.repositories.tenants import require_tenant
+from foreword.storage.tables import WebhookDeliveryRow, WebhookRow
 from foreword.storage.texts import check_texts
-from foreword.storage.webhook_tables import WebhookDeliveryRow, WebhookRow
 
 _SECRET_BYTES: Final = 32
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from foreword.domain.webhook import DisableReason
 from foreword.storage.database import Database
 from foreword.storage.events.webhook_schedule import WAITING
-from foreword.storage.webhook_tables import WebhookDeliveryRow, WebhookRow
+from foreword.storage.tables import WebhookDeliveryRow, WebhookRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

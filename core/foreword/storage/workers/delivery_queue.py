@@ -27,7 +27,7 @@ from foreword.domain.webhook import (
 from foreword.storage.codec import encode
 from foreword.storage.database import Database
 from foreword.storage.events.webhook_schedule import WAITING, disable, reschedule
-from foreword.storage.webhook_tables import WebhookDeliveryRow, WebhookRow
+from foreword.storage.tables import WebhookDeliveryRow, WebhookRow
 
 MAX_ENDED: Final = 1_000
 """Number of ended deliveries of a webhook that are kept; older ones are deleted."""

@@ -1,4 +1,4 @@
-"""Database tables of webhooks and of the events that are sent to them."""
+"""Webhooks, and the events that are sent to them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from foreword.sql.types import RowNumber
-from foreword.storage.tables import Base
+from foreword.storage.tables.base import Base
 
 
 class WebhookRow(Base):
