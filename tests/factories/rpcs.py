@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
 
-from foreword.server.app import SERVICES
+from foreword.server.registration import SERVICES
 
 _STUBS = {
     "BatchJobService": "batch_jobs",

@@ -52,7 +52,7 @@ from foreword.domain.tuned_model import MAX_SEEN_DATASETS
 from foreword.domain.webhook import MAX_KINDS, MAX_URL_CHARACTERS
 from foreword.errors import InternalError
 from foreword.names import DeploymentName
-from foreword.server.app import SERVICES
+from foreword.server.registration import SERVICES
 from foreword.storage.captures.ledger import CaptureLedger
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.storage.repositories.revisions import MAX_REVISIONS

@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health_pb2
 
 from foreword.config import Settings
 from foreword.domain.webhook import Attempt
@@ -32,10 +31,8 @@ from foreword.server.calls.outcomes import OutcomeListener, Outcomes
 from foreword.server.calls.peers import parse_networks
 from foreword.server.calls.pools import WRITE_SECONDS, Pools
 from foreword.server.captures.drift import DriftMeasurer, DriftMonitor
-from foreword.server.captures.export import CaptureExporter
 from foreword.server.captures.recorder import CaptureRecorder
 from foreword.server.captures.redaction import Redactor
-from foreword.server.captures.seen import AnswerCapture
 from foreword.server.endpoint.grpc_server import create_server
 from foreword.server.endpoint.health import Health
 from foreword.server.endpoint.listening import check_listening, listen, listen_privately
@@ -48,34 +45,12 @@ from foreword.server.inference.rollout_clock import RolloutClock
 from foreword.server.inference.rollout_recorder import RolloutRecorder
 from foreword.server.inference.shadows import Shadows
 from foreword.server.inference.traffic import Traffic
-from foreword.server.jobs.comparisons import ExperimentComparer
-from foreword.server.jobs.retries import ExperimentRetrier
 from foreword.server.jobs.watches import Watches
 from foreword.server.metrics.server_metrics import ServerMetrics
-from foreword.server.plans.batch_jobs import BatchPlanner
-from foreword.server.plans.deploy_gate import DeployGate
-from foreword.server.plans.evaluations import EvaluationPlanner
-from foreword.server.plans.experiments import Planner
-from foreword.server.plans.token_counts import TokenCounters
-from foreword.server.services.batch_job import BatchJobService
-from foreword.server.services.capture import CaptureService
-from foreword.server.services.catalog import CatalogService
-from foreword.server.services.dataset import DatasetService
-from foreword.server.services.deployment import DeploymentService
-from foreword.server.services.evaluation import EvaluationService
-from foreword.server.services.inference import InferenceService
-from foreword.server.services.tenant import TenantService
-from foreword.server.services.tune_experiment import TuneExperimentService
-from foreword.server.services.tune_sweep import TuneSweepService
-from foreword.server.services.tuned_model import TunedModelService
-from foreword.server.services.webhook import WebhookService
-from foreword.server.uploads.budget import UploadBudget
-from foreword.server.uploads.chunks import UploadChecker
-from foreword.server.uploads.dataset_store import DatasetStore
+from foreword.server.registration import SERVICES, Services
 from foreword.server.webhooks.deliveries import Deliveries, DeliveryTimes
 from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.deletions import ArtifactDeletions
-from foreword.storage.artifacts.publication import ArtifactPublisher
 from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.captures.ledger import CaptureLedger
 from foreword.storage.captures.retention import CaptureRetention
@@ -83,44 +58,10 @@ from foreword.storage.database import Database
 from foreword.storage.repositories.key_ids import key_ids
 from foreword.storage.repositories.tenants import TenantRepository
 from foreword.storage.workers.delivery_queue import Result
-from foreword.tuning.planning.speed import TuningSpeed
-from foreword.tuning.planning.worker_memory import WorkerMemory
 from foreword.turns.turn_pool import SERVICE, TurnPool
-from foreword.v1 import (
-    batch_job_service_pb2_grpc,
-    capture_service_pb2_grpc,
-    catalog_service_pb2_grpc,
-    dataset_service_pb2_grpc,
-    deployment_service_pb2_grpc,
-    evaluation_service_pb2_grpc,
-    inference_service_pb2_grpc,
-    tenant_service_pb2_grpc,
-    tune_experiment_service_pb2_grpc,
-    tune_sweep_service_pb2_grpc,
-    tuned_model_service_pb2_grpc,
-    webhook_service_pb2_grpc,
-)
 
 if TYPE_CHECKING:  # it needs OpenTelemetry
     from foreword.server.traces.server_traces import ServerTraces
-
-SERVICES = tuple(
-    f"foreword.v1.{service}"
-    for service in (
-        "BatchJobService",
-        "CaptureService",
-        "CatalogService",
-        "DatasetService",
-        "DeploymentService",
-        "EvaluationService",
-        "InferenceService",
-        "TenantService",
-        "TuneExperimentService",
-        "TuneSweepService",
-        "TunedModelService",
-        "WebhookService",
-    )
-)
 
 _DELETIONS_SECONDS = 60.0
 _NOTICE_SECONDS = 5.0
@@ -270,7 +211,27 @@ class ForewordServer:
         )
         key = await asyncio.to_thread(self._database.shared_key, "checkpoints")
         checkpoints = await asyncio.to_thread(CheckpointStore, self._settings.resolved_artifacts_url, key=key)
-        self._register(server, authenticator, models, prober, traffic, captures, checkpoints)
+        Services(
+            settings=self._settings,
+            plugins=self._plugins,
+            database=self._database,
+            artifacts=self._artifacts,
+            deletions=self._deletions,
+            checkpoints=checkpoints,
+            pools=self._pools,
+            watches=self._watches,
+            deliveries=self._deliveries,
+            redactor=self._redactor,
+            drift=self._drift,
+            engine=self._hooked_engine,
+            authenticator=authenticator,
+            models=models,
+            prober=prober,
+            traffic=traffic,
+            captures=captures,
+            health=self._health,
+            metrics=self._metrics,
+        ).add_to(server)
         for service in ("", *SERVICES):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         await server.start()
@@ -364,176 +325,3 @@ class ForewordServer:
                 except Exception:  # the root of a background task
                     _log.exception("deletions_failed")
             await asyncio.sleep(_DELETIONS_SECONDS)
-
-    def _register(
-        self,
-        server: grpc.aio.Server,
-        authenticator: Authenticator,
-        models: ModelResolver,
-        prober: Prober,
-        traffic: Traffic,
-        captures: CaptureRecorder,
-        checkpoints: CheckpointStore,
-    ) -> None:
-        """Add every service."""
-        settings = self._settings
-        tokens = TokenCounters()
-        checker = UploadChecker(
-            plugins=self._plugins,
-            tokens=tokens,
-            work=self._pools.work,
-            max_bytes=settings.max_dataset_bytes,
-            folder=settings.home_folder,
-        )
-        speed = TuningSpeed(device=settings.device, dtype=settings.dtype)
-        planner = Planner(
-            database=self._database,
-            artifacts=self._artifacts,
-            plugins=self._plugins,
-            tokens=tokens,
-            default_base_model=settings.default_base_model,
-            speed=speed,
-            memory=WorkerMemory.of(
-                workers=settings.workers, most_runs=settings.max_runs_per_worker, device=settings.device
-            ),
-        )
-        database, artifacts, plugins, storage = self._database, self._artifacts, self._plugins, self._pools.storage
-        store = DatasetStore(database=database, artifacts=artifacts)
-        budget = UploadBudget(settings.max_open_upload_bytes)
-        servicers: Sequence[tuple[Callable[[Any, Any], None], object]] = (
-            (
-                batch_job_service_pb2_grpc.add_BatchJobServiceServicer_to_server,
-                BatchJobService(
-                    database=database,
-                    artifacts=artifacts,
-                    deletions=self._deletions,
-                    planner=BatchPlanner(
-                        database=database, artifacts=artifacts, plugins=plugins, tokens=tokens, speed=speed
-                    ),
-                    models=models,
-                    pools=self._pools,
-                    watches=self._watches,
-                    max_queued=settings.max_queued_experiments,
-                    heartbeat_seconds=settings.watch_heartbeat_seconds,
-                ),
-            ),
-            (
-                capture_service_pb2_grpc.add_CaptureServiceServicer_to_server,
-                CaptureService(
-                    database=database,
-                    models=models,
-                    recorder=captures,
-                    redactor=self._redactor,
-                    exporter=CaptureExporter(
-                        database=database, checker=checker, store=store, budget=budget, pools=self._pools
-                    ),
-                    drift=self._drift,
-                    storage=storage,
-                    work=self._pools.work,
-                    max_tenant_bytes=settings.max_captured_bytes,
-                    count=None if self._metrics is None else self._metrics.count_feedback,
-                ),
-            ),
-            (
-                catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server,
-                CatalogService(plugins=plugins, aliases=settings.base_model_aliases),
-            ),
-            (
-                dataset_service_pb2_grpc.add_DatasetServiceServicer_to_server,
-                DatasetService(
-                    database=database,
-                    artifacts=artifacts,
-                    deletions=self._deletions,
-                    checker=checker,
-                    store=store,
-                    budget=budget,
-                    pools=self._pools,
-                ),
-            ),
-            (
-                deployment_service_pb2_grpc.add_DeploymentServiceServicer_to_server,
-                DeploymentService(
-                    database=database,
-                    plugins=plugins,
-                    models=models,
-                    prober=prober,
-                    gate=DeployGate(database=database, plugins=plugins),
-                    storage=storage,
-                ),
-            ),
-            (
-                evaluation_service_pb2_grpc.add_EvaluationServiceServicer_to_server,
-                EvaluationService(
-                    database=database,
-                    artifacts=artifacts,
-                    deletions=self._deletions,
-                    planner=EvaluationPlanner(database=database, artifacts=artifacts, plugins=plugins, speed=speed),
-                    models=models,
-                    pools=self._pools,
-                    watches=self._watches,
-                    max_queued=settings.max_queued_experiments,
-                    heartbeat_seconds=settings.watch_heartbeat_seconds,
-                ),
-            ),
-            (
-                inference_service_pb2_grpc.add_InferenceServiceServicer_to_server,
-                InferenceService(
-                    engine=self._metrics.metered(self._hooked_engine) if self._metrics else self._hooked_engine,
-                    models=models,
-                    traffic=traffic,
-                    captures=AnswerCapture(captures),
-                    parsing=self._pools.parsing,
-                ),
-            ),
-            (
-                tenant_service_pb2_grpc.add_TenantServiceServicer_to_server,
-                TenantService(database=database, storage=storage, authenticator=authenticator),
-            ),
-            (
-                tune_experiment_service_pb2_grpc.add_TuneExperimentServiceServicer_to_server,
-                TuneExperimentService(
-                    database=database,
-                    deletions=self._deletions,
-                    planner=planner,
-                    comparer=ExperimentComparer(
-                        database=database, artifacts=artifacts, plugins=plugins, pools=self._pools
-                    ),
-                    retrier=ExperimentRetrier(
-                        database=database,
-                        publisher=ArtifactPublisher(database=database, artifacts=artifacts),
-                        checkpoints=checkpoints,
-                        plugins=plugins,
-                        max_queued=settings.max_queued_experiments,
-                    ),
-                    pools=self._pools,
-                    watches=self._watches,
-                    max_queued=settings.max_queued_experiments,
-                    heartbeat_seconds=settings.watch_heartbeat_seconds,
-                ),
-            ),
-            (
-                tune_sweep_service_pb2_grpc.add_TuneSweepServiceServicer_to_server,
-                TuneSweepService(
-                    database=database,
-                    deletions=self._deletions,
-                    planner=planner,
-                    pools=self._pools,
-                    max_queued=settings.max_queued_experiments,
-                ),
-            ),
-            (
-                tuned_model_service_pb2_grpc.add_TunedModelServiceServicer_to_server,
-                TunedModelService(
-                    database=database, artifacts=artifacts, deletions=self._deletions, models=models, pools=self._pools
-                ),
-            ),
-            (
-                webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server,
-                WebhookService(database=database, storage=storage, deliveries=self._deliveries),
-            ),
-            (health_pb2_grpc.add_HealthServicer_to_server, self._health),
-        )
-        for add, servicer in servicers:
-            add(servicer, server)
-        health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-        reflection.enable_server_reflection((*SERVICES, health, reflection.SERVICE_NAME), server)

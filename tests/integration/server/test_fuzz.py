@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from factories.api import create_experiment, deployed, refused, upload
 from factories.rpcs import rpc_of
 from factories.servers import RunningServer
-from foreword.server.app import SERVICES
+from foreword.server.registration import SERVICES
 
 EXAMPLES = 50
 FAULTS = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNIMPLEMENTED}

@@ -28,7 +28,7 @@ from factories.api import (
 )
 from factories.servers import RunningServer
 from foreword.errors import UnavailableError
-from foreword.server.app import SERVICES
+from foreword.server.registration import SERVICES
 from foreword.v1 import (
     capture_service_pb2,
     dataset_service_pb2,

@@ -23,7 +23,7 @@ from factories.api import (
 )
 from factories.rpcs import rpc_of
 from factories.servers import RunningServer
-from foreword.server.app import SERVICES
+from foreword.server.registration import SERVICES
 from foreword.v1 import inference_service_pb2, tenant_service_pb2, webhook_service_pb2
 
 NAMES = {

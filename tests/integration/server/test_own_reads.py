@@ -24,8 +24,8 @@ from factories.api import (
 from factories.rpcs import rpc_of
 from factories.servers import RunningServer
 from foreword.domain.tenant import Scope
-from foreword.server.app import SERVICES
 from foreword.server.callers.scopes import SCOPES
+from foreword.server.registration import SERVICES
 from foreword.v1 import dataset_service_pb2, deployment_service_pb2, tune_experiment_service_pb2
 
 READ_ONE = {

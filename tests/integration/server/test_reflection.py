@@ -9,8 +9,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from factories.servers import RunningServer
-from foreword.server.app import SERVICES
 from foreword.server.callers.scopes import SCOPES
+from foreword.server.registration import SERVICES
 from foreword.server.services import (
     batch_job,
     capture,
