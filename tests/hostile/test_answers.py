@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -22,34 +22,20 @@ from factories.api import (
 )
 from factories.captures import see
 from factories.charges import Charges
+from factories.response_limits import BYTES, CHARACTERS, ITEMS, UNLIMITED, WIDE
 from factories.servers import RunningServer
 from factories.stored import beat, make_evaluation, make_snapshot, make_suspect_rows, make_tuned_model
-from foreword.data.other_fields import MAX_OTHER_BYTES
-from foreword.domain.answer_calibration import MAX_THRESHOLDS
-from foreword.domain.capture import MAX_CAPTURED_CHARACTERS, MAX_REQUEST_ID, CapturePolicy
-from foreword.domain.comparison import MAX_COMPARED
-from foreword.domain.differing_fields import MAX_FIELDS_BYTES
-from foreword.domain.evaluation import MAX_ANSWER_CHARACTERS, MAX_KEPT_LABELS, MAX_SYSTEMS
+from foreword.domain.capture import MAX_CAPTURED_CHARACTERS, CapturePolicy
 from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS
 from foreword.domain.failure import Failure
 from foreword.domain.messages import MAX_PAGE_BYTES, USUAL_RESPONSE_BYTES
 from foreword.domain.model_reference import ModelReference
 from foreword.domain.report import EvaluationExample, Matrix, ReportPart, Table, Values
 from foreword.domain.report_limits import (
-    MAX_CELL_CHARACTERS,
-    MAX_EVALUATIONS_BYTES,
-    MAX_FINDING_CHARACTERS,
-    MAX_FINDINGS_BYTES,
-    MAX_PARTS_BYTES,
     MAX_SUSPECT_CHARACTERS,
     MAX_SUSPECT_ROWS_BYTES,
-    MAX_WARNINGS_BYTES,
 )
-from foreword.domain.sweep import MAX_SHOWN_VALUE, MAX_SWEPT, MAX_TRIALS
-from foreword.domain.tags import MAX_TAG_CHARACTERS, MAX_TAGS
 from foreword.domain.thin_curve import MAX_CURVE_POINTS
-from foreword.domain.tuned_model import MAX_SEEN_DATASETS
-from foreword.domain.webhook import MAX_KINDS, MAX_URL_CHARACTERS
 from foreword.errors import InternalError
 from foreword.names import DeploymentName
 from foreword.server.registration import SERVICES
@@ -65,243 +51,6 @@ from foreword.v1 import (
     tune_experiment_service_pb2,
     tuned_model_service_pb2,
 )
-
-WIDE = "\U0001f4e6"
-"""A character that takes four bytes, the most that UTF-8 needs."""
-
-# What the operator has installed and what a single inference request asks for have no limit of their own.
-UNLIMITED = {"foreword.v1.CatalogService", "foreword.v1.InferenceService"}
-
-NAME, DISPLAY_NAME, DESCRIPTION, TEMPLATE, HASH = 300, 210, 2_000, 20_000, 64
-STRUCT = 64 * 2**10
-MAX_REDACTED_CHARACTERS = 2 * MAX_CAPTURED_CHARACTERS  # a placeholder can be longer than what it replaces
-TAGS = MAX_TAGS * (5 * MAX_TAG_CHARACTERS + 10)
-CONFIGURATION = MAX_LABELS * (4 * MAX_LABEL_CHARACTERS + 6) + 3 * 4 * TEMPLATE + 2 * STRUCT + TAGS + 10_000
-
-CHARACTERS: Mapping[str, int] = {
-    "ApiKey.display_name": 200,
-    "ApiKey.name": NAME,
-    "ApiKey.secret": 100,
-    "BatchAnswer.answer": MAX_ANSWER_CHARACTERS,
-    "BatchAnswer.input": 2**18,
-    "BatchAnswer.labels": MAX_LABEL_CHARACTERS,
-    "BatchClassify.labels": MAX_LABEL_CHARACTERS,
-    "BatchJob.creator": HASH,
-    "BatchJob.dataset": NAME,
-    "BatchJob.description": DESCRIPTION,
-    "BatchJob.display_name": DISPLAY_NAME,
-    "BatchJob.model": 500,
-    "BatchJob.name": NAME,
-    "BatchJob.version": NAME,
-    "BatchJobProgress.phase": 20,
-    "CapturedRequest.input": MAX_REDACTED_CHARACTERS,
-    "CapturedRequest.labels": MAX_LABEL_CHARACTERS,
-    "CapturedRequest.model_version": NAME,
-    "CapturedRequest.output": MAX_REDACTED_CHARACTERS,
-    "CapturedRequest.request_id": MAX_REQUEST_ID,
-    "CaptureProvenance.deployment": NAME,
-    "CaptureProvenance.filter": 2_000,
-    "DeleteCapturedRequestsResponse.datasets": NAME,
-    "Feedback.author": HASH,
-    "Feedback.comment": 2 * DESCRIPTION,
-    "Feedback.input": 0,  # never in a response
-    "Feedback.request_id": MAX_REQUEST_ID,
-    "Feedback.right_output": MAX_REDACTED_CHARACTERS,
-    "RightLabels.labels": MAX_LABEL_CHARACTERS,
-    "ComparedDataset.content_sha256": HASH,
-    "ComparedDataset.display_name": 200,
-    "ComparedDataset.name": NAME,
-    "ComparedTuneExperiment.dataset": NAME,
-    "ComparedTuneExperiment.display_name": DISPLAY_NAME,
-    "ComparedTuneExperiment.main_metric": MAX_CELL_CHARACTERS,
-    "ComparedTuneExperiment.name": NAME,
-    "ComparedTuneExperiment.tuned_model": NAME,
-    "Dataset.content_sha256": HASH,
-    "Dataset.creator": HASH,
-    "Dataset.description": DESCRIPTION,
-    "Dataset.display_name": 200,
-    "Dataset.name": NAME,
-    "DataReport.format": 10,
-    "DatasetRow.input": 2**18,
-    "DatasetRow.output": 0,  # a row has at most 1 MiB in all
-    "DeployPolicy.dataset": NAME,
-    "DeployPolicy.metric": 100,
-    "DeployVerdict.baseline": NAME,
-    "DeployVerdict.evaluation": NAME,
-    "DeployVerdict.explanation": 1_000,
-    "DeployVerdict.force_reason": 500,
-    "DeployVerdict.forced_by": HASH,
-    "Deployment.creator": HASH,
-    "Deployment.description": DESCRIPTION,
-    "Deployment.display_name": 200,
-    "Deployment.etag": HASH,
-    "Deployment.model": NAME,
-    "Deployment.name": NAME,
-    "Deployment.serving_name": HASH,
-    "Deployment.tags": 63,
-    "DeploymentRevision.model": NAME,
-    "EvaluatedSystem.id": 63,
-    "EvaluatedSystem.instruction": TEMPLATE,
-    "EvaluatedSystem.model": 500,
-    "EvaluatedSystem.verbalizer": TEMPLATE,
-    "EvaluatedSystem.version": NAME,
-    "DriftChange.name": 80,
-    "DriftReport.model_version": NAME,
-    "Evaluation.creator": HASH,
-    "Evaluation.dataset": NAME,
-    "Evaluation.description": DESCRIPTION,
-    "Evaluation.display_name": DISPLAY_NAME,
-    "Evaluation.examples_dataset": NAME,
-    "Evaluation.name": NAME,
-    "Evaluation.task": HASH,
-    "EvaluationAnswer.answer": MAX_ANSWER_CHARACTERS,
-    "EvaluationAnswer.system": 63,
-    "EvaluationProgress.phase": 20,
-    "EvaluationRow.input": 2**18,
-    "EvaluationRow.reference": MAX_ANSWER_CHARACTERS,
-    "ExportTunedModelResponse.path": HASH,
-    "PrecisionThreshold.label": MAX_LABEL_CHARACTERS,
-    "Space.creator": HASH,
-    "Rollout.explanation": 900,
-    "Space.description": DESCRIPTION,
-    "Space.display_name": 200,
-    "Space.etag": HASH,
-    "Space.name": NAME,
-    "Space.tags": 63,
-    "TaskOptions.labels": MAX_LABEL_CHARACTERS,
-    "TaskOptions.separator": 20,
-    "Tenant.display_name": 200,
-    "Tenant.name": NAME,
-    "TuneExperiment.base_model": NAME,
-    "TuneExperiment.creator": HASH,
-    "TuneExperiment.curve_advice": 1_000,
-    "TuneExperiment.dataset": NAME,
-    "TuneExperiment.validation_dataset": NAME,
-    "TuneExperiment.description": DESCRIPTION,
-    "TuneExperiment.display_name": DISPLAY_NAME,
-    "TuneExperiment.instruction": TEMPLATE,
-    "TuneExperiment.name": NAME,
-    "TuneExperiment.task": HASH,
-    "TuneExperiment.tuned_model": NAME,
-    "TuneExperiment.tuning_type": HASH,
-    "TuneExperiment.verbalizer": TEMPLATE,
-    "TuneExperiment.tune_sweep": NAME,
-    "TuneSweep.best_trial": NAME,
-    "TuneSweep.creator": HASH,
-    "TuneSweep.description": DESCRIPTION,
-    "TuneSweep.display_name": DISPLAY_NAME,
-    "TuneSweep.name": NAME,
-    "TuneSweep.tuned_model": NAME,
-    "TuneSweepPlan.main_metric": HASH,
-    "TuneTrial.tune_experiment": NAME,
-    "TuneTrial.tuned_model": NAME,
-    "TunePlan.labels": MAX_LABEL_CHARACTERS,
-    "TuneParameters.init_method": 20,
-    "TuneParameters.init_text": TEMPLATE,
-    "TuneParameters.init_tuned_model": NAME,
-    "TuneParameters.optimizer": 20,
-    "TuneParameters.schedule": 20,
-    "TuneProgress.phase": 20,
-    "TuneSnapshot.phase": 20,
-    "TunedModel.base_model": NAME,
-    "TunedModel.content_sha256": HASH,
-    "TunedModel.creator": HASH,
-    "TunedModel.dataset": NAME,
-    "TunedModel.display_name": DISPLAY_NAME,
-    "TunedModel.labels": MAX_LABEL_CHARACTERS,
-    "TunedModel.name": NAME,
-    "TunedModel.task": HASH,
-    "TunedModel.tune_experiment": NAME,
-    "TunedModel.tuning_type": HASH,
-    "TunedModel.verbalizer": TEMPLATE,
-    "DeliveryAttempt.detail": 200,
-    "TestWebhookResponse.event": HASH,
-    "Webhook.creator": HASH,
-    "Webhook.display_name": 200,
-    "Webhook.etag": HASH,
-    "Webhook.kinds": HASH,
-    "Webhook.name": NAME,
-    "Webhook.secret": 100,
-    "Webhook.space": NAME,
-    "Webhook.url": MAX_URL_CHARACTERS,
-    "WebhookDelivery.kind": HASH,
-    "WebhookDelivery.name": NAME,
-    "WebhookDelivery.resource": NAME,
-    "WhoAmIResponse.api_key": NAME,
-    "WhoAmIResponse.server_version": 20,
-    "WhoAmIResponse.tenant": NAME,
-    "google.rpc.Status.message": 1_000,
-}
-"""Maximum length of each text in a response, in characters."""
-
-ITEMS: Mapping[str, int] = {
-    "ApiKey.scopes": 4,
-    "BatchAnswer.labels": MAX_LABELS,
-    "BatchClassify.labels": MAX_LABELS,
-    "CapturedRequest.labels": MAX_LABELS,
-    "CaptureProvenance.revisions": 100,
-    "DeleteCapturedRequestsResponse.datasets": 100,
-    "RightLabels.labels": MAX_LABELS,
-    "CompareTuneExperimentsResponse.datasets": MAX_COMPARED,
-    "CompareTuneExperimentsResponse.tune_experiments": MAX_COMPARED,
-    "ComparedTuneExperiment.curve": MAX_CURVE_POINTS,
-    "Deployment.revisions": MAX_REVISIONS,
-    "DriftMeasure.changes": 5,
-    "DriftReport.measures": 5,
-    "Deployment.tags": 20,
-    "Space.tags": 20,
-    "AnswerCalibration.thresholds": MAX_THRESHOLDS,
-    "TaskOptions.labels": MAX_LABELS,
-    "Evaluation.systems": MAX_SYSTEMS,
-    "EvaluationRow.answers": MAX_SYSTEMS,
-    "TuneExperiment.snapshots": 1_000 + 2 * 1_000,  # at regular steps, and for each epoch of a run with a refit
-    "TunePlan.labels": MAX_LABELS,
-    "TuneSweep.trials": MAX_TRIALS,
-    "TuneSweepPlan.rungs": 3,
-    "TunedModel.labels": MAX_LABELS,
-    "Webhook.kinds": MAX_KINDS,
-    "WhoAmIResponse.scopes": 4,
-}
-"""Maximum number of items of each repeated field in a response."""
-
-BYTES: Mapping[str, int] = {
-    "BatchAnswer.fields_json": MAX_OTHER_BYTES,
-    "BatchAnswer.label_probabilities": MAX_KEPT_LABELS * (4 * MAX_LABEL_CHARACTERS + 20),
-    "BatchJob.generate": 6 * 4 * 40 + 500,
-    "CompareTuneExperimentsResponse.differing_fields": MAX_FIELDS_BYTES,
-    "CompareTuneExperimentsResponse.findings": 6 * 4 * 2 * MAX_FINDING_CHARACTERS,
-    "ComparedTuneExperiment.differences": 50 * (4 * MAX_CELL_CHARACTERS + 60),
-    "ComparedTuneExperiment.metrics": 50 * (4 * MAX_CELL_CHARACTERS + 20),
-    "DataReport.findings": MAX_FINDINGS_BYTES,
-    "DataReport.parts": MAX_PARTS_BYTES,
-    "DatasetRow.fields_json": MAX_OTHER_BYTES,
-    "Evaluation.differences": (MAX_SYSTEMS - 1) * 50 * 600,
-    "Evaluation.results": MAX_EVALUATIONS_BYTES,
-    "EvaluationAnswer.label_probabilities": MAX_KEPT_LABELS * (4 * MAX_LABEL_CHARACTERS + 20),
-    "ExportTunedModelResponse.chunk": 2**20,
-    "TaskOptions.extra": STRUCT,
-    "Space.warnings": 1_000,
-    "SuspectRows.rows": MAX_SUSPECT_ROWS_BYTES,
-    "TuneExperiment.evaluations": MAX_EVALUATIONS_BYTES,
-    "TuneExperiment.retry_of": NAME,  # names are ASCII
-    "TuneExperiment.tags": TAGS,
-    "TunePlan.sources": STRUCT,
-    "Evaluation.warnings": MAX_WARNINGS_BYTES,
-    "TunePlan.warnings": MAX_WARNINGS_BYTES,
-    "TuneParameters.method_parameters": STRUCT,
-    "TuneSweep.swept_parameters": STRUCT,
-    "TuneSweep.tune_experiment": CONFIGURATION,
-    "TuneSweepPlan.warnings": MAX_WARNINGS_BYTES,
-    "TuneTrial.values": MAX_SWEPT * (4 * MAX_SHOWN_VALUE + 100),
-    "TunedModel.evaluations": MAX_EVALUATIONS_BYTES,
-    "RevisionFigures.error_reasons": 9 * (4 * 40 + 20),
-    "TunedModel.provenance": 1_000 + (MAX_SEEN_DATASETS + 2) * 65,
-    "TunedModel.tags": TAGS,
-    "google.rpc.Status.details": 1_000,
-}
-"""Maximum size of each field that is limited as a whole."""
-
-PAGES = {"next_page_token"}
 
 
 def responses() -> Iterator[tuple[str, Descriptor]]:

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import random
 import signal
-import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from factories.runs import make_rows
 from factories.stored import let_leases_expire, let_wait
 from factories.tuning_process import BATCHING, Kill, tune
 from factories.waiting import wait_until
+from factories.workers import StopWhenIdle
 from foreword.domain.batch_job import BatchAnswer, BatchJob
 from foreword.domain.experiment import TuneExperiment
 from foreword.domain.inference import GenerateParameters
@@ -36,14 +36,6 @@ CONTEXT.set_forkserver_preload(["pytest", "factories.tuning_process"])
 MANY_ROWS = tuple(make_rows(PART_ROWS + 10))
 SAMPLED = GenerateParameters(sample=True, seed=7, max_new_tokens=2)
 SOAK_ROWS = int(os.environ.get("FOREWORD_SOAK_ROWS", "100000"))
-
-
-class StopWhenIdle(threading.Event):
-    """A stop event that is set as soon as the worker would pause."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.set()
-        return True
 
 
 def work(shop, **changes: object) -> list[tuple[str, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import signal
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from structlog.testing import capture_logs
 from factories.runs import make_rows
 from factories.stored import let_leases_expire, let_wait
 from factories.tuning_process import ANSWERING, Kill, tune
+from factories.workers import StopWhenIdle
 from foreword.domain.evaluation import AnsweredRow, EvaluatedSystem, Evaluation, EvaluationPhase
 from foreword.domain.job import JobState
 from foreword.scheduling.evaluations.run import BATCH_ROWS
@@ -39,14 +39,6 @@ BASE = EvaluatedSystem(
     id="base", model="baseModels/tiny--bart", base_model="tiny--bart", constrained=True, instruction="Choose."
 )
 MANY_ROWS = tuple(make_rows(2 * BATCH_ROWS + 10))
-
-
-class StopWhenIdle(threading.Event):
-    """A stop event that is set as soon as the worker would pause."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.set()
-        return True
 
 
 def work(shop, **changes: object) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from factories.runs import make_parameters, make_plan_of, make_rows
 from factories.stored import let_wait, make_config, make_snapshot
 from factories.tuning_process import Kill, tune
 from factories.waiting import wait_until
+from factories.workers import StopWhenIdle
 from foreword.domain.experiment import Phase, Progress
 from foreword.domain.halving import make_rungs
 from foreword.domain.job import JobState
@@ -38,14 +39,6 @@ CONTEXT.set_forkserver_preload(["pytest", "factories.tuning_process"])
 
 RATES = (1e-8, 0.3, 1e-7, 0.1, 1e-6, 0.03)
 NUM_EPOCHS = 8
-
-
-class StopWhenIdle(threading.Event):
-    """A stop event that is set as soon as the worker would pause."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.set()
-        return True
 
 
 def queue_sweep(shop, rates: Sequence[float] = RATES, *, halving: bool = True, **parameters: object) -> TuneSweep:

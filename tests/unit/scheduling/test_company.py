@@ -16,6 +16,7 @@ from factories.serving import TinyBaseModel
 from factories.stored import MOMENT, let_wait
 from factories.tiny_models import tiny_model
 from factories.waiting import wait_until
+from factories.workers import StopWhenIdle
 from foreword.domain.experiment import Phase, TuneExperiment
 from foreword.domain.job import JobState
 from foreword.domain.machine_speed import Machine
@@ -34,14 +35,6 @@ from foreword.turns.slices import SlicedWork
 from foreword_tasks.classification import Classification
 
 BART = Machine(base_model="tiny--bart", device="cpu", dtype="float32")
-
-
-class StopWhenIdle(threading.Event):
-    """A stop event that is set as soon as the worker would pause."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.set()
-        return True
 
 
 def queue_runs(shop, *tenants: str, **parameters: object) -> list[TuneExperiment]:

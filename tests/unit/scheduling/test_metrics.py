@@ -8,17 +8,10 @@ import threading
 from prometheus_client import CollectorRegistry, generate_latest
 
 from factories.scrapes import Scrape
+from factories.workers import StopWhenIdle
 from foreword.observability.metrics.worker import WorkerMetrics
 from foreword.scheduling.process import worker_ports
 from foreword.scheduling.worker import Worker
-
-
-class StopWhenIdle(threading.Event):
-    """A stop event that is set as soon as the worker would pause."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.set()
-        return True
 
 
 class StopAt(threading.Event):

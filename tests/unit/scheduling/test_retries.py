@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from factories.workers import StopWhenIdle
 from foreword.domain.experiment import CHECKPOINTS_KEPT, TuneExperiment
 from foreword.domain.job import JobState
 from foreword.errors import AlreadyExistsError, FailedPreconditionError
@@ -22,14 +23,6 @@ from foreword.storage.artifacts.publication import ArtifactPublisher
 from foreword.storage.repositories.tuned_models import TunedModelRepository
 from foreword.storage.tables import ArtifactDeletionRow
 from foreword.storage.workers.queue import JobQueue
-
-
-class StopWhenIdle(threading.Event):
-    """A stop event that is set as soon as the worker would pause."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.set()
-        return True
 
 
 def work(shop, failpoint: Callable[[str], None] = lambda _: None, **settings: Any) -> None:

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from factories.spans import RecordedSpans
+from factories.workers import StopWhenIdle
 from foreword.scheduling.job_traces import JobTraces
 from foreword.scheduling.worker import Worker
 
 pytest.importorskip("opentelemetry.sdk", reason="needs the extra tracing")
-
-
-class StopWhenIdle(threading.Event):
-    """A stop event that is set as soon as the worker would pause."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.set()
-        return True
 
 
 def test_every_job_has_a_span_with_its_end_and_no_texts(shop: Any) -> None:

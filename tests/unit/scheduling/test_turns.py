@@ -12,6 +12,7 @@ from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from factories.stored import let_wait
+from factories.workers import StopWhenIdle
 from foreword.domain.experiment import Phase, TuneExperiment
 from foreword.domain.job import JobState
 from foreword.errors import UnavailableError
@@ -26,14 +27,6 @@ from foreword.storage.workers.queue import JobQueue
 
 MINUTE = timedelta(minutes=1)
 ONE_PLACE = {"turn_seconds": 1e-9, "max_runs_per_worker": 1}
-
-
-class StopWhenIdle(threading.Event):
-    """A stop event that is set as soon as the worker would pause."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.set()
-        return True
 
 
 class Clock:
