@@ -102,7 +102,7 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(
     assert len(names["evaluations"]) > 1
     assert list(names["comparison"].index) == ["Prompt tuning (1)", "IA3 (1)"]
     assert names["comparison"]["tuning_type"].tolist() == ["prompt_tuning", "ia3"]
-    assert not names["compared"].findings
+    assert {finding.code for finding in names["compared"].findings} <= {"WITHIN_NOISE"}  # on the few held-out rows
     assert [text.get_text() for text in names["curves"].legends[0].get_texts()] == list(names["comparison"].index)
 
 
