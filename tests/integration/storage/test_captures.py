@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -223,13 +224,15 @@ def test_a_killed_server_loses_only_what_was_not_stored_and_doubles_nothing(
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_add_until_killed, args=(database_url, store.create_time.isoformat(), sender))
         process.start()
+        sender.close()  # so that the end of the process is an error here, not a wait without an end
         last = -1
         while last < 5:
             last = receiver.recv()
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-        while receiver.poll():
-            last = receiver.recv()
+        with contextlib.suppress(EOFError):
+            while True:
+                last = receiver.recv()
 
         stored = store.ids()
         assert len(stored) == len(set(stored))
