@@ -3,7 +3,8 @@
 The Jensen-Shannon divergence (Lin 1991) of two samples of one distribution is not 0: with many categories and few rows
 it is large. Its mean under exchanged rows, from permutations, is therefore subtracted, and the share of permutations
 that reach it is the probability of as large a divergence by chance. Its spread comes from the bootstrap over rows. Both
-draw whole rows, because the words of one row are not independent.
+draw whole rows, because the words of one row are not independent. Differences of means have their probability from
+permutations, too: with few rows, or shares near 0, a normal distribution would find too many.
 
 Shapes: N rows of the reference, M requests, K categories, R resamples.
 """
@@ -21,8 +22,7 @@ from numpy.typing import NDArray
 
 NUM_PERMUTATIONS: Final = 2_000
 NUM_RESAMPLES: Final = 200
-_NORMAL: Final = NormalDist()
-_Z: Final = _NORMAL.inv_cdf(0.975)
+_Z: Final = NormalDist().inv_cdf(0.975)
 _SEED: Final = 1991
 _PIECE: Final = 50
 """Resamples that are computed together."""
@@ -64,10 +64,7 @@ def divergence(reference_NK: Floats, requests_MK: Floats, check: Check = lambda:
     observed = float(_jensen_shannon(first_K[None], second_K[None])[0])
 
     def permuted(count: int) -> Floats:
-        chosen = np.zeros((count, len(both)), dtype=np.float32)
-        for place in range(count):
-            chosen[place, random.permutation(len(both))[: len(first)]] = 1
-        sums_RK = (chosen @ both).astype(np.float64)
+        sums_RK = (_exchanged(random, count, len(first), len(both)) @ both).astype(np.float64)
         return _jensen_shannon(sums_RK, first_K + second_K - sums_RK)
 
     def resampled(count: int) -> Floats:
@@ -81,13 +78,47 @@ def divergence(reference_NK: Floats, requests_MK: Floats, check: Check = lambda:
     return Distance(value=value, lower=value - half, upper=value + half, p_value=(1 + reached) / (1 + NUM_PERMUTATIONS))
 
 
-def difference(reference_N: Floats, requests_M: Floats) -> Distance:
-    """Return the mean of the requests minus that of the reference."""
-    value = float(requests_M.mean() - reference_N.mean())
-    error = math.sqrt(sum(float(values.var()) / max(1, len(values) - 1) for values in (reference_N, requests_M)))
-    score = abs(value) / max(error, 1e-12) if abs(value) > 1e-9 else 0.0
-    p_value = 2 * (1 - _NORMAL.cdf(score))
-    return Distance(value=value, lower=value - _Z * error, upper=value + _Z * error, p_value=p_value)
+def difference(
+    reference_N: Floats, requests_M: Floats, check: Check = lambda: None, *, are_shares: bool = False
+) -> Distance:
+    """Return the mean of the requests minus that of the reference.
+
+    Args:
+        check: Called many times a second; raises an error to stop.
+        are_shares: Whether the means are shares, whose errors are those of Agresti and Caffo (2000): with a 0 and a 1
+            more in each sample, so that they are not 0 even if no value differs from 0.
+    """
+    more = np.array([0.0, 1.0]) if are_shares else np.array([])
+    both = np.concatenate([reference_N, requests_M])
+    random = np.random.default_rng(_SEED)
+
+    def score(sums_R2: Floats, squares_R2: Floats) -> Floats:
+        """Return the differences in units of their errors, from sums over the reference and over the requests."""
+        sizes_2 = np.array([len(reference_N), len(requests_M)])
+        counts_2 = sizes_2 + len(more)
+        means_R2 = (sums_R2 + more.sum()) / counts_2
+        variances_R2 = np.maximum(0.0, (squares_R2 + (more**2).sum()) / counts_2 - means_R2**2)
+        errors_R = np.sqrt((variances_R2 / np.maximum(1, counts_2 - 1)).sum(axis=1))
+        found: Floats = np.abs(np.diff(sums_R2 / sizes_2, axis=1)[:, 0]) / np.maximum(errors_R, 1e-9)
+        return found
+
+    def permuted(count: int) -> Floats:
+        chosen = _exchanged(random, count, len(reference_N), len(both)).astype(np.float64)
+        parts = [np.stack([chosen @ values, values.sum() - chosen @ values], axis=1) for values in (both, both**2)]
+        return score(*parts)
+
+    samples = (reference_N, requests_M)
+    observed = score(*(np.array([[(item**power).sum() for item in samples]]) for power in (1, 2)))
+    reached = int((_in_pieces(permuted, NUM_PERMUTATIONS, check) >= observed * (1 - 1e-9) - 1e-9).sum())
+    widened = [np.append(item, more) for item in samples]
+    middle = float(widened[1].mean() - widened[0].mean())
+    half = _Z * math.sqrt(sum(float(item.var()) / max(1, len(item) - 1) for item in widened))
+    return Distance(
+        value=float(requests_M.mean() - reference_N.mean()),
+        lower=middle - half,
+        upper=middle + half,
+        p_value=(1 + reached) / (1 + NUM_PERMUTATIONS),
+    )
 
 
 def _in_pieces(sample: Callable[[int], Floats], count: int, check: Check) -> Floats:
@@ -96,6 +127,14 @@ def _in_pieces(sample: Callable[[int], Floats], count: int, check: Check) -> Flo
         check()
         found.append(sample(min(_PIECE, count - begin)))
     return np.concatenate(found)
+
+
+def _exchanged(random: np.random.Generator, count: int, chosen: int, rows: int) -> Weights:
+    """Return which of all rows are those of the reference in permutations."""
+    found: Weights = np.zeros((count, rows), dtype=np.float32)
+    for place in range(count):
+        found[place, random.permutation(rows)[:chosen]] = 1
+    return found
 
 
 def _drawn(random: np.random.Generator, count: int, rows: int) -> Weights:

@@ -62,8 +62,8 @@ def measure(
         scored = [item for item in requests if item.seen.probability is not None]
         measures += [
             _answers(labelled, sample, held_out, check),
-            _confidence(scored, held_out),
-            _abstention(scored, held_out),
+            _confidence(scored, held_out, check),
+            _abstention(scored, held_out, check),
         ]
     return tuple(measures)
 
@@ -128,16 +128,16 @@ def _answers(
     return _judged(DriftKind.ANSWERS, distance, first_NK, second_MK, names)
 
 
-def _confidence(requests: Sequence[CapturedRequest], held_out: HeldOutAnswers) -> DriftMeasure:
+def _confidence(requests: Sequence[CapturedRequest], held_out: HeldOutAnswers, check: Check) -> DriftMeasure:
     early = _no_verdict(DriftKind.CONFIDENCE, len(requests), len(held_out))
     if early is not None:
         return early
     reference_N = np.array([probability for _, probability in held_out])
     requests_M = np.array([item.seen.probability for item in requests], dtype=np.float64)
-    return _judged(DriftKind.CONFIDENCE, difference(reference_N, requests_M), reference_N, requests_M)
+    return _judged(DriftKind.CONFIDENCE, difference(reference_N, requests_M, check), reference_N, requests_M)
 
 
-def _abstention(requests: Sequence[CapturedRequest], held_out: HeldOutAnswers) -> DriftMeasure:
+def _abstention(requests: Sequence[CapturedRequest], held_out: HeldOutAnswers, check: Check) -> DriftMeasure:
     """Compare how often answers abstain with how often the held-out answers would have, by the same thresholds."""
     early = _no_verdict(DriftKind.ABSTENTION, len(requests), len(held_out))
     if early is not None:
@@ -147,7 +147,8 @@ def _abstention(requests: Sequence[CapturedRequest], held_out: HeldOutAnswers) -
     # For each held-out answer, the share of the requests whose threshold it would not have reached.
     reference_N = 1 - np.searchsorted(np.sort(thresholds_M), probabilities, side="right") / len(thresholds_M)
     requests_M = np.array([bool(item.seen.abstained) for item in requests], dtype=np.float64)
-    return _judged(DriftKind.ABSTENTION, difference(reference_N, requests_M), reference_N, requests_M)
+    distance = difference(reference_N, requests_M, check, are_shares=True)
+    return _judged(DriftKind.ABSTENTION, distance, reference_N, requests_M)
 
 
 def _no_verdict(kind: DriftKind, request_count: int, reference_count: int) -> DriftMeasure | None:

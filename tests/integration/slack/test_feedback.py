@@ -46,6 +46,12 @@ async def correct(office: Office, post: Any, label: str) -> None:
     await office.bob.submit(modal)
 
 
+async def routed(office: Office, client: Client) -> list[Any]:
+    """Wait for the posts to all departments of the answer."""
+    await office.posted()
+    return await office.posted(len(requests(client)[0].labels))
+
+
 async def told(office: Office) -> None:
     """Wait until all feedback is sent."""
     await office.handled()
@@ -56,7 +62,7 @@ async def told(office: Office) -> None:
 async def test_a_correction_is_feedback_about_the_captured_request_and_the_last_one_counts(captured, client, tmp_path):
     async with running_office(captured, tmp_path) as office:
         office.ann.post(office.complaints, COMPLAINT)
-        post = (await office.posted())[0]
+        post = (await routed(office, client))[0]
         said = requests(client)[0].labels
         wrong, right = [label for label in office.departments if label not in said][:2]
         await correct(office, post, wrong)
@@ -78,8 +84,7 @@ async def test_a_correction_is_feedback_about_the_captured_request_and_the_last_
 async def test_a_complaint_that_all_departments_take_was_answered_right(captured, client, tmp_path):
     async with running_office(captured, tmp_path) as office:
         message = office.ann.post(office.complaints, COMPLAINT)
-        await office.noted(message, "Notified: ")
-        for post in office.department_posts():
+        for post in await routed(office, client):
             assert requests(client)[0].feedback is None
             await office.bob.click(post, view.TAKE)
         await office.noted(message, "(taken)")
@@ -93,8 +98,7 @@ async def test_a_complaint_that_all_departments_take_was_answered_right(captured
 async def test_a_decision_about_an_edited_text_is_no_feedback_about_the_answer(captured, client, tmp_path):
     async with running_office(captured, tmp_path) as office:
         message = office.ann.post(office.complaints, COMPLAINT)
-        await office.noted(message, "Notified: ")
-        post = office.department_posts()[0]
+        post = (await routed(office, client))[0]
         office.ann.edit(message, "The invoice is wrong, forget the screws.")
         await office.slack.wait_for(lambda: "invoice" in post.shown_text, "the edit in the post")
         await correct(office, post, "Service")
