@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from factories.captures import see
+from factories.captures import add_until_killed, see
 from factories.stored import store_tenant
 from foreword.domain.capture import CapturedRequest, CapturePolicy, Feedback, RightAnswer, SeenRequest
 from foreword.domain.model_reference import ModelReference
@@ -204,16 +204,6 @@ def test_requests_are_found_by_their_answers(store: Store):
             store.ids(filter=filter)
 
 
-def _add_until_killed(url: str, created: str, sender) -> None:
-    from datetime import datetime
-
-    ledger = CaptureLedger(Database(url), max_tenant_bytes=ROOM)
-    for batch in range(10_000):
-        requests = [see(f"{batch}/{number}") for number in range(20)]
-        ledger.add(DeploymentName("acme", "default", "triage"), datetime.fromisoformat(created), requests)
-        sender.send(batch)
-
-
 @pytest.mark.parametrize("kills", [2])
 def test_a_killed_server_loses_only_what_was_not_stored_and_doubles_nothing(
     store: Store, database_url: str, kills: int
@@ -222,7 +212,7 @@ def test_a_killed_server_loses_only_what_was_not_stored_and_doubles_nothing(
     stored: Sequence[str] = ()
     for _ in range(kills):
         receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_add_until_killed, args=(database_url, store.create_time.isoformat(), sender))
+        process = context.Process(target=add_until_killed, args=(database_url, store.create_time, ROOM, sender))
         process.start()
         sender.close()  # so that the end of the process is an error here, not a wait without an end
         last = -1
