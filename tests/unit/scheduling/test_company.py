@@ -282,7 +282,7 @@ def test_a_run_goes_on_while_another_is_prepared_or_evaluated(shop, monkeypatch,
             return
         step = get(shop, long).progress.step
         if step >= 2 and not joining:
-            joining.extend(queue_runs(shop, "other", num_epochs=1, rows=make_rows(120)))
+            joining.extend(queue_runs(shop, "other", num_epochs=1, rows=make_rows(360)))
         found = get(shop, joining[0]) if joining else None
         if found is not None and found.state is JobState.RUNNING and found.progress.phase is phase:
             seen.append(step)
