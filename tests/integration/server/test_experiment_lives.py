@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import grpc
 import pytest
 
 from factories.api import create_experiment, refused, upload
+from factories.queued_runs import finish_queue, snapshot_of
 from factories.servers import RunningServer
 from factories.stored import beat
-from foreword.domain.experiment import Phase, Progress, Snapshot
+from foreword.domain.experiment import Progress
 from foreword.domain.failure import Failure
 from foreword.storage.artifacts.keys import checkpoints_key
 from foreword.v1 import dataset_service_pb2, tune_experiment_pb2
@@ -36,27 +37,6 @@ def dataset(stubs) -> str:
     return upload(stubs).name
 
 
-def make_snapshot(step: int) -> Snapshot:
-    return Snapshot(
-        sequence=0,
-        step=step,
-        epoch=step / 10,
-        loss=1.0 / step,
-        validation_loss=None,
-        validation_metric=0.5 if step == 2 else None,
-        learning_rate=0.03,
-        examples_per_second=10.0,
-        phase=Phase.TUNING,
-        create_time=datetime(2026, 1, 31, tzinfo=UTC),
-    )
-
-
-def finish_queue(server: RunningServer) -> None:
-    """Empty the queue after each test."""
-    while (lease := server.queue.lease("cleaner", timedelta(seconds=60))) is not None:
-        server.queue.fail(lease, Failure(kind="internal", reason="TEST", message="Ended by the test."), 0.0)
-
-
 def test_watch_sends_every_change_with_new_snapshots_only_and_ends_with_the_run(
     server: RunningServer, stubs, dataset: str
 ):
@@ -78,7 +58,7 @@ def test_watch_sends_every_change_with_new_snapshots_only_and_ends_with_the_run(
             server.queue,
             lease,
             progress=Progress(percent=step, step=step),
-            snapshots=[make_snapshot(step)],
+            snapshots=[snapshot_of(step)],
             compute_seconds=step,
             duration=timedelta(seconds=60),
         )
@@ -99,7 +79,7 @@ def test_a_broken_watch_continues_after_the_last_snapshot(server: RunningServer,
         server.queue,
         lease,
         progress=None,
-        snapshots=[make_snapshot(step) for step in (1, 2, 3)],
+        snapshots=[snapshot_of(step) for step in (1, 2, 3)],
         compute_seconds=1.0,
         duration=timedelta(seconds=60),
     )

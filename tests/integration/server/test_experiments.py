@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import grpc
 import pytest
 from sqlalchemy import select
 
 from factories.api import create_experiment, experiment_request, make_file, refused, to_jsonl, upload, upload_messages
+from factories.queued_runs import finish_queue
 from factories.servers import RunningServer
-from foreword.domain.experiment import Phase, Snapshot
-from foreword.domain.failure import Failure
 from foreword.domain.machine_speed import Machine
 from foreword.plugin.precision import choose_dtype
 from foreword.samples import sample_path
@@ -37,27 +34,6 @@ def stubs(server: RunningServer):
 @pytest.fixture(scope="module")
 def dataset(stubs) -> str:
     return upload(stubs).name
-
-
-def make_snapshot(step: int) -> Snapshot:
-    return Snapshot(
-        sequence=0,
-        step=step,
-        epoch=step / 10,
-        loss=1.0 / step,
-        validation_loss=None,
-        validation_metric=0.5 if step == 2 else None,
-        learning_rate=0.03,
-        examples_per_second=10.0,
-        phase=Phase.TUNING,
-        create_time=datetime(2026, 1, 31, tzinfo=UTC),
-    )
-
-
-def finish_queue(server: RunningServer) -> None:
-    """Empty the queue after each test."""
-    while (lease := server.queue.lease("cleaner", timedelta(seconds=60))) is not None:
-        server.queue.fail(lease, Failure(kind="internal", reason="TEST", message="Ended by the test."), 0.0)
 
 
 def test_an_experiment_is_planned_and_queued_and_reports_every_default(server: RunningServer, stubs, dataset: str):
