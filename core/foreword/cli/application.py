@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -18,6 +19,9 @@ from foreword.entry_points import installed_entry_points, is_impostor
 from foreword.errors import ForewordError, InvalidArgumentError, UnavailableError
 from foreword.installation import install_command
 from foreword.redaction import redact
+
+_INTERRUPT_SECONDS = 0.05
+"""Time after which an ignored Ctrl-C is repeated."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("foreword.cli.demo:demo", "Run a complete walk-through on this machine."),
@@ -130,6 +134,7 @@ def application() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with status 0 for success, 1 for a failure or 2 for wrong usage."""
     threading.excepthook = _print_fault_of_thread
+    sys.unraisablehook = _repeat_ignored_interrupt
     sys.exit(run(arguments))
 
 
@@ -202,6 +207,18 @@ def _print_fault_of_thread(fault: threading.ExceptHookArgs) -> None:
     """Print the traceback of a thread without secrets."""
     if fault.exc_value is not None and not isinstance(fault.exc_value, SystemExit):
         click.echo(redact("".join(traceback.format_exception(fault.exc_value))), err=True, nl=False)
+
+
+def _repeat_ignored_interrupt(ignored: sys.UnraisableHookArgs) -> None:
+    """Repeat a Ctrl-C that Python has ignored because a finalizer or a callback of C code was running."""
+    if not isinstance(ignored.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(ignored)
+        return
+    main_thread = threading.main_thread().ident
+    # Not at once, because this hook is such a callback.
+    repeat = threading.Timer(_INTERRUPT_SECONDS, signal.pthread_kill, (main_thread, signal.SIGINT))
+    repeat.daemon = True
+    repeat.start()
 
 
 def _report(message: str) -> int:

@@ -1,7 +1,7 @@
 """The traces of a worker: a span for each job, from its lease until it leaves the worker.
 
-It begins a trace of its own, because a job may wait for hours and outlive the trace of the request that has created it.
-The id of the job, which both logs have, connects them.
+It begins a trace of its own, because a job may wait for hours and outlive the trace of the request that created it. A
+link leads from the span to that request.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from foreword.errors import ForewordError
 from foreword.storage.jobs.leases import Lease
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.trace import Link, Span, Tracer
 
 
 class JobTraces:
@@ -43,7 +43,9 @@ class JobTraces:
             "foreword.job.epoch": lease.epoch,
             "foreword.tenant": lease.tenant,
         }
-        span = self._spans[lease.job] = self._tracer.start_span(f"job {kind}", context=Context(), attributes=attributes)
+        span = self._spans[lease.job] = self._tracer.start_span(
+            f"job {kind}", context=Context(), attributes=attributes, links=_links(lease.traceparent)
+        )
         if lease.epoch == 1 and lease.subject.start_time is not None:
             waited = lease.subject.start_time - lease.subject.create_time
             span.set_attribute("foreword.queue_seconds", waited.total_seconds())
@@ -76,3 +78,16 @@ class JobTraces:
         span.set_attribute("error.type", error.reason)
         if "error_id" in error.metadata:
             span.set_attribute("foreword.error.id", error.metadata["error_id"])
+
+
+def _links(traceparent: str | None) -> list[Link]:
+    """Return the link to the request that created a job; none if it was not traced."""
+    if traceparent is None:
+        return []
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Link, get_current_span
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    context = TraceContextTextMapPropagator().extract({"traceparent": traceparent}, Context())
+    creator = get_current_span(context).get_span_context()
+    return [Link(creator)] if creator.is_valid else []

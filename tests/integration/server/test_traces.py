@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -11,11 +12,13 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from factories.api import deployed, refused
+from factories.api import create_experiment, deployed, refused, upload
+from factories.queued_runs import finish_queue
 from factories.servers import RunningServer
 from factories.spans import RecordedSpans
 from factories.waiting import PATIENCE_SECONDS, wait_until
 from foreword.client import AsyncClient, Client
+from foreword.scheduling.job_traces import JobTraces
 from foreword.v1 import inference_service_pb2 as inference
 from foreword.v1 import tenant_service_pb2
 
@@ -178,3 +181,24 @@ def test_a_duration_has_the_id_of_a_trace_as_exemplar(server: RunningServer, spa
     found = [line for line in lines if "TenantService/WhoAmI" in line and f'# {{trace_id="{TRACE}"}}' in line]
     assert all(line.startswith("foreword_request_duration_seconds_bucket") for line in found)
     assert found
+
+
+def test_the_span_of_a_job_is_linked_to_the_call_that_created_it(server: RunningServer, spans: RecordedSpans) -> None:
+    stubs = server.stubs()
+    experiment = create_experiment(stubs, upload(stubs).name)
+    [rpc] = ended(spans, "foreword.v1.TuneExperimentService/CreateTuneExperiment")
+    try:
+        lease = server.queue.lease("traced", timedelta(seconds=60))
+        assert lease is not None
+        assert lease.name == experiment.name
+        with JobTraces(spans.tracer).running(lease):
+            pass
+        server.queue.release(lease)
+    finally:
+        finish_queue(server)
+
+    [job] = spans.named("job tune")
+    assert [(link.context.trace_id, link.context.span_id) for link in job.links] == [
+        (rpc.context.trace_id, rpc.context.span_id)
+    ]
+    assert trace_id(job) != trace_id(rpc)

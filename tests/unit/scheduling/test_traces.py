@@ -35,6 +35,7 @@ def test_every_job_has_a_span_with_its_end_and_no_texts(shop: Any) -> None:
         "foreword.tenant": good.tenant,
     }
     assert done.parent is failed.parent is None
+    assert not done.links, "the request that created it was not traced"
     assert failed.attributes["foreword.job.outcome"] == "failed"
     assert failed.attributes["error.type"] == shop.repository.get(bad.id).failure.reason
     assert (done.status.is_ok, failed.status.is_ok) == (True, False)

@@ -21,8 +21,8 @@ from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALI
 from foreword.client.message import check_size
 from foreword.client.proxy import Proxy, find_proxy
 from foreword.client.status import AttemptError, call_failure
-from foreword.client.trace_context import trace_metadata
 from foreword.errors import NotFoundError, UnauthenticatedError
+from foreword.trace_context import trace_metadata
 
 Answer = TypeVar("Answer")
 

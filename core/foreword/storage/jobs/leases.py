@@ -22,6 +22,7 @@ from foreword.domain.job import JobKind, JobState
 from foreword.errors import LeaseLostError
 from foreword.storage.jobs.transitions import HELD_STATES, end_wait, resource_name, transition
 from foreword.storage.tables import JobRow
+from foreword.trace_context import current_traceparent
 
 Subject = TuneExperiment | Evaluation | BatchJob
 """The resource that a job works on."""
@@ -37,6 +38,7 @@ class Lease:
         worker: Id of the worker that holds the lease.
         job: Key of the job.
         lost_before: Number of leases that expired since the job last made progress; released leases do not count.
+        traceparent: W3C trace context of the request that created the job, if it was traced.
     """
 
     subject: Subject
@@ -44,6 +46,7 @@ class Lease:
     worker: str
     job: int
     lost_before: int = 0
+    traceparent: str | None = None
 
     @property
     def experiment(self) -> TuneExperiment:
@@ -139,7 +142,7 @@ class Company:
 
 
 def new_job(kind: JobKind, *, base_model: str, tuning_type: str, runs_alone: bool, now: datetime) -> JobRow:
-    """Return a queued job for the resource that it is added to."""
+    """Return a queued job for the resource that it is added to, created by the current request."""
     return JobRow(
         kind=kind.value,
         base_model=base_model,
@@ -159,6 +162,7 @@ def new_job(kind: JobKind, *, base_model: str, tuning_type: str, runs_alone: boo
         update_time=now,
         start_time=None,
         end_time=None,
+        traceparent=current_traceparent(),
     )
 
 

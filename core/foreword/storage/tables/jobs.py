@@ -19,7 +19,8 @@ class JobRow(Base):
     A lease is the pair of epoch and worker; every write of a worker is conditional on both. `runs_alone` says that the
     worker must have no other job meanwhile. `yield_time` is set while the job waits between two turns. `beat_time` is
     that of the last heartbeat of its worker, and `update_time` that of the last change of the job or of its results.
-    Whoever changes a job or its resource locks the job first.
+    `traceparent` is the W3C trace context of the request that created it. Whoever changes a job or its resource locks
+    the job first.
     """
 
     __tablename__ = "jobs"
@@ -51,6 +52,7 @@ class JobRow(Base):
     update_time: Mapped[datetime]
     start_time: Mapped[datetime | None]
     end_time: Mapped[datetime | None]
+    traceparent: Mapped[str | None]
 
 
 class ExperimentRow(Base):

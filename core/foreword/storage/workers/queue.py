@@ -300,7 +300,7 @@ class JobQueue:
             transition(job, JobState.FAILED, now)
             job.failure = encode(Failure, Failure.of(error), "failure")
             return None
-        return Lease(subject, job.lease_epoch, worker, job.key, job.lost_leases)
+        return Lease(subject, job.lease_epoch, worker, job.key, job.lost_leases, job.traceparent)
 
 
 def _state(job: JobRow | None) -> LeaseState:

@@ -1,8 +1,11 @@
-"""Propagation of the caller's trace, if the program that uses the client has one."""
+"""The trace of the running code as W3C Trace Context, for the next process that works on the same thing."""
 
 from __future__ import annotations
 
 import sys
+from typing import Final
+
+_TRACEPARENT: Final = "traceparent"
 
 
 def trace_metadata() -> list[tuple[str, str]]:
@@ -18,3 +21,8 @@ def trace_metadata() -> list[tuple[str, str]]:
     carrier: dict[str, str] = {}
     TraceContextTextMapPropagator().inject(carrier)
     return list(carrier.items())
+
+
+def current_traceparent() -> str | None:
+    """Return the W3C `traceparent` of the current OpenTelemetry span; None without one."""
+    return dict(trace_metadata()).get(_TRACEPARENT)
