@@ -42,6 +42,7 @@ CONFIGURATION = MAX_LABELS * (4 * MAX_LABEL_CHARACTERS + 6) + 3 * 4 * TEMPLATE +
 CHARACTERS: Mapping[str, int] = {
     "ApiKey.display_name": 200,
     "ApiKey.name": NAME,
+    "ApiKey.parent_key": NAME,
     "ApiKey.secret": 100,
     "BatchAnswer.answer": MAX_ANSWER_CHARACTERS,
     "BatchAnswer.input": 2**18,
@@ -132,7 +133,9 @@ CHARACTERS: Mapping[str, int] = {
     "TaskOptions.labels": MAX_LABEL_CHARACTERS,
     "TaskOptions.separator": 20,
     "Tenant.display_name": 200,
+    "Tenant.etag": HASH,
     "Tenant.name": NAME,
+    "Tenant.suspend_reason": 500,
     "TuneExperiment.base_model": NAME,
     "TuneExperiment.creator": HASH,
     "TuneExperiment.curve_advice": 1_000,
@@ -189,6 +192,9 @@ CHARACTERS: Mapping[str, int] = {
     "WebhookDelivery.name": NAME,
     "WebhookDelivery.resource": NAME,
     "WhoAmIResponse.api_key": NAME,
+    "WhoAmIResponse.api_key_display_name": 200,
+    "WhoAmIResponse.parent_key": NAME,
+    "WhoAmIResponse.tenant_display_name": 200,
     "WhoAmIResponse.server_version": 20,
     "WhoAmIResponse.tenant": NAME,
     "google.rpc.Status.message": 1_000,
@@ -196,7 +202,7 @@ CHARACTERS: Mapping[str, int] = {
 """Maximum length of each text in a response, in characters."""
 
 ITEMS: Mapping[str, int] = {
-    "ApiKey.scopes": 4,
+    "ApiKey.scopes": 5,
     "BatchAnswer.labels": MAX_LABELS,
     "BatchClassify.labels": MAX_LABELS,
     "CapturedRequest.labels": MAX_LABELS,
@@ -221,7 +227,7 @@ ITEMS: Mapping[str, int] = {
     "TuneSweepPlan.rungs": 3,
     "TunedModel.labels": MAX_LABELS,
     "Webhook.kinds": MAX_KINDS,
-    "WhoAmIResponse.scopes": 4,
+    "WhoAmIResponse.scopes": 5,
 }
 """Maximum number of items of each repeated field in a response."""
 

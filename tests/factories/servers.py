@@ -246,6 +246,10 @@ class RunningServer:
         """Compare the requests of deployments that are due."""
         self._loop.run(self.server._drift_monitor.look())
 
+    def write_last_uses(self) -> None:
+        """Store when keys were last used."""
+        self._loop.run(self.server._last_uses.write())
+
     def settle_captures(self) -> None:
         """Store what the server has captured so far."""
         self._loop.run(self.server._captures.write())

@@ -44,6 +44,12 @@ _VALID: dict[str, Mapping[str, Any]] = {
     "Classify": {"model": BASE, "text": "x", "labels": ["good", "bad"]},
     "Tokenize": {"model": "{model}", "text": "x"},
     "CreateTenant": {"tenant": {}, "tenant_id": "t"},
+    "GetTenant": {"name": "{Tenant}"},
+    "UpdateTenant": {"tenant": {"name": "{Tenant}", "display_name": "x"}, "update_mask": "displayName"},
+    # The caller's own tenant cannot be suspended, and other tests need it.
+    **{
+        name: {"name": "tenants/nobody"} for name in ("SuspendTenant", "ResumeTenant", "DeleteTenant", "UndeleteTenant")
+    },
     "CreateApiKey": {"api_key": {"display_name": "x", "scopes": ["SCOPE_READ"]}},
     "CreateTuneExperiment": {"tune_experiment": {"display_name": "x", "dataset": "{Dataset}"}, "validate_only": True},
     "UpdateTuneExperiment": {
@@ -131,7 +137,9 @@ class Target:
         """The status of the well-formed request, for which nobody has prepared a resource to delete or to change."""
         if self.name == "DeleteCapturedRequests":  # there may be none
             return grpc.StatusCode.OK
-        if self.name.startswith(("Delete", "Cancel", "Retry")):
+        if self.name == "CreateChildApiKey":  # the development key has no children
+            return grpc.StatusCode.FAILED_PRECONDITION
+        if self.name.startswith(("Delete", "Cancel", "Retry", "Suspend", "Resume", "Undelete")):
             return grpc.StatusCode.NOT_FOUND
         if self.name == "RedeliverWebhookDelivery":
             return grpc.StatusCode.NOT_FOUND

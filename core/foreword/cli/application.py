@@ -55,9 +55,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "batches": ("foreword.cli.batches:batches", "Manage batch jobs."),
     "tokenize": ("foreword.cli.inference:tokenize", "Count the tokens of a text."),
     "webhooks": ("foreword.cli.webhooks:webhooks", "Manage webhooks, to which events are sent."),
-    "whoami": ("foreword.cli.tenants:whoami", "Show the key's tenant and scopes."),
+    "whoami": ("foreword.cli.tenants:whoami", "Show the key, its scopes and its tenant."),
     "tenants": ("foreword.cli.tenants:tenants", "Manage tenants."),
-    "keys": ("foreword.cli.tenants:keys", "Manage API keys."),
+    "keys": ("foreword.cli.keys:keys", "Manage API keys."),
 }
 """The module and the help of each command. The help is repeated here so that `--help` does not import them."""
 

@@ -1,45 +1,51 @@
-"""`foreword whoami`, `tenants` and `keys`: tenants and their API keys."""
+"""`foreword whoami` and `tenants`: the caller, and the administration of tenants."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
+from foreword.cli.keys import moment, scope_names
 from foreword.cli.session import json_option, selection_options, with_client
-from foreword.domain.tenant import Scope
+from foreword.cli.time_span import TIME_SPAN
 
 if TYPE_CHECKING:
-    from foreword.client import Client
+    from foreword.client import Client, Tenant
 
 
 @click.command()
 @json_option
 @with_client
 def whoami(client: Client, as_json: bool) -> None:
-    """Show the key's tenant and scopes."""
+    """Show the key, its scopes and its tenant."""
     from foreword.cli.render import out_console, print_facts, print_json
 
     identity = client.who_am_i()
     if as_json:
         print_json(identity)
         return
-    print_facts(
-        out_console(),
-        [
-            ("tenant", identity.tenant),
-            ("key", identity.api_key or "the development key"),
-            ("scopes", _scopes(identity.scopes)),
-            ("service", f"{client.endpoint}, version {identity.server_version}"),
-        ],
-        indent=0,
-    )
+    named = f" ({identity.api_key_display_name})" if identity.api_key_display_name else ""
+    state = "unknown" if identity.tenant_state is None else identity.tenant_state.value
+    facts = [
+        ("tenant", f"{identity.tenant} ({identity.tenant_display_name}), {state}"),
+        ("key", f"{identity.api_key}{named}" if identity.api_key else "the development key"),
+        ("scopes", scope_names(identity.scopes)),
+        ("expires", moment(identity.expire_time) or "never"),
+    ]
+    if identity.parent_key:
+        facts.append(("parent", identity.parent_key))
+    facts.append(("service", f"{client.endpoint}, version {identity.server_version}"))
+    print_facts(out_console(), facts, indent=0)
 
 
 @click.group()
 def tenants() -> None:
-    """Manage tenants. Needs a key with the scope admin."""
+    """Manage tenants. Needs a key with the scope admin.
+
+    TENANT is the id or the display name of a tenant.
+    """
 
 
 @tenants.command("list")
@@ -56,6 +62,7 @@ def list_tenants(client: Client, filter: str, order_by: str, as_json: bool) -> N
         {
             "tenant": lambda item: short_name(item.name),
             "name": lambda item: item.display_name,
+            "state": lambda item: "unknown" if item.state is None else item.state.value,
             "created": lambda item: age(item.create_time),
         },
         as_json=as_json,
@@ -74,89 +81,92 @@ def create_tenant(client: Client, tenant: str, display_name: str) -> None:
     click.echo(client.create_tenant(tenant, display_name=display_name).name)
 
 
-@click.group()
-def keys() -> None:
-    """Manage API keys. Needs a key with the scope admin."""
-
-
-@keys.command("list")
-@selection_options("scopes : ADMIN")
-@click.option("--tenant", default="", help="Tenant of the keys.  [default: your own]")
+@tenants.command()
+@click.argument("tenant")
 @json_option
 @with_client
-def list_keys(client: Client, tenant: str, filter: str, order_by: str, as_json: bool) -> None:
-    """List the keys of a tenant."""
-    from foreword.cli.render import print_listing, short_name
-    from foreword.cli.render.listing import age
-
-    print_listing(
-        client.list_api_keys(tenant or client.tenant, filter=filter, order_by=order_by),
-        {
-            "key": lambda item: short_name(item.name),
-            "name": lambda item: item.display_name,
-            "scopes": lambda item: _scopes(item.scopes),
-            "expires": lambda item: f"{item.expire_time:%Y-%m-%d %H:%M} UTC" if item.expire_time else "never",
-            "created": lambda item: age(item.create_time),
-        },
-        as_json=as_json,
-    )
+def show(client: Client, tenant: str, as_json: bool) -> None:
+    """Show a tenant."""
+    _print(client.get_tenant(tenant), as_json)
 
 
-@keys.command("create")
-@click.option("--tenant", default="", help="Tenant of the key.  [default: your own]")
-@click.option("--name", "display_name", default="", help="Display name.")
-@click.option(
-    "--scope",
-    "scopes",
-    multiple=True,
-    type=click.Choice([scope.value for scope in Scope]),
-    help="Scope of the key; may be repeated. A key with write but not read can read only what it has created.  "
-    "[default: write, read and infer]",
-)
-@click.option(
-    "--days", type=click.FloatRange(min=0, min_open=True), help="Days until the key expires.  [default: never]"
-)
+@tenants.command()
+@click.argument("tenant")
+@click.option("--name", "display_name", required=True, help="New display name.")
 @json_option
 @with_client
-def create_key(
-    client: Client, tenant: str, display_name: str, scopes: tuple[str, ...], days: float | None, as_json: bool
-) -> None:
-    """Create a key and print its secret, which is shown only once."""
-    from foreword.cli.render import print_json
-
-    key = client.create_api_key(
-        tenant or client.tenant,
-        display_name=display_name,
-        scopes=[Scope(value) for value in scopes] or None,
-        expire_time=None if days is None else _in_days(days),
-    )
-    if as_json:
-        print_json(key)
-        return
-    click.echo(key.secret)
-    click.echo(f"Created {key.name}. The secret is shown only once and is not stored; keep it safe.", err=True)
+def update(client: Client, tenant: str, display_name: str, as_json: bool) -> None:
+    """Change a tenant."""
+    _print(client.update_tenant(tenant, display_name=display_name), as_json)
 
 
-@keys.command("delete")
-@click.argument("key")
+@tenants.command()
+@click.argument("tenant")
+@click.option("--reason", default="", help="Why, for the errors that its callers get.")
+@json_option
 @with_client
-def delete_key(client: Client, key: str) -> None:
-    """Revoke a key.
+def suspend(client: Client, tenant: str, reason: str, as_json: bool) -> None:
+    """Suspend a tenant.
 
-    KEY is its full name or, for keys of your own tenant, its id or display name.
+    Calls of its keys are refused within a second. Its jobs and webhooks pause until it is resumed.
     """
-    client.delete_api_key(key)
+    _print(client.suspend_tenant(tenant, reason=reason), as_json)
 
 
-def _in_days(days: float) -> datetime:
-    try:
-        return datetime.now(UTC) + timedelta(days=days)
-    except (OverflowError, ValueError):  # beyond the calendar, or not a number
-        raise click.BadParameter(
-            f"{days:g} days are beyond the calendar. Omit the option for a key that never expires.",
-            param_hint="--days",
-        ) from None
+@tenants.command()
+@click.argument("tenant")
+@json_option
+@with_client
+def resume(client: Client, tenant: str, as_json: bool) -> None:
+    """Resume a suspended tenant."""
+    _print(client.resume_tenant(tenant), as_json)
 
 
-def _scopes(scopes: frozenset[Scope]) -> str:
-    return ", ".join(scope.value for scope in Scope if scope in scopes)
+@tenants.command()
+@click.argument("tenant")
+@click.option(
+    "--grace",
+    "grace_period",
+    type=TIME_SPAN,
+    help="Time for which the deletion can be undone, such as 36h.  [default: 7d]",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@with_client
+def delete(client: Client, tenant: str, grace_period: timedelta | None, yes: bool, as_json: bool) -> None:
+    """Delete a tenant.
+
+    Calls of its keys are refused within a second. After the grace period, everything that it owns is deleted.
+    """
+    found = client.get_tenant(tenant)
+    if not yes:
+        click.confirm(f"Delete {found.name} ({found.display_name}) with everything that it owns?", abort=True, err=True)
+    _print(client.delete_tenant(found.name, grace_period=grace_period), as_json)
+
+
+@tenants.command()
+@click.argument("tenant")
+@json_option
+@with_client
+def undelete(client: Client, tenant: str, as_json: bool) -> None:
+    """Undo the deletion of a tenant during its grace period."""
+    _print(client.undelete_tenant(tenant), as_json)
+
+
+def _print(tenant: Tenant, as_json: bool) -> None:
+    from foreword.cli.render import out_console, print_facts, print_json
+
+    if as_json:
+        print_json(tenant)
+        return
+    facts = [
+        ("tenant", tenant.name),
+        ("name", tenant.display_name),
+        ("state", "unknown" if tenant.state is None else tenant.state.value),
+        ("suspended", moment(tenant.suspend_time)),
+        ("reason", tenant.suspend_reason),
+        ("deleted", moment(tenant.delete_time)),
+        ("purged from", moment(tenant.purge_time)),
+        ("created", moment(tenant.create_time)),
+    ]
+    print_facts(out_console(), [(name, text) for name, text in facts if text], indent=0)

@@ -90,7 +90,7 @@ from foreword.domain.rollout_figures import ShadowFigures
 from foreword.domain.suspect_rows import SuspectRow, SuspectRows
 from foreword.domain.sweep import Search, SweptRange
 from foreword.domain.sweep_outcome import SweepState
-from foreword.domain.tenant import Scope
+from foreword.domain.tenant import Scope, TenantState
 from foreword.domain.thin_curve import CurvePoint
 from foreword.domain.webhook import DeliveryProblem, DeliveryState, DisableReason
 
@@ -187,6 +187,7 @@ __all__ = [
     "Task",
     "TaskOptions",
     "Tenant",
+    "TenantState",
     "Token",
     "TokenUsage",
     "TokenizeResult",

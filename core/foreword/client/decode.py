@@ -15,7 +15,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.inference import LabelSet, StopReason, Token, TokenUsage, TopToken
 from foreword.domain.job import JobState
-from foreword.domain.tenant import Scope
+from foreword.domain.tenant import Scope, TenantState
 from foreword.errors import ForewordError
 from foreword.v1 import (
     catalog_pb2,
@@ -369,12 +369,21 @@ def _scopes(numbers: Iterable[int]) -> frozenset[Scope]:
     return frozenset(values.member(Scope, tenant_pb2.Scope, "SCOPE_", number) for number in numbers)
 
 
+def _tenant_state(number: int) -> TenantState | None:
+    return values.member(TenantState, tenant_pb2.Tenant.State, "STATE_", number) if number else None
+
+
 def identity(message: tenant_service_pb2.WhoAmIResponse) -> resources.Identity:
     """Decode the identity of a key."""
     return resources.Identity(
         tenant=message.tenant,
+        tenant_display_name=message.tenant_display_name,
+        tenant_state=_tenant_state(message.tenant_state),
         api_key=message.api_key,
+        api_key_display_name=message.api_key_display_name,
         scopes=_scopes(message.scopes),
+        expire_time=values.time(message, "expire_time"),
+        parent_key=message.parent_key,
         server_version=message.server_version,
     )
 
@@ -382,7 +391,16 @@ def identity(message: tenant_service_pb2.WhoAmIResponse) -> resources.Identity:
 def tenant(message: tenant_pb2.Tenant) -> resources.Tenant:
     """Decode a tenant."""
     return resources.Tenant(
-        name=message.name, display_name=message.display_name, create_time=values.time(message, "create_time")
+        name=message.name,
+        display_name=message.display_name,
+        state=_tenant_state(message.state),
+        suspend_reason=message.suspend_reason,
+        suspend_time=values.time(message, "suspend_time"),
+        delete_time=values.time(message, "delete_time"),
+        purge_time=values.time(message, "purge_time"),
+        etag=message.etag,
+        create_time=values.time(message, "create_time"),
+        update_time=values.time(message, "update_time"),
     )
 
 
@@ -394,5 +412,7 @@ def api_key(message: tenant_pb2.ApiKey) -> resources.ApiKey:
         scopes=_scopes(message.scopes),
         expire_time=values.time(message, "expire_time"),
         secret=message.secret,
+        parent_key=message.parent_key,
+        last_use_time=values.time(message, "last_use_time"),
         create_time=values.time(message, "create_time"),
     )

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
+from typing import Final
+
+GRACE_PERIOD: Final = timedelta(days=7)
+"""Time for which the deletion of a tenant can be undone, unless its request says otherwise."""
+MAX_GRACE_PERIOD: Final = timedelta(days=365)
+
+CHILD_KEY_LIFE: Final = timedelta(hours=1)
+"""Time after which a child key expires, unless its request says otherwise."""
+MAX_CHILD_KEY_LIFE: Final = timedelta(hours=24)
+MAX_CHILD_KEYS: Final = 100
+"""Maximum number of child keys of a key that have not expired."""
 
 
 class Scope(Enum):
@@ -14,15 +26,42 @@ class Scope(Enum):
     WRITE = "write"
     READ = "read"
     INFER = "infer"
+    TENANT_ADMIN = "tenant_admin"
+
+
+CHILD_SCOPES: Final = frozenset({Scope.WRITE, Scope.READ, Scope.INFER})
+"""Scopes that a child key can have. An administrator's child could create keys that outlive it."""
+
+
+class TenantState(Enum):
+    """A stage in the life of a tenant."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    DELETING = "deleting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """An owner of resources, isolated from all other tenants."""
+    """An owner of resources, isolated from all other tenants.
+
+    Attributes:
+        suspend_reason: Why it was suspended; empty if it was not, or no reason was given.
+        suspend_time: Time since which it is suspended. A tenant that is being deleted keeps it.
+        delete_time: Time at which its deletion was requested.
+        purge_time: Time from which its deletion cannot be undone.
+    """
 
     id: str
     display_name: str
+    state: TenantState = TenantState.ACTIVE
+    suspend_reason: str = ""
+    suspend_time: datetime | None = None
+    delete_time: datetime | None = None
+    purge_time: datetime | None = None
+    etag: str = ""
     create_time: datetime
+    update_time: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +69,10 @@ class ApiKey:
     """An API key of a tenant. Only the SHA-256 of its secret is stored.
 
     A secret has the form `fw_{id}_{random}` with 256 random bits, so a fast hash is enough: it cannot be guessed.
+
+    Attributes:
+        parent: Id of the key that created this child key; None for other keys.
+        last_use_time: Time of the last call, some time late; None if there was none.
     """
 
     id: str
@@ -37,19 +80,34 @@ class ApiKey:
     display_name: str
     scopes: frozenset[Scope]
     secret_sha256: str
+    parent: str | None = None
     expire_time: datetime | None
     create_time: datetime
+    last_use_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The caller of a request: its tenant, the id of its key (empty for the development key) and the key's scopes."""
+    """The caller of a request: its tenant, the id of its key (empty for the development key) and the key's scopes.
+
+    Attributes:
+        key: The key; None for the development key.
+        owner: The tenant as the last look-up of the key has found it; None for the development key.
+    """
 
     tenant: str
     api_key: str
     scopes: frozenset[Scope]
+    key: ApiKey | None = None
+    owner: Tenant | None = None
 
     @property
     def reads_only_of(self) -> str | None:
         """The creator to whose resources the caller is limited; None if the key may read everything."""
         return None if Scope.READ in self.scopes else self.api_key
+
+    def missing_scopes(self, scopes: Collection[Scope]) -> list[Scope]:
+        """Return the scopes that the caller cannot give to another key of its tenant, in the order of the enum."""
+        if Scope.ADMIN in self.scopes:
+            return []
+        return [scope for scope in Scope if scope in scopes and scope not in self.scopes]

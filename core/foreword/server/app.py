@@ -22,6 +22,8 @@ from foreword.observability.loop_watchdog import LoopWatchdog
 from foreword.plugin.manager import PluginManager
 from foreword.server.callers.auth import DEV_TENANT, Authenticator
 from foreword.server.callers.failed_keys import FailedKeys
+from foreword.server.callers.last_uses import LastUses
+from foreword.server.callers.open_calls import OpenCalls
 from foreword.server.callers.refusals import SlowRefusals
 from foreword.server.calls.access_log import log_access
 from foreword.server.calls.hold_log import HoldLog
@@ -135,6 +137,8 @@ class ForewordServer:
         self._now = now
         self._tenants = TenantRepository(database)
         self._pools = Pools(database_waits=not database.is_sqlite)
+        self._open_calls = OpenCalls()
+        self._last_uses = LastUses(self._tenants, self._pools.storage, now)
         self._failed_keys = FailedKeys(per_minute=settings.max_failed_keys_per_minute)
         self._watches = Watches(database, storage=self._pools.storage, max_per_tenant=settings.max_watches)
         self._deliveries = Deliveries(
@@ -171,6 +175,8 @@ class ForewordServer:
             self._failed_keys,
             strangers=self._pools.strange_keys,
             ids=await asyncio.to_thread(key_ids, self._database),
+            calls=self._open_calls,
+            uses=self._last_uses,
             trusted_proxies=parse_networks(self._settings.trusted_proxies),
             dev_key=self._dev_key,
             clock=self._clock,
@@ -240,6 +246,8 @@ class ForewordServer:
             await asyncio.to_thread(self._metrics.start)
         self._watchdog.start()
         self._background = [
+            asyncio.create_task(self._open_calls.run(), name="open calls"),
+            asyncio.create_task(self._last_uses.run(), name="last uses"),
             asyncio.create_task(prober.run(), name="prober"),
             asyncio.create_task(recorder.run(), name="rollouts"),
             asyncio.create_task(captures.run(), name="captures"),
@@ -281,6 +289,8 @@ class ForewordServer:
             await self._recorder.write()
         if self._captures is not None:
             await self._captures.write()
+        with contextlib.suppress(UnavailableError):  # the database has logged the cause
+            await self._last_uses.write()
         # No caller waits any more: the engine holds only requests that were cut off.
         await asyncio.to_thread(self._engine.stop)
         if isinstance(self._hooked_engine, HookedEngine):

@@ -1,6 +1,11 @@
+import datetime
+
 from foreword.v1 import tenant_pb2 as _tenant_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -14,16 +19,26 @@ class WhoAmIRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class WhoAmIResponse(_message.Message):
-    __slots__ = ("tenant", "api_key", "scopes", "server_version")
+    __slots__ = ("tenant", "api_key", "scopes", "server_version", "tenant_display_name", "tenant_state", "api_key_display_name", "expire_time", "parent_key")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     API_KEY_FIELD_NUMBER: _ClassVar[int]
     SCOPES_FIELD_NUMBER: _ClassVar[int]
     SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TENANT_DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    TENANT_STATE_FIELD_NUMBER: _ClassVar[int]
+    API_KEY_DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    PARENT_KEY_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     api_key: str
     scopes: _containers.RepeatedScalarFieldContainer[_tenant_pb2.Scope]
     server_version: str
-    def __init__(self, tenant: _Optional[str] = ..., api_key: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[_tenant_pb2.Scope, str]]] = ..., server_version: _Optional[str] = ...) -> None: ...
+    tenant_display_name: str
+    tenant_state: _tenant_pb2.Tenant.State
+    api_key_display_name: str
+    expire_time: _timestamp_pb2.Timestamp
+    parent_key: str
+    def __init__(self, tenant: _Optional[str] = ..., api_key: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[_tenant_pb2.Scope, str]]] = ..., server_version: _Optional[str] = ..., tenant_display_name: _Optional[str] = ..., tenant_state: _Optional[_Union[_tenant_pb2.Tenant.State, str]] = ..., api_key_display_name: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_key: _Optional[str] = ...) -> None: ...
 
 class CreateTenantRequest(_message.Message):
     __slots__ = ("tenant", "tenant_id", "request_id")
@@ -34,6 +49,12 @@ class CreateTenantRequest(_message.Message):
     tenant_id: str
     request_id: str
     def __init__(self, tenant: _Optional[_Union[_tenant_pb2.Tenant, _Mapping]] = ..., tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class GetTenantRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ListTenantsRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "filter", "order_by")
@@ -55,6 +76,52 @@ class ListTenantsResponse(_message.Message):
     next_page_token: str
     def __init__(self, tenants: _Optional[_Iterable[_Union[_tenant_pb2.Tenant, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class UpdateTenantRequest(_message.Message):
+    __slots__ = ("tenant", "update_mask", "request_id")
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    tenant: _tenant_pb2.Tenant
+    update_mask: _field_mask_pb2.FieldMask
+    request_id: str
+    def __init__(self, tenant: _Optional[_Union[_tenant_pb2.Tenant, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class SuspendTenantRequest(_message.Message):
+    __slots__ = ("name", "reason", "etag")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    reason: str
+    etag: str
+    def __init__(self, name: _Optional[str] = ..., reason: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class ResumeTenantRequest(_message.Message):
+    __slots__ = ("name", "etag")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    etag: str
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class DeleteTenantRequest(_message.Message):
+    __slots__ = ("name", "grace_period", "etag")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    GRACE_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    grace_period: _duration_pb2.Duration
+    etag: str
+    def __init__(self, name: _Optional[str] = ..., grace_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class UndeleteTenantRequest(_message.Message):
+    __slots__ = ("name", "etag")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    etag: str
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
 class CreateApiKeyRequest(_message.Message):
     __slots__ = ("parent", "api_key")
     PARENT_FIELD_NUMBER: _ClassVar[int]
@@ -62,6 +129,12 @@ class CreateApiKeyRequest(_message.Message):
     parent: str
     api_key: _tenant_pb2.ApiKey
     def __init__(self, parent: _Optional[str] = ..., api_key: _Optional[_Union[_tenant_pb2.ApiKey, _Mapping]] = ...) -> None: ...
+
+class CreateChildApiKeyRequest(_message.Message):
+    __slots__ = ("api_key",)
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
+    api_key: _tenant_pb2.ApiKey
+    def __init__(self, api_key: _Optional[_Union[_tenant_pb2.ApiKey, _Mapping]] = ...) -> None: ...
 
 class ListApiKeysRequest(_message.Message):
     __slots__ = ("parent", "page_size", "page_token", "filter", "order_by")

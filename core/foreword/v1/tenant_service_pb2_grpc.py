@@ -30,8 +30,10 @@ if _version_not_supported:
 class TenantServiceStub:
     """Manages tenants and their API keys.
 
-    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and, except for WhoAmI, PERMISSION_DENIED (the
-    key lacks the scope `admin`).
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED: the key's tenant is
+    suspended (TENANT_SUSPENDED) or is being deleted (TENANT_DELETED), or the key lacks a scope (SCOPE_MISSING). Any key may
+    call WhoAmI and CreateChildApiKey, and revoke itself and its children. The scope `tenant_admin` allows GetTenant and the
+    RPCs about keys in the key's own tenant; other tenants do not exist for it. All else needs the scope `admin`.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
     (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
@@ -54,14 +56,49 @@ class TenantServiceStub:
                 request_serializer=foreword_dot_v1_dot_tenant__service__pb2.CreateTenantRequest.SerializeToString,
                 response_deserializer=foreword_dot_v1_dot_tenant__pb2.Tenant.FromString,
                 _registered_method=True)
+        self.GetTenant = channel.unary_unary(
+                '/foreword.v1.TenantService/GetTenant',
+                request_serializer=foreword_dot_v1_dot_tenant__service__pb2.GetTenantRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_tenant__pb2.Tenant.FromString,
+                _registered_method=True)
         self.ListTenants = channel.unary_unary(
                 '/foreword.v1.TenantService/ListTenants',
                 request_serializer=foreword_dot_v1_dot_tenant__service__pb2.ListTenantsRequest.SerializeToString,
                 response_deserializer=foreword_dot_v1_dot_tenant__service__pb2.ListTenantsResponse.FromString,
                 _registered_method=True)
+        self.UpdateTenant = channel.unary_unary(
+                '/foreword.v1.TenantService/UpdateTenant',
+                request_serializer=foreword_dot_v1_dot_tenant__service__pb2.UpdateTenantRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_tenant__pb2.Tenant.FromString,
+                _registered_method=True)
+        self.SuspendTenant = channel.unary_unary(
+                '/foreword.v1.TenantService/SuspendTenant',
+                request_serializer=foreword_dot_v1_dot_tenant__service__pb2.SuspendTenantRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_tenant__pb2.Tenant.FromString,
+                _registered_method=True)
+        self.ResumeTenant = channel.unary_unary(
+                '/foreword.v1.TenantService/ResumeTenant',
+                request_serializer=foreword_dot_v1_dot_tenant__service__pb2.ResumeTenantRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_tenant__pb2.Tenant.FromString,
+                _registered_method=True)
+        self.DeleteTenant = channel.unary_unary(
+                '/foreword.v1.TenantService/DeleteTenant',
+                request_serializer=foreword_dot_v1_dot_tenant__service__pb2.DeleteTenantRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_tenant__pb2.Tenant.FromString,
+                _registered_method=True)
+        self.UndeleteTenant = channel.unary_unary(
+                '/foreword.v1.TenantService/UndeleteTenant',
+                request_serializer=foreword_dot_v1_dot_tenant__service__pb2.UndeleteTenantRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_tenant__pb2.Tenant.FromString,
+                _registered_method=True)
         self.CreateApiKey = channel.unary_unary(
                 '/foreword.v1.TenantService/CreateApiKey',
                 request_serializer=foreword_dot_v1_dot_tenant__service__pb2.CreateApiKeyRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_tenant__pb2.ApiKey.FromString,
+                _registered_method=True)
+        self.CreateChildApiKey = channel.unary_unary(
+                '/foreword.v1.TenantService/CreateChildApiKey',
+                request_serializer=foreword_dot_v1_dot_tenant__service__pb2.CreateChildApiKeyRequest.SerializeToString,
                 response_deserializer=foreword_dot_v1_dot_tenant__pb2.ApiKey.FromString,
                 _registered_method=True)
         self.ListApiKeys = channel.unary_unary(
@@ -79,8 +116,10 @@ class TenantServiceStub:
 class TenantServiceServicer:
     """Manages tenants and their API keys.
 
-    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and, except for WhoAmI, PERMISSION_DENIED (the
-    key lacks the scope `admin`).
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED: the key's tenant is
+    suspended (TENANT_SUSPENDED) or is being deleted (TENANT_DELETED), or the key lacks a scope (SCOPE_MISSING). Any key may
+    call WhoAmI and CreateChildApiKey, and revoke itself and its children. The scope `tenant_admin` allows GetTenant and the
+    RPCs about keys in the key's own tenant; other tenants do not exist for it. All else needs the scope `admin`.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
     (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
@@ -88,7 +127,7 @@ class TenantServiceServicer:
     """
 
     def WhoAmI(self, request, context):
-        """Return the tenant and the scopes of the API key. Any valid key has access.
+        """Return the tenant and the API key of the caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,6 +140,13 @@ class TenantServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTenant(self, request, context):
+        """Return a tenant. NOT_FOUND: the tenant does not exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListTenants(self, request, context):
         """List tenants, by default ordered by id. INVALID_ARGUMENT: the page token, the filter or the order is invalid.
         """
@@ -108,9 +154,77 @@ class TenantServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateTenant(self, request, context):
+        """Change a tenant.
+
+        INVALID_ARGUMENT: the mask contains an unknown or immutable field, or a field is invalid. NOT_FOUND: the tenant does
+        not exist. ABORTED: the etag is outdated. ALREADY_EXISTS: the `request_id` was already used with other content.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SuspendTenant(self, request, context):
+        """Suspend a tenant. Within a second, every call of its keys is refused and its open streams end. Its running jobs store
+        a checkpoint and give their workers up; these, its queued jobs and its webhooks go on after ResumeTenant.
+
+        To suspend it again changes the reason. NOT_FOUND: the tenant does not exist. FAILED_PRECONDITION: it is the caller's
+        own tenant (OWN_TENANT), or it is being deleted (TENANT_DELETED). ABORTED: the etag is outdated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeTenant(self, request, context):
+        """Resume a suspended tenant; an active one stays as it is. Its keys are accepted within a second, and webhooks get what
+        has waited for them.
+
+        NOT_FOUND: the tenant does not exist. FAILED_PRECONDITION: it is being deleted (TENANT_DELETED). ABORTED: the etag is
+        outdated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteTenant(self, request, context):
+        """Delete a tenant. Its calls are refused and its jobs pause as after SuspendTenant, until UndeleteTenant. After the
+        grace period, everything that it owns is deleted, and its name is free.
+
+        To delete it again with a grace period changes `purge_time`. NOT_FOUND: the tenant does not exist.
+        INVALID_ARGUMENT: the grace period is out of range. FAILED_PRECONDITION: it is the caller's own tenant (OWN_TENANT).
+        ABORTED: the etag is outdated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndeleteTenant(self, request, context):
+        """Undo the deletion of a tenant before `purge_time`. It is then active, or suspended if it was before; one that is not
+        being deleted stays as it is.
+
+        NOT_FOUND: the tenant does not exist. FAILED_PRECONDITION: the purge has begun (TENANT_PURGED). ABORTED: the etag is
+        outdated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateApiKey(self, request, context):
         """Create a key and return its secret, which is never shown again. NOT_FOUND: the tenant does not exist.
-        INVALID_ARGUMENT: a scope is unknown, or the expiry time is in the past.
+        INVALID_ARGUMENT: a scope is unknown, or the expiry time is in the past. PERMISSION_DENIED: the caller lacks `admin`
+        and a scope of the new key (SCOPE_MISSING).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateChildApiKey(self, request, context):
+        """Create a short-lived key with some scopes of the caller's key, such as for a page, and return its secret. It expires
+        with its parent at the latest, and is revoked together with it. Its scopes can be `write`, `read` and `infer`.
+
+        INVALID_ARGUMENT: a scope cannot be given to a child, or the expiry time is out of range. PERMISSION_DENIED: the
+        caller lacks the scope (SCOPE_MISSING). FAILED_PRECONDITION: the caller's key is a child itself (CHILD_KEY), or is the
+        development key (DEVELOPMENT_KEY). RESOURCE_EXHAUSTED: the key has 100 children (TOO_MANY_CHILD_KEYS).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,7 +239,8 @@ class TenantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteApiKey(self, request, context):
-        """Revoke a key. Requests with it are rejected within a second. NOT_FOUND: the key does not exist.
+        """Revoke a key and its children. Requests with them are rejected within a second, and open streams end. NOT_FOUND: the
+        key does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,14 +259,49 @@ def add_TenantServiceServicer_to_server(servicer, server):
                     request_deserializer=foreword_dot_v1_dot_tenant__service__pb2.CreateTenantRequest.FromString,
                     response_serializer=foreword_dot_v1_dot_tenant__pb2.Tenant.SerializeToString,
             ),
+            'GetTenant': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTenant,
+                    request_deserializer=foreword_dot_v1_dot_tenant__service__pb2.GetTenantRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_tenant__pb2.Tenant.SerializeToString,
+            ),
             'ListTenants': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTenants,
                     request_deserializer=foreword_dot_v1_dot_tenant__service__pb2.ListTenantsRequest.FromString,
                     response_serializer=foreword_dot_v1_dot_tenant__service__pb2.ListTenantsResponse.SerializeToString,
             ),
+            'UpdateTenant': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateTenant,
+                    request_deserializer=foreword_dot_v1_dot_tenant__service__pb2.UpdateTenantRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_tenant__pb2.Tenant.SerializeToString,
+            ),
+            'SuspendTenant': grpc.unary_unary_rpc_method_handler(
+                    servicer.SuspendTenant,
+                    request_deserializer=foreword_dot_v1_dot_tenant__service__pb2.SuspendTenantRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_tenant__pb2.Tenant.SerializeToString,
+            ),
+            'ResumeTenant': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeTenant,
+                    request_deserializer=foreword_dot_v1_dot_tenant__service__pb2.ResumeTenantRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_tenant__pb2.Tenant.SerializeToString,
+            ),
+            'DeleteTenant': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteTenant,
+                    request_deserializer=foreword_dot_v1_dot_tenant__service__pb2.DeleteTenantRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_tenant__pb2.Tenant.SerializeToString,
+            ),
+            'UndeleteTenant': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndeleteTenant,
+                    request_deserializer=foreword_dot_v1_dot_tenant__service__pb2.UndeleteTenantRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_tenant__pb2.Tenant.SerializeToString,
+            ),
             'CreateApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateApiKey,
                     request_deserializer=foreword_dot_v1_dot_tenant__service__pb2.CreateApiKeyRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_tenant__pb2.ApiKey.SerializeToString,
+            ),
+            'CreateChildApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateChildApiKey,
+                    request_deserializer=foreword_dot_v1_dot_tenant__service__pb2.CreateChildApiKeyRequest.FromString,
                     response_serializer=foreword_dot_v1_dot_tenant__pb2.ApiKey.SerializeToString,
             ),
             'ListApiKeys': grpc.unary_unary_rpc_method_handler(
@@ -175,8 +325,10 @@ def add_TenantServiceServicer_to_server(servicer, server):
 class TenantService:
     """Manages tenants and their API keys.
 
-    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and, except for WhoAmI, PERMISSION_DENIED (the
-    key lacks the scope `admin`).
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED: the key's tenant is
+    suspended (TENANT_SUSPENDED) or is being deleted (TENANT_DELETED), or the key lacks a scope (SCOPE_MISSING). Any key may
+    call WhoAmI and CreateChildApiKey, and revoke itself and its children. The scope `tenant_admin` allows GetTenant and the
+    RPCs about keys in the key's own tenant; other tenants do not exist for it. All else needs the scope `admin`.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
     (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
@@ -238,6 +390,33 @@ class TenantService:
             _registered_method=True)
 
     @staticmethod
+    def GetTenant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.TenantService/GetTenant',
+            foreword_dot_v1_dot_tenant__service__pb2.GetTenantRequest.SerializeToString,
+            foreword_dot_v1_dot_tenant__pb2.Tenant.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListTenants(request,
             target,
             options=(),
@@ -265,6 +444,141 @@ class TenantService:
             _registered_method=True)
 
     @staticmethod
+    def UpdateTenant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.TenantService/UpdateTenant',
+            foreword_dot_v1_dot_tenant__service__pb2.UpdateTenantRequest.SerializeToString,
+            foreword_dot_v1_dot_tenant__pb2.Tenant.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuspendTenant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.TenantService/SuspendTenant',
+            foreword_dot_v1_dot_tenant__service__pb2.SuspendTenantRequest.SerializeToString,
+            foreword_dot_v1_dot_tenant__pb2.Tenant.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeTenant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.TenantService/ResumeTenant',
+            foreword_dot_v1_dot_tenant__service__pb2.ResumeTenantRequest.SerializeToString,
+            foreword_dot_v1_dot_tenant__pb2.Tenant.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteTenant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.TenantService/DeleteTenant',
+            foreword_dot_v1_dot_tenant__service__pb2.DeleteTenantRequest.SerializeToString,
+            foreword_dot_v1_dot_tenant__pb2.Tenant.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndeleteTenant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.TenantService/UndeleteTenant',
+            foreword_dot_v1_dot_tenant__service__pb2.UndeleteTenantRequest.SerializeToString,
+            foreword_dot_v1_dot_tenant__pb2.Tenant.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CreateApiKey(request,
             target,
             options=(),
@@ -280,6 +594,33 @@ class TenantService:
             target,
             '/foreword.v1.TenantService/CreateApiKey',
             foreword_dot_v1_dot_tenant__service__pb2.CreateApiKeyRequest.SerializeToString,
+            foreword_dot_v1_dot_tenant__pb2.ApiKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateChildApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.TenantService/CreateChildApiKey',
+            foreword_dot_v1_dot_tenant__service__pb2.CreateChildApiKeyRequest.SerializeToString,
             foreword_dot_v1_dot_tenant__pb2.ApiKey.FromString,
             options,
             channel_credentials,

@@ -1,8 +1,10 @@
 """Commands for keys, tenants and the catalogue, and options that follow the API."""
 
+import io
 import json
 import re
 import time
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -54,8 +56,60 @@ def test_tenants_are_made_and_listed(command):
     assert id in command("tenants", "list")[1]
 
 
-def test_whoami_shows_tenant_and_scopes(command):
-    assert "admin, write, read, infer" in command("whoami")[1]
+def test_a_tenant_is_changed_suspended_and_resumed(command):
+    id = f"t{time.time_ns()}"
+    command("tenants", "create", id)
+
+    renamed = command("tenants", "update", id, "--name", "A shop")[1]
+    suspended = command("tenants", "suspend", id, "--reason", "It floods the service.")[1]
+    listed = command("tenants", "list", "--filter", "state = SUSPENDED")[1]
+    resumed = command("tenants", "resume", id)[1]
+
+    assert "A shop" in renamed
+    assert re.search(r"state +suspended", suspended)
+    assert re.search(r"reason +It floods the service.", suspended)
+    assert id in listed
+    assert re.search(r"state +active", resumed)
+    assert "suspended" not in resumed
+
+
+def test_a_tenant_is_deleted_after_a_question_and_restored(command, monkeypatch):
+    id = f"t{time.time_ns()}"
+    command("tenants", "create", id, "--name", "A shop")
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+
+    refused = command("tenants", "delete", id)
+    kept = values(command("tenants", "show", id, "--json"))
+    deleted = values(command("tenants", "delete", id, "--yes", "--grace", "36h", "--json"))
+    restored = values(command("tenants", "undelete", id, "--json"))
+
+    assert refused[0] == 130
+    assert f"Delete tenants/{id} (A shop) with everything that it owns?" in refused[2]
+    assert [item["state"] for item in (kept, deleted, restored)] == ["active", "deleting", "active"]
+    left = datetime.fromisoformat(deleted["purge_time"]) - datetime.fromisoformat(deleted["delete_time"])
+    assert left == timedelta(hours=36)
+
+
+def test_a_child_key_is_created_and_named_by_whoami(command, monkeypatch):
+    parent = values(command("whoami", "--json"))["api_key"]
+    key = values(command("keys", "create", "--child", "--scope", "infer", "--name", "page", "--json"))
+    monkeypatch.setenv("FOREWORD_API_KEY", key["secret"])
+
+    identity = command("whoami")[1]
+
+    assert re.search(rf"key +{key['name']} \(page\)", identity)
+    assert re.search(r"scopes +infer *\n", identity)
+    assert re.search(r"expires +\d{4}-", identity)
+    assert re.search(rf"parent +{parent}", identity)
+    assert command("keys", "create", "--child", "--tenant", "x")[0] == 2
+
+
+def test_whoami_shows_key_scopes_and_tenant(command):
+    shown = command("whoami")[1]
+
+    assert "admin, write, read, infer, tenant_admin" in shown
+    assert re.search(rf"tenant +tenants/{command.tenant} \({command.tenant}\), active", shown)
+    assert re.search(r"expires +never", shown)
 
 
 def test_experiment_states_are_those_of_the_domain(command):

@@ -155,7 +155,7 @@ def test_a_fault_of_the_service_has_the_id_of_its_log_entry(start_server: Any, l
     broken = start_server(access_log=True)
     stubs = broken.stubs()
     stubs.tenants.WhoAmI(WHO)
-    broken.server._tenants.find_api_key = None  # what nobody foresees
+    broken.server._tenants.find_key_and_tenant = None  # what nobody foresees
     failure = refused(broken.stubs(f"fw_{0:016x}_{'x' * 43}").tenants.WhoAmI, WHO, metadata=with_id("fault"))
 
     (line,) = logged("fault")

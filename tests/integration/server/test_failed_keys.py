@@ -12,10 +12,12 @@ import pytest
 from factories.api import refused
 from factories.servers import RunningServer
 from factories.waiting import wait_until
-from foreword.domain.tenant import ApiKey, Scope
+from foreword.domain.tenant import ApiKey, Scope, Tenant
 from foreword.errors import UnauthenticatedError
 from foreword.server.callers.auth import Authenticator
 from foreword.server.callers.failed_keys import FailedKeys
+from foreword.server.callers.last_uses import LastUses
+from foreword.server.callers.open_calls import OpenCalls
 from foreword.storage.repositories.key_ids import key_ids
 from foreword.storage.repositories.tenants import TenantRepository
 from foreword.turns.turn_pool import TurnPool
@@ -117,15 +119,24 @@ class CountingTenants(TenantRepository):
 
     lookups = 0
 
-    def find_api_key(self, id: str) -> ApiKey | None:
+    def find_key_and_tenant(self, id: str) -> tuple[ApiKey, Tenant] | None:
         self.lookups += 1
-        return super().find_api_key(id)
+        return super().find_key_and_tenant(id)
 
 
 def make_authenticator(
     tenants: TenantRepository, threads: TurnPool, failed: FailedKeys, server: RunningServer, **clock: Any
 ) -> Authenticator:
-    return Authenticator(tenants, threads, failed, strangers=threads, ids=key_ids(server.database), **clock)
+    return Authenticator(
+        tenants,
+        threads,
+        failed,
+        strangers=threads,
+        ids=key_ids(server.database),
+        calls=OpenCalls(),
+        uses=LastUses(tenants, threads, server.database.now),
+        **clock,
+    )
 
 
 async def test_unknown_and_malformed_ids_cost_few_lookups(server: RunningServer):

@@ -201,6 +201,11 @@ def create_tenant(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
     )
 
 
+def update_tenant(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
+    changed = {"name": "tenants/dev", "display_name": f"{request_id} {variant}"}
+    return stubs.tenants.UpdateTenant(tenant_service_pb2.UpdateTenantRequest(tenant=changed, request_id=request_id))
+
+
 def create_a_webhook(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
     return create_webhook(stubs, display_name=f"variant {variant}", request_id=request_id)
 
@@ -237,6 +242,7 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "PromoteDeployment": (promote_deployment, "rolling_out"),
     "ExportCapturedRequests": (export_captured_requests, "deployment"),
     "CreateTenant": (create_tenant, ""),
+    "UpdateTenant": (update_tenant, ""),
     "CreateWebhook": (create_a_webhook, ""),
     "UpdateWebhook": (update_webhook, "webhook"),
     "RotateWebhookSecret": (rotate_webhook_secret, "webhook"),

@@ -231,11 +231,13 @@ def test_a_key_that_writes_may_check_what_it_is_about_to_upload(keys: dict[str, 
     assert keys["maker"].datasets.CheckDataset(messages).report.usable_row_count == 30
 
 
-@pytest.mark.parametrize("method", of_scope(Scope.ADMIN) + of_scope(Scope.INFER))
+@pytest.mark.parametrize("method", of_scope(Scope.ADMIN) + of_scope(Scope.TENANT_ADMIN) + of_scope(Scope.INFER))
 def test_administration_and_inference_stay_denied_to_a_key_that_writes(
     keys: dict[str, Any], method: MethodDescriptor
 ) -> None:
-    assert call(keys["maker"], method) is grpc.StatusCode.PERMISSION_DENIED
+    other = {"name": "tenants/acme/apiKeys/0123456789abcdef"} if method.name == "DeleteApiKey" else {}
+
+    assert call(keys["maker"], method, **other) is grpc.StatusCode.PERMISSION_DENIED
 
 
 @pytest.mark.parametrize("method", [method for method in METHODS if method.containing_service.name == "WebhookService"])

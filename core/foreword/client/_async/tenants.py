@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
+
+from google.protobuf import field_mask_pb2
 
 from foreword.client import decode, resources
 from foreword.client._async.service import ServiceMethods
@@ -18,14 +20,18 @@ from foreword.v1 import tenant_service_pb2 as messages
 
 
 class TenantMethods(ServiceMethods):
-    """Methods of `TenantService`. All except `who_am_i` need the scope `admin`."""
+    """Methods of `TenantService`.
+
+    Any key may call `who_am_i` and `create_child_api_key`, and delete itself and its children. The scope `tenant_admin`
+    allows `get_tenant` and the methods about keys in the key's own tenant. All else needs the scope `admin`.
+    """
 
     @cached_property
     def _tenants(self) -> Any:
         return self._connection.stub(tenant_service_pb2_grpc.TenantServiceStub)
 
     async def who_am_i(self) -> resources.Identity:
-        """Return the tenant and the scopes of the client's key.
+        """Return the tenant and the key of the client.
 
         Raises:
             UnauthenticatedError: The key is missing, wrong, expired or revoked.
@@ -46,6 +52,14 @@ class TenantMethods(ServiceMethods):
         )
         return decode.tenant(await self._connection.unary(self._tenants.CreateTenant, request, safe=True))
 
+    async def get_tenant(self, tenant: Reference) -> resources.Tenant:
+        """Return a tenant.
+
+        Raises:
+            NotFoundError: The tenant does not exist.
+        """
+        return await self._change_tenant(self._tenants.GetTenant, messages.GetTenantRequest(), tenant)
+
     async def list_tenants(
         self, *, filter: str = "", order_by: str = "", limit: int | None = None
     ) -> list[resources.Tenant]:
@@ -62,6 +76,87 @@ class TenantMethods(ServiceMethods):
         """
         request = build(messages.ListTenantsRequest, filter=filter, order_by=order_by)
         return await self._pages(self._tenants.ListTenants, request, lambda page: page.tenants, decode.tenant, limit)
+
+    async def update_tenant(
+        self, tenant: Reference, *, display_name: str | None = None, etag: str = ""
+    ) -> resources.Tenant:
+        """Change a tenant.
+
+        Args:
+            etag: Etag of the tenant as it was read; the update is refused if it is outdated. Default: no check.
+
+        Raises:
+            NotFoundError: The tenant does not exist.
+            AbortedError: The tenant has changed since its etag was read.
+        """
+        given = {} if display_name is None else {"display_name": display_name}
+        request = messages.UpdateTenantRequest(
+            tenant=build(tenant_pb2.Tenant, "tenant", etag=etag, **given),
+            update_mask=field_mask_pb2.FieldMask(paths=list(given)),
+            request_id=new_request_id(),
+        )
+        return await self._change_tenant(self._tenants.UpdateTenant, request, tenant, field="tenant.name")
+
+    async def suspend_tenant(self, tenant: Reference, *, reason: str = "", etag: str = "") -> resources.Tenant:
+        """Suspend a tenant: calls of its keys are refused within a second, and its jobs and webhooks pause.
+
+        Args:
+            reason: Why, for the errors that its callers get. Default: no reason.
+            etag: Etag that the tenant must have. Default: no check.
+
+        Raises:
+            NotFoundError: The tenant does not exist.
+            FailedPreconditionError: It is the caller's own tenant, or it is being deleted.
+            AbortedError: The tenant has changed since its etag was read.
+        """
+        request = build(messages.SuspendTenantRequest, reason=reason, etag=etag)
+        return await self._change_tenant(self._tenants.SuspendTenant, request, tenant)
+
+    async def resume_tenant(self, tenant: Reference, *, etag: str = "") -> resources.Tenant:
+        """Resume a suspended tenant, whose jobs and webhooks then go on.
+
+        Args:
+            etag: Etag that the tenant must have. Default: no check.
+
+        Raises:
+            NotFoundError: The tenant does not exist.
+            FailedPreconditionError: It is being deleted.
+            AbortedError: The tenant has changed since its etag was read.
+        """
+        request = build(messages.ResumeTenantRequest, etag=etag)
+        return await self._change_tenant(self._tenants.ResumeTenant, request, tenant)
+
+    async def delete_tenant(
+        self, tenant: Reference, *, grace_period: timedelta | None = None, etag: str = ""
+    ) -> resources.Tenant:
+        """Delete a tenant. Its calls are refused at once; after the grace period, everything that it owns is deleted.
+
+        Args:
+            grace_period: Time for which the deletion can be undone, at most 365 days. Default: 7 days, or the remaining
+                time if the tenant is being deleted already.
+            etag: Etag that the tenant must have. Default: no check.
+
+        Raises:
+            NotFoundError: The tenant does not exist.
+            FailedPreconditionError: It is the caller's own tenant.
+            AbortedError: The tenant has changed since its etag was read.
+        """
+        request = build(messages.DeleteTenantRequest, grace_period=grace_period, etag=etag)
+        return await self._change_tenant(self._tenants.DeleteTenant, request, tenant)
+
+    async def undelete_tenant(self, tenant: Reference, *, etag: str = "") -> resources.Tenant:
+        """Undo the deletion of a tenant during its grace period.
+
+        Args:
+            etag: Etag that the tenant must have. Default: no check.
+
+        Raises:
+            NotFoundError: The tenant does not exist.
+            FailedPreconditionError: The grace period is over.
+            AbortedError: The tenant has changed since its etag was read.
+        """
+        request = build(messages.UndeleteTenantRequest, etag=etag)
+        return await self._change_tenant(self._tenants.UndeleteTenant, request, tenant)
 
     async def create_api_key(
         self,
@@ -83,21 +178,37 @@ class TenantMethods(ServiceMethods):
             InvalidArgumentError: A value is wrong, or `scopes` is an empty list.
             NotFoundError: The tenant does not exist.
         """
-        chosen = (
-            []
-            if scopes is None
-            else [enum_name("api_key.scopes", Scope, scope, "SCOPE") for scope in collected("api_key.scopes", scopes)]
-        )
-        if scopes is not None and not chosen:
-            # On the wire an empty list equals an omitted one, and would grant scopes that were not requested.
-            raise InvalidArgumentError.of(
-                "api_key.scopes", "must not be empty; set at least one, or omit it for write, read and infer"
-            )
-        key = build(tenant_pb2.ApiKey, "api_key", display_name=display_name, scopes=chosen, expire_time=expire_time)
+        key = _new_key(display_name, scopes, expire_time, "write, read and infer")
         request = messages.CreateApiKeyRequest(api_key=key)
         return decode.api_key(
             await self._call(self._tenants.CreateApiKey, request, {"parent": (tenant, "tenants")}, safe=False)
         )
+
+    async def create_child_api_key(
+        self,
+        *,
+        display_name: str = "",
+        scopes: Iterable[Scope] | None = None,
+        expire_time: datetime | None = None,
+    ) -> resources.ApiKey:
+        """Create a short-lived key that is revoked with the client's own key. Its `secret` is returned only here.
+
+        The call is never repeated. If its answer is lost, the new key exists until it expires.
+
+        Args:
+            scopes: Some of the scopes write, read and infer that the client's key has. Default: all of them.
+            expire_time: Time at which the key expires, at most 24 hours ahead. Default: in an hour, but not after the
+                client's key.
+
+        Raises:
+            InvalidArgumentError: A value is wrong, or `scopes` is an empty list.
+            PermissionDeniedError: The client's key lacks a scope.
+            FailedPreconditionError: The client's key is a child key itself, or the development key.
+            ExhaustedError: The client's key has 100 child keys.
+        """
+        key = _new_key(display_name, scopes, expire_time, "all that the client's key can give")
+        request = messages.CreateChildApiKeyRequest(api_key=key)
+        return decode.api_key(await self._connection.unary(self._tenants.CreateChildApiKey, request, safe=False))
 
     async def list_api_keys(
         self, tenant: Reference, *, filter: str = "", order_by: str = "", limit: int | None = None
@@ -124,10 +235,37 @@ class TenantMethods(ServiceMethods):
         )
 
     async def delete_api_key(self, api_key: Reference) -> None:
-        """Revoke a key. Requests with it are refused within a second.
+        """Revoke a key and its children. Requests with them are refused within a second, and open streams end.
 
         Raises:
             NotFoundError: The key does not exist.
         """
         references = {"name": (api_key, "apiKeys")}
         await self._call(self._tenants.DeleteApiKey, messages.DeleteApiKeyRequest(), references, gone_is_done=True)
+
+    async def _change_tenant(
+        self, method: Any, request: Any, tenant: Reference, field: str = "name"
+    ) -> resources.Tenant:
+        """Send a request about a tenant, and return the tenant."""
+        return decode.tenant(await self._call(method, request, {field: (tenant, "tenants")}))
+
+
+def _new_key(
+    display_name: str, scopes: Iterable[Scope] | None, expire_time: datetime | None, default: str
+) -> tenant_pb2.ApiKey:
+    """Return the message of a key to create.
+
+    Args:
+        default: The scopes of a key that is created without scopes.
+    """
+    chosen = (
+        []
+        if scopes is None
+        else [enum_name("api_key.scopes", Scope, scope, "SCOPE") for scope in collected("api_key.scopes", scopes)]
+    )
+    if scopes is not None and not chosen:
+        # On the wire an empty list equals an omitted one, and would grant scopes that were not requested.
+        raise InvalidArgumentError.of(
+            "api_key.scopes", f"must not be empty; set at least one, or omit it for {default}"
+        )
+    return build(tenant_pb2.ApiKey, "api_key", display_name=display_name, scopes=chosen, expire_time=expire_time)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -13,10 +13,13 @@ from typing import Final
 
 from cachetools import LRUCache, TTLCache
 
-from foreword.domain.tenant import ApiKey, Caller, Scope
+from foreword.domain.tenant import ApiKey, Caller, Scope, Tenant, TenantState
 from foreword.errors import NotFoundError, PermissionDeniedError, UnauthenticatedError
+from foreword.names import TenantName
 from foreword.server.callers.failed_keys import FailedKeys
-from foreword.server.callers.scopes import NEEDS_READ, OWN_READS, SCOPES
+from foreword.server.callers.last_uses import LastUses
+from foreword.server.callers.open_calls import OpenCalls
+from foreword.server.callers.scopes import NEEDS_READ, ON_OWN_KEYS, OWN_READS, SCOPES
 from foreword.server.calls.interceptors import Call
 from foreword.server.calls.peers import FORWARDED_FOR, Network, client_of
 from foreword.server.calls.pools import READ_SECONDS
@@ -28,7 +31,8 @@ from foreword.turns.turn_pool import TurnPool
 DEV_KEY = "dev"
 DEV_TENANT = "dev"
 
-_MAX_AGE_SECONDS = 1.0
+_MAX_AGE_SECONDS: Final = 0.7
+"""Maximum age of a look-up. Running calls are checked four times a second, so they too end within a second."""
 _SECRET: Final = re.compile(r"fw_([0-9a-f]{16})_[0-9A-Za-z]{43}")
 _UNKNOWN_SECONDS: Final = 60.0
 """Time for which an id without a key is not looked up again. A new key never gets an id that was tried before: ids are
@@ -36,7 +40,6 @@ random, and a secret is shown only after its key is stored."""
 _CACHED_IDS: Final = 10_000
 _NO_HASH = "0" * 64
 _caller: ContextVar[Caller] = ContextVar("caller")
-_admit: ContextVar[Callable[[], Awaitable[Caller]]] = ContextVar("admit")
 
 
 def current_caller() -> Caller:
@@ -44,25 +47,19 @@ def current_caller() -> Caller:
     return _caller.get()
 
 
-async def admit_again() -> None:
-    """Check the caller of the current RPC again, because a key can expire during a call that lasts for days.
-
-    Raises:
-        UnauthenticatedError: The key has been revoked or has expired.
-        PermissionDeniedError: The key has lost the scope.
-    """
-    await _admit.get()()
-
-
 class Authenticator:
-    """The layer that rejects an RPC unless its key has the required scope.
+    """The layer that rejects an RPC unless its key has the required scope and its tenant is active.
+
+    A call that runs for longer ends when that is no longer so.
 
     Args:
-        tenants: Repository of the keys; each key is looked up at most once a second.
+        tenants: Repository of the keys; each look-up serves for 0.7 seconds.
         threads: Runs the look-ups. Clients take turns by address, because their tenant is not known yet.
         failed: Limits failures by client.
         strangers: Runs the look-ups of ids that are probably invented.
         ids: Recognises ids that are not.
+        calls: The running calls.
+        uses: Records when keys are used.
         trusted_proxies: Proxies that pass on the addresses of their clients.
         dev_key: Whether `dev` is a valid key of tenant `dev`; it is not stored.
         clock: Clock of monotonic time in seconds.
@@ -77,6 +74,8 @@ class Authenticator:
         *,
         strangers: TurnPool,
         ids: KeyIds,
+        calls: OpenCalls,
+        uses: LastUses,
         trusted_proxies: Sequence[Network] = (),
         dev_key: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -87,11 +86,13 @@ class Authenticator:
         self._failed = failed
         self._strangers = strangers
         self._ids = ids
+        self._calls = calls
+        self._uses = uses
         self._trusted_proxies = trusted_proxies
         self._clock = clock
         self._dev_key = dev_key
         self._now = now
-        self._keys: RecentCache[str, ApiKey | None] = RecentCache(_MAX_AGE_SECONDS, clock=clock)
+        self._keys: RecentCache[str, tuple[ApiKey, Tenant] | None] = RecentCache(_MAX_AGE_SECONDS, clock=clock)
         # Apart from the keys, so that invented ids push out no key.
         self._unknown: TTLCache[str, bool] = TTLCache(_CACHED_IDS, _UNKNOWN_SECONDS, timer=clock)
         self._seen: LRUCache[str, bool] = LRUCache(_CACHED_IDS)
@@ -109,11 +110,10 @@ class Authenticator:
             call.record.counted = True
             raise exhausted from None
         token = _caller.set(caller)
-        again = _admit.set(lambda: self._admit(call, client))
         try:
-            yield
+            with self._calls.running(caller.api_key, lambda: self._admit(call, client)):
+                yield
         finally:
-            _admit.reset(again)
             _caller.reset(token)
 
     async def authenticate(self, authorization: str, client: str = "") -> Caller:
@@ -124,6 +124,7 @@ class Authenticator:
 
         Raises:
             UnauthenticatedError: The key is missing, wrong, expired or revoked.
+            PermissionDeniedError: The tenant of the key is suspended or deleted.
         """
         scheme, _, secret = authorization.partition(" ")
         secret = secret.strip()
@@ -136,38 +137,50 @@ class Authenticator:
         parsed = _SECRET.fullmatch(secret)
         if parsed is None:
             raise _wrong_key()
-        key = await self._find(parsed[1], client)
+        found = await self._find(parsed[1], client)
         # Compare in every case, so that the time taken does not reveal whether the id exists.
-        matches = hmac.compare_digest(hash_secret(secret), key.secret_sha256 if key is not None else _NO_HASH)
-        if key is None or not matches:
+        matches = hmac.compare_digest(hash_secret(secret), found[0].secret_sha256 if found is not None else _NO_HASH)
+        if found is None or not matches:
             raise _wrong_key()
+        key, owner = found
         if key.expire_time is not None and key.expire_time <= self._now():
             raise UnauthenticatedError(
                 "The API key has expired. Ask an administrator for a new one.", reason="API_KEY_EXPIRED"
             )
-        return Caller(tenant=key.tenant, api_key=key.id, scopes=key.scopes)
+        if owner.state is not TenantState.ACTIVE:
+            raise _inactive(owner)
+        self._uses.note(key.id)
+        return Caller(tenant=key.tenant, api_key=key.id, scopes=key.scopes, key=key, owner=owner)
 
     def forget(self, key_id: str) -> None:
         """Drop a key that was just changed from the cache."""
         self._keys.forget(key_id)
+
+    def forget_all(self) -> None:
+        """Drop all keys from the cache, because their tenant was just changed."""
+        self._keys.clear()
+
+    @property
+    def has_dev_key(self) -> bool:
+        """Whether `dev` is a valid key."""
+        return self._dev_key
 
     async def _admit(self, call: Call, client: str) -> Caller:
         """Return the caller of a call whose key has the required scope."""
         caller = await self.authenticate(call.metadata.get("authorization", ""), client)
         call.record.tenant, call.record.key_id = caller.tenant, caller.api_key
         scope = SCOPES[call.method]
+        if scope is Scope.TENANT_ADMIN and (Scope.ADMIN in caller.scopes or call.method in ON_OWN_KEYS):
+            scope = None
         reads_own = call.method in OWN_READS and Scope.WRITE in caller.scopes
         if call.method in NEEDS_READ and Scope.READ not in caller.scopes:
             scope, reads_own = Scope.READ, False
         if scope is not None and scope not in caller.scopes and not reads_own:
-            raise PermissionDeniedError(
-                f"The key lacks the scope {scope.value}. Use a key that has it, or ask an administrator for one.",
-                metadata={"scope": scope.value},
-            )
+            raise scope_missing(scope)
         return caller
 
-    async def _find(self, id: str, client: str) -> ApiKey | None:
-        """Return the key with an id."""
+    async def _find(self, id: str, client: str) -> tuple[ApiKey, Tenant] | None:
+        """Return the key with an id, and its tenant."""
         if id in self._unknown:
             return None
         # A client over its limit may be the address of many: ids that are not invented are still looked up.
@@ -175,17 +188,44 @@ class Authenticator:
         if not known and self._failed.exhausted(client, self._clock()):
             return None
         threads = self._threads if known else self._strangers
-        key = await self._keys.get(id, lambda: threads.run(client, READ_SECONDS, self._tenants.find_api_key, id))
-        if key is None:
+        found = await self._keys.get(
+            id, lambda: threads.run(client, READ_SECONDS, self._tenants.find_key_and_tenant, id)
+        )
+        if found is None:
             self._unknown[id] = True
             self._keys.forget(id)
         else:
             self._seen[id] = True
-        return key
+        return found
 
 
 def _wrong_key() -> UnauthenticatedError:
     return UnauthenticatedError("The API key is wrong or was revoked. Ask an administrator for a new one.")
+
+
+def _inactive(tenant: Tenant) -> PermissionDeniedError:
+    """Return the error for a key of a tenant that is suspended or is being deleted."""
+    name = str(TenantName(tenant.id))
+    if tenant.state is TenantState.DELETING:
+        return PermissionDeniedError(
+            f"{name} was deleted. Ask the operator of the service to undo that before its resources are gone.",
+            reason="TENANT_DELETED",
+            metadata={"tenant": name},
+        )
+    why = f": {tenant.suspend_reason.rstrip('.')}" if tenant.suspend_reason else ""
+    return PermissionDeniedError(
+        f"{name} is suspended{why}. Ask the operator of the service to resume it.",
+        reason="TENANT_SUSPENDED",
+        metadata={"tenant": name},
+    )
+
+
+def scope_missing(scope: Scope) -> PermissionDeniedError:
+    """Return the error for a key that lacks a scope."""
+    return PermissionDeniedError(
+        f"The key lacks the scope {scope.value}. Use a key that has it, or ask an administrator for one.",
+        metadata={"scope": scope.value},
+    )
 
 
 def require_own(tenant: str, resource: str) -> None:

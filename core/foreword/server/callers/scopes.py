@@ -1,5 +1,7 @@
 """The table of the scopes that RPCs require. A test checks that it is complete.
 
+A key with the scope `admin` has all that `tenant_admin` allows, in every tenant.
+
 A key with the scope `write` but not `read` can read the resources that it has created; all others are reported as
 missing.
 """
@@ -11,6 +13,7 @@ from collections.abc import Mapping
 from foreword.domain.tenant import Scope
 
 _ADMIN, _WRITE, _READ, _INFER = Scope.ADMIN, Scope.WRITE, Scope.READ, Scope.INFER
+_TENANT_ADMIN = Scope.TENANT_ADMIN
 
 _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
     "CatalogService": {
@@ -79,10 +82,17 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
     "TenantService": {
         "WhoAmI": None,
         "CreateTenant": _ADMIN,
+        "GetTenant": _TENANT_ADMIN,
         "ListTenants": _ADMIN,
-        "CreateApiKey": _ADMIN,
-        "ListApiKeys": _ADMIN,
-        "DeleteApiKey": _ADMIN,
+        "UpdateTenant": _ADMIN,
+        "SuspendTenant": _ADMIN,
+        "ResumeTenant": _ADMIN,
+        "DeleteTenant": _ADMIN,
+        "UndeleteTenant": _ADMIN,
+        "CreateApiKey": _TENANT_ADMIN,
+        "CreateChildApiKey": None,
+        "ListApiKeys": _TENANT_ADMIN,
+        "DeleteApiKey": _TENANT_ADMIN,
     },
     "TuneExperimentService": {
         "CreateTuneExperiment": _WRITE,
@@ -137,3 +147,6 @@ so whoever creates one, or sends its events to another URL, could otherwise read
 
 OWN_READS: frozenset[str] = frozenset(method for method, scope in SCOPES.items() if scope is Scope.READ) - NEEDS_READ
 """Full names of the methods that the scope `write` also allows, limited to resources that the key has created."""
+
+ON_OWN_KEYS: frozenset[str] = frozenset({"/foreword.v1.TenantService/DeleteApiKey"})
+"""Full names of the methods that any key may call about itself and its children. The service checks that."""

@@ -18,7 +18,6 @@ from foreword.domain.experiment import Snapshot, TuneExperiment
 from foreword.errors import ExhaustedError, ForewordError, NotFoundError, UnavailableError
 from foreword.names import BatchJobName, EvaluationName, TenantName, TuneExperimentName
 from foreword.observability.logging import get_logger
-from foreword.server.callers.auth import admit_again
 from foreword.server.calls.pools import READ_SECONDS
 from foreword.storage.database import Database
 from foreword.storage.repositories.batch_jobs import BatchJobRepository
@@ -30,8 +29,6 @@ from foreword.turns.turn_pool import SERVICE, TurnPool
 Item = TypeVar("Item", TuneExperiment, Evaluation, BatchJob)
 
 POLL_SECONDS = 0.25
-RECHECK_SECONDS = 1.0
-"""Time between two looks at the caller's key, which may have been revoked."""
 _RETRY_AFTER = timedelta(seconds=10)
 _log = get_logger("watches")
 
@@ -98,13 +95,11 @@ class Watch(Generic[Item]):
         """Yield the resource each time it changes, and again if nothing has changed for `heartbeat_seconds`.
 
         Raises:
-            ForewordError: As in `next`, or the caller's key is no longer valid.
+            ForewordError: As in `next`.
         """
         sent = time.monotonic()
         while True:
-            pause = max(sent + heartbeat_seconds - time.monotonic(), 0.0)
-            seen = await self.next(min(RECHECK_SECONDS, pause))
-            await admit_again()
+            seen = await self.next(max(sent + heartbeat_seconds - time.monotonic(), 0.0))
             overdue = time.monotonic() >= sent + heartbeat_seconds
             if seen is None and not overdue:
                 continue

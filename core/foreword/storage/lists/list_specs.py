@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Text, and_, case, cast, or_, select
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.job import JobState
 from foreword.domain.sweep_outcome import SweepState
-from foreword.domain.tenant import Scope
+from foreword.domain.tenant import Scope, TenantState
 from foreword.domain.webhook import DeliveryState, DisableReason
 from foreword.storage.lists.fields import (
     ChoiceField,
@@ -300,7 +300,9 @@ TENANTS: Final = ListSpec(
     row=TenantRow,
     fields={
         "display_name": TextField(TenantRow.display_name, sortable=True),
+        "state": ChoiceField(TenantRow.state, choices=TenantState, prefix="STATE_"),
         "create_time": TimeField(TenantRow.create_time, sortable=True),
+        "purge_time": TimeField(TenantRow.purge_time, nullable=True),
     },
     key=_by_id(TenantRow.id),
 )
@@ -311,8 +313,10 @@ API_KEYS: Final = ListSpec(
     fields={
         "display_name": TextField(ApiKeyRow.display_name, sortable=True),
         "scopes": ListField(ApiKeyRow.scopes, choices=Scope, prefix="SCOPE_"),
+        "parent_key": ReferenceField(ApiKeyRow.parent, nullable=True, collection="apiKeys"),
         "expire_time": TimeField(ApiKeyRow.expire_time, nullable=True),
         "create_time": TimeField(ApiKeyRow.create_time, sortable=True),
+        "last_use_time": TimeField(ApiKeyRow.last_use_time, nullable=True),
     },
     key=_newest_first(ApiKeyRow.key),
 )

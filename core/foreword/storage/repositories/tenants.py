@@ -5,21 +5,22 @@ from __future__ import annotations
 import hashlib
 import secrets
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from foreword.domain.deployment import Stage
-from foreword.domain.tenant import ApiKey, Scope, Tenant
+from foreword.domain.tenant import ApiKey, Scope, Tenant, TenantState
 from foreword.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from foreword.names import ApiKeyName, TenantName, check_id
 from foreword.storage.database import Database
+from foreword.storage.etags import resource_etag
 from foreword.storage.lists.list_specs import API_KEYS, TENANTS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
-from foreword.storage.repositories.key_ids import key_ids
+from foreword.storage.repositories.key_ids import KeyIds, key_ids
 from foreword.storage.repositories.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import ApiKeyRow, SpaceRow, TenantRow
 from foreword.storage.texts import check_texts
@@ -68,7 +69,7 @@ class TenantRepository:
                 row = session.get(TenantRow, replay.resource)
                 if row is None:
                     raise deleted_since(str(TenantName(replay.resource)))
-                return _tenant(row)
+                return tenant_of(row)
             if session.get(TenantRow, id) is not None:
                 raise AlreadyExistsError(
                     f"{TenantName(id)} already exists. Use it, or choose another id.",
@@ -77,7 +78,7 @@ class TenantRepository:
             now = self._database.clock(session)
             row = _add_tenant(session, id, display_name, now)
             remember(session, _NO_TENANT, request, id, now)
-            return _tenant(row)
+            return tenant_of(row)
 
     def ensure_tenant(self, id: str) -> Tenant:
         """Return a tenant. Create it if it does not exist.
@@ -88,7 +89,7 @@ class TenantRepository:
         check_id(id, "tenant_id")
         with self._database.write("tenants") as session:
             row = session.get(TenantRow, id)
-            return _tenant(row or _add_tenant(session, id, "", self._database.clock(session)))
+            return tenant_of(row or _add_tenant(session, id, "", self._database.clock(session)))
 
     def get_tenant(self, id: str) -> Tenant:
         """Return a tenant.
@@ -100,7 +101,7 @@ class TenantRepository:
             row = session.get(TenantRow, id)
             if row is None:
                 raise NotFoundError.of(str(TenantName(id)))
-            return _tenant(row)
+            return tenant_of(row)
 
     def list_tenants(self, request: ListRequest = FIRST_PAGE, *, take: Take[Tenant] = take_any) -> Page[Tenant]:
         """List tenants, by default ordered by id.
@@ -112,7 +113,7 @@ class TenantRepository:
             InvalidArgumentError: The page size, the token, the filter or the order is invalid.
         """
         return ListReader(
-            database=self._database, spec=TENANTS, tenant="", convert=lambda _, rows: map(_tenant, rows)
+            database=self._database, spec=TENANTS, tenant="", convert=lambda _, rows: map(tenant_of, rows)
         ).read(request, take)
 
     def create_api_key(
@@ -132,33 +133,34 @@ class TenantRepository:
         if not granted:
             raise InvalidArgumentError.of("api_key.scopes", "must hold at least one scope")
         ids = key_ids(self._database)
-        random = "".join(secrets.choice(_BASE62) for _ in range(_SECRET_LENGTH))
         with self._database.write_tenant(tenant) as session:
             require_tenant(session, tenant)
-            id = next(id for id in iter(ids.new, None) if _find(session, id) is None)
-            secret = f"fw_{id}_{random}"
             now = self._database.clock(session)
             if expire_time is not None and expire_time <= now:
                 raise InvalidArgumentError.of("api_key.expire_time", "must be in the future")
-            row = ApiKeyRow(
-                tenant=tenant,
-                id=id,
-                display_name=display_name,
-                scopes=sorted(scope.value for scope in granted),
-                secret_sha256=hash_secret(secret),
-                expire_time=expire_time,
-                create_time=now,
-            )
-            session.add(row)
-            return _api_key(row), secret
+            return add_api_key(session, ids, tenant, display_name, granted, expire_time, now)
 
     def find_api_key(self, id: str) -> ApiKey | None:
         """Return the key of any tenant by its id, even if it has expired; None if it does not exist."""
+        found = self.find_key_and_tenant(id)
+        return None if found is None else found[0]
+
+    def find_key_and_tenant(self, id: str) -> tuple[ApiKey, Tenant] | None:
+        """Return the key of any tenant by its id, even if it has expired, and its tenant; None if there is none."""
         if not (id.isascii() and id.isprintable()):
             return None
         with self._database.read() as session:
-            row = _find(session, id)
-            return None if row is None else _api_key(row)
+            found = session.execute(
+                select(ApiKeyRow, TenantRow).join(TenantRow, TenantRow.id == ApiKeyRow.tenant).where(ApiKeyRow.id == id)
+            ).one_or_none()
+            return None if found is None else (api_key_of(found[0]), tenant_of(found[1]))
+
+    def note_uses(self, last_uses: Mapping[str, datetime]) -> None:
+        """Store when keys were last used, by their ids. Keys that do not exist any more are left out."""
+        with self._database.write() as session:
+            for id, time in sorted(last_uses.items()):
+                earlier = or_(ApiKeyRow.last_use_time.is_(None), ApiKeyRow.last_use_time < time)
+                session.execute(update(ApiKeyRow).where(ApiKeyRow.id == id, earlier).values(last_use_time=time))
 
     def list_api_keys(
         self, tenant: str, request: ListRequest = FIRST_PAGE, *, take: Take[ApiKey] = take_any
@@ -177,22 +179,57 @@ class TenantRepository:
             spec=API_KEYS,
             tenant=tenant,
             conditions=[ApiKeyRow.tenant == tenant],
-            convert=lambda _, rows: map(_api_key, rows),
+            convert=lambda _, rows: map(api_key_of, rows),
             check=lambda session: require_tenant(session, tenant),
         ).read(request, take)
 
-    def delete_api_key(self, tenant: str, id: str) -> None:
-        """Revoke an API key.
+    def delete_api_key(self, tenant: str, id: str) -> Sequence[str]:
+        """Revoke an API key and its children.
+
+        Returns:
+            The ids of the keys that were revoked.
 
         Raises:
             NotFoundError: The key does not exist in the tenant.
         """
         with self._database.write_tenant(tenant) as session:
+            either = or_(ApiKeyRow.id == id, ApiKeyRow.parent == id)
             gone = session.scalars(
-                delete(ApiKeyRow).where(ApiKeyRow.tenant == tenant, ApiKeyRow.id == id).returning(ApiKeyRow.key)
-            ).one_or_none()
-            if gone is None:
+                delete(ApiKeyRow).where(ApiKeyRow.tenant == tenant, either).returning(ApiKeyRow.id)
+            ).all()
+            if id not in gone:
                 raise NotFoundError.of(str(ApiKeyName(tenant, id)))
+            return gone
+
+
+def add_api_key(
+    session: Session,
+    ids: KeyIds,
+    tenant: str,
+    display_name: str,
+    scopes: Iterable[Scope],
+    expire_time: datetime | None,
+    now: datetime,
+    *,
+    parent: str | None = None,
+) -> tuple[ApiKey, str]:
+    """Add a key of an existing tenant. Return it and its secret."""
+    random = "".join(secrets.choice(_BASE62) for _ in range(_SECRET_LENGTH))
+    id = next(id for id in iter(ids.new, None) if _find(session, id) is None)
+    secret = f"fw_{id}_{random}"
+    row = ApiKeyRow(
+        tenant=tenant,
+        id=id,
+        display_name=display_name,
+        scopes=sorted(scope.value for scope in scopes),
+        secret_sha256=hash_secret(secret),
+        expire_time=expire_time,
+        create_time=now,
+        parent=parent,
+        last_use_time=None,
+    )
+    session.add(row)
+    return api_key_of(row), secret
 
 
 def _find(session: Session, id: str) -> ApiKeyRow | None:
@@ -200,7 +237,15 @@ def _find(session: Session, id: str) -> ApiKeyRow | None:
 
 
 def _add_tenant(session: Session, id: str, display_name: str, now: datetime) -> TenantRow:
-    row = TenantRow(id=id, display_name=display_name or id, create_time=now)
+    row = TenantRow(
+        id=id,
+        display_name=display_name or id,
+        create_time=now,
+        state=TenantState.ACTIVE.value,
+        suspend_reason="",
+        change_count=0,
+        update_time=now,
+    )
     session.add(row)
     session.flush()  # the space refers to it
     session.add(
@@ -221,17 +266,32 @@ def _add_tenant(session: Session, id: str, display_name: str, now: datetime) -> 
     return row
 
 
-def _tenant(row: TenantRow) -> Tenant:
-    return Tenant(id=row.id, display_name=row.display_name, create_time=row.create_time)
+def tenant_of(row: TenantRow) -> Tenant:
+    """Return the tenant of a row."""
+    return Tenant(
+        id=row.id,
+        display_name=row.display_name,
+        state=TenantState(row.state),
+        suspend_reason=row.suspend_reason,
+        suspend_time=row.suspend_time,
+        delete_time=row.delete_time,
+        purge_time=row.purge_time,
+        etag=resource_etag(row.create_time, row.change_count),
+        create_time=row.create_time,
+        update_time=row.update_time or row.create_time,
+    )
 
 
-def _api_key(row: ApiKeyRow) -> ApiKey:
+def api_key_of(row: ApiKeyRow) -> ApiKey:
+    """Return the API key of a row."""
     return ApiKey(
         id=row.id,
         tenant=row.tenant,
         display_name=row.display_name,
         scopes=frozenset(Scope(scope) for scope in row.scopes),
         secret_sha256=row.secret_sha256,
+        parent=row.parent,
         expire_time=row.expire_time,
         create_time=row.create_time,
+        last_use_time=row.last_use_time,
     )

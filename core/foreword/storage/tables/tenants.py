@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from foreword.sql.types import RowNumber
@@ -15,7 +15,9 @@ from foreword.storage.tables.base import Base
 class TenantRow(Base):
     """A tenant.
 
-    `recent_compute_seconds` is its decaying compute time as of `recent_compute_time`.
+    `state` is `deleting` while `delete_time` is set, otherwise `suspended` while `suspend_time` is, and otherwise
+    `active`. `change_count` is part of the etag. `recent_compute_seconds` is its decaying compute time as of
+    `recent_compute_time`.
     """
 
     __tablename__ = "tenants"
@@ -23,17 +25,25 @@ class TenantRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     display_name: Mapped[str]
     create_time: Mapped[datetime]
+    state: Mapped[str] = mapped_column(default="active", server_default=text("'active'"))
+    suspend_reason: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    suspend_time: Mapped[datetime | None]
+    delete_time: Mapped[datetime | None]
+    purge_time: Mapped[datetime | None]
+    change_count: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    update_time: Mapped[datetime | None]
     recent_compute_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
     recent_compute_time: Mapped[datetime | None]
 
 
 class ApiKeyRow(Base):
-    """An API key, without its secret."""
+    """An API key, without its secret. `parent` is the id of the key that created a child key."""
 
     __tablename__ = "api_keys"
     __table_args__ = (
         UniqueConstraint("id"),
         Index(None, "tenant", "key"),
+        Index(None, "parent"),
         {"sqlite_autoincrement": True},
     )
 
@@ -45,6 +55,8 @@ class ApiKeyRow(Base):
     secret_sha256: Mapped[str]
     expire_time: Mapped[datetime | None]
     create_time: Mapped[datetime]
+    parent: Mapped[str | None]
+    last_use_time: Mapped[datetime | None]
 
 
 class SharedKeyRow(Base):
