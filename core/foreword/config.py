@@ -193,6 +193,12 @@ class Settings(BaseSettings):
         description="Maximum size in bytes of the captured requests of a tenant in the database. The oldest of a "
         "deployment make room for its new ones; 0: nothing is captured.",
     )
+    audit_retention_days: int = Field(
+        default=365,
+        ge=0,
+        le=36_500,
+        description="Days for which audit records are kept; 0 keeps them for ever.",
+    )
     max_batch_rows: int = Field(
         default=32, ge=1, description="Maximum number of rows that the engine decodes together."
     )

@@ -11,6 +11,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from foreword.server.registration import SERVICES
 
 _STUBS = {
+    "AuditService": "audit",
     "BatchJobService": "batch_jobs",
     "CaptureService": "captures",
     "CatalogService": "catalog",

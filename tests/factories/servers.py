@@ -51,6 +51,7 @@ from foreword.storage.repositories.tuned_models import find_start
 from foreword.storage.workers.queue import JobQueue
 from foreword.tuning.adapter import adapter_files
 from foreword.v1 import (
+    audit_service_pb2_grpc,
     batch_job_service_pb2_grpc,
     capture_service_pb2_grpc,
     catalog_service_pb2_grpc,
@@ -66,6 +67,7 @@ from foreword.v1 import (
 )
 
 STUBS = {
+    "audit": audit_service_pb2_grpc.AuditServiceStub,
     "batch_jobs": batch_job_service_pb2_grpc.BatchJobServiceStub,
     "captures": capture_service_pb2_grpc.CaptureServiceStub,
     "catalog": catalog_service_pb2_grpc.CatalogServiceStub,
@@ -249,6 +251,10 @@ class RunningServer:
     def write_last_uses(self) -> None:
         """Store when keys were last used."""
         self._loop.run(self.server._last_uses.write())
+
+    def settle_refusals(self) -> None:
+        """Store the refused calls that were counted so far."""
+        self._loop.run(self.server._refusals.write())
 
     def settle_captures(self) -> None:
         """Store what the server has captured so far."""

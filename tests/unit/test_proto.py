@@ -142,6 +142,7 @@ LIST_SERVICES = {
     "tenants": ("tenant_service.proto", "ListTenantsRequest"),
     "apiKeys": ("tenant_service.proto", "ListApiKeysRequest"),
     "webhooks": ("webhook_service.proto", "ListWebhooksRequest"),
+    "auditRecords": ("audit_service.proto", "ListAuditRecordsRequest"),
     "deliveries": ("webhook_service.proto", "ListWebhookDeliveriesRequest"),
 }
 

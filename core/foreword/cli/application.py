@@ -58,6 +58,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "whoami": ("foreword.cli.tenants:whoami", "Show the key, its scopes and its tenant."),
     "tenants": ("foreword.cli.tenants:tenants", "Manage tenants."),
     "keys": ("foreword.cli.keys:keys", "Manage API keys."),
+    "audit": ("foreword.cli.audit:audit", "Show who has changed what, and check the record."),
 }
 """The module and the help of each command. The help is repeated here so that `--help` does not import them."""
 

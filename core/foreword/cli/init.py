@@ -32,6 +32,7 @@ def init(home: Path | None, tenant: str | None, new_key: bool) -> None:
     from foreword.cli.render import out_console, print_facts
     from foreword.domain.tenant import Scope
     from foreword.storage.artifacts.store import ArtifactStore
+    from foreword.storage.audit.action import Action, acting
     from foreword.storage.database import Database
     from foreword.storage.lists.request import ListRequest
     from foreword.storage.repositories.tenants import TenantRepository
@@ -47,10 +48,12 @@ def init(home: Path | None, tenant: str | None, new_key: bool) -> None:
         warn_of_open_files(settings, database.file, artifacts.folder)
         tenants = TenantRepository(database)
         tenant = _tenant(tenants, tenant, must_exist=new_key)
-        tenants.ensure_tenant(tenant)
+        with acting(Action(method="CreateFirstTenant")):
+            tenants.ensure_tenant(tenant)
         secret = ""
         if new_key or not tenants.list_api_keys(tenant, ListRequest(page_size=1)).items:
-            _, secret = tenants.create_api_key(tenant, "administrator", frozenset(Scope), None)
+            with acting(Action(method="CreateAdministratorsKey")):
+                _, secret = tenants.create_api_key(tenant, "administrator", frozenset(Scope), None)
     finally:
         database.close()
     facts = [("home", str(settings.home_folder)), ("tenant", tenant), ("key", secret)]

@@ -51,6 +51,7 @@ from foreword.client.rollout_resources import Canary, RevisionFigures, Rollout, 
 from foreword.client.sweep_resources import TuneSweep, TuneSweepPlan, TuneTrial
 from foreword.client.webhook_resources import DeliveryAttempt, Webhook, WebhookDelivery
 from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource, PrecisionThreshold
+from foreword.domain.audit import AuditChain, AuditRecord
 from foreword.domain.capture import CapturePolicy, CaptureProvenance
 from foreword.domain.comparison import RowOverlap
 from foreword.domain.dataset import Row
@@ -99,6 +100,8 @@ __all__ = [
     "AnswerSelection",
     "ApiKey",
     "AsyncClient",
+    "AuditChain",
+    "AuditRecord",
     "BaseModel",
     "BatchAnswer",
     "BatchJob",

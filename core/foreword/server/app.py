@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +21,8 @@ from foreword.inference.interfaces import EngineClient
 from foreword.observability.logging import get_logger
 from foreword.observability.loop_watchdog import LoopWatchdog
 from foreword.plugin.manager import PluginManager
+from foreword.server.audit.layer import AuditLayer, describe_request
+from foreword.server.audit.refused_calls import RefusedCalls
 from foreword.server.callers.auth import DEV_TENANT, Authenticator
 from foreword.server.callers.failed_keys import FailedKeys
 from foreword.server.callers.last_uses import LastUses
@@ -54,9 +57,11 @@ from foreword.server.webhooks.deliveries import Deliveries, DeliveryTimes
 from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.deletions import ArtifactDeletions
 from foreword.storage.artifacts.store import ArtifactStore
+from foreword.storage.audit.action import Action, acting
 from foreword.storage.captures.ledger import CaptureLedger
 from foreword.storage.captures.retention import CaptureRetention
 from foreword.storage.database import Database
+from foreword.storage.repositories.audit_log import AuditLog
 from foreword.storage.repositories.key_ids import key_ids
 from foreword.storage.repositories.tenants import TenantRepository
 from foreword.storage.workers.delivery_queue import Result
@@ -139,6 +144,9 @@ class ForewordServer:
         self._pools = Pools(database_waits=not database.is_sqlite)
         self._open_calls = OpenCalls()
         self._last_uses = LastUses(self._tenants, self._pools.storage, now)
+        self._trusted_proxies = parse_networks(settings.trusted_proxies)
+        self._audit_log = AuditLog(database)
+        self._refusals = RefusedCalls(self._audit_log, self._pools.storage, trusted_proxies=self._trusted_proxies)
         self._failed_keys = FailedKeys(per_minute=settings.max_failed_keys_per_minute)
         self._watches = Watches(database, storage=self._pools.storage, max_per_tenant=settings.max_watches)
         self._deliveries = Deliveries(
@@ -177,7 +185,7 @@ class ForewordServer:
             ids=await asyncio.to_thread(key_ids, self._database),
             calls=self._open_calls,
             uses=self._last_uses,
-            trusted_proxies=parse_networks(self._settings.trusted_proxies),
+            trusted_proxies=self._trusted_proxies,
             dev_key=self._dev_key,
             clock=self._clock,
             now=self._now,
@@ -191,14 +199,22 @@ class ForewordServer:
         if self._traces is not None:
             listeners.append(self._traces.ended)
             outer.append(self._traces.layer)
-        layers = (Outcomes(listeners, self._clock).layer, answer_errors, SlowRefusals().layer, authenticator.layer)
-        interceptor = CallInterceptor((*outer, *layers), MessageCoder(self._pools.parsing))
+        listeners.append(self._refusals.count)
+        layers = (
+            Outcomes(listeners, self._clock).layer,
+            answer_errors,
+            SlowRefusals().layer,
+            authenticator.layer,
+            AuditLayer(self._trusted_proxies).layer,
+        )
+        interceptor = CallInterceptor((*outer, *layers), MessageCoder(self._pools.parsing, describe_request))
         server = create_server([interceptor], server_options(self._settings))
         port = listen(server, self._settings)
         if self._private_socket is not None:
             listen_privately(server, self._private_socket)
         if self._dev_key:
-            await asyncio.to_thread(self._tenants.ensure_tenant, DEV_TENANT)
+            with acting(Action(method="CreateDevelopmentTenant")):
+                await asyncio.to_thread(self._tenants.ensure_tenant, DEV_TENANT)
         loop = asyncio.get_running_loop()
         self._engine.start(lambda: loop.call_soon_threadsafe(self._engine_lost))
         storage = self._pools.storage
@@ -256,6 +272,7 @@ class ForewordServer:
             asyncio.create_task(self._preload(), name="preload"),
             asyncio.create_task(self._delete_due(), name="deletions"),
             asyncio.create_task(self._deliveries.dispatcher.run(), name="webhooks"),
+            asyncio.create_task(self._refusals.run(), name="refused calls"),
             asyncio.create_task(keep_trimming(), name="memory"),
         ]
         _log.info("listening", host=self._settings.host, port=port, tls=self._settings.tls_certificate is not None)
@@ -291,6 +308,7 @@ class ForewordServer:
             await self._captures.write()
         with contextlib.suppress(UnavailableError):  # the database has logged the cause
             await self._last_uses.write()
+        await self._refusals.write()
         # No caller waits any more: the engine holds only requests that were cut off.
         await asyncio.to_thread(self._engine.stop)
         if isinstance(self._hooked_engine, HookedEngine):
@@ -320,12 +338,15 @@ class ForewordServer:
                 _log.exception("preload_failed", base_model=name)
 
     async def _delete_due(self) -> None:
-        """Delete files that were left when a process died or the store was unavailable, and expired requests."""
+        """Delete files that were left when a process died or the store was unavailable, and what has expired."""
         retention = CaptureRetention(self._database)
         deletions: Sequence[tuple[TurnPool, Callable[[], object]]] = (
             (self._pools.files, self._deletions.delete_due),
             (self._pools.storage, retention.delete_expired),
         )
+        if self._settings.audit_retention_days:
+            kept = timedelta(days=self._settings.audit_retention_days)
+            deletions = (*deletions, (self._pools.storage, partial(self._audit_log.delete_expired, kept)))
         while True:
             for pool, delete in deletions:
                 try:

@@ -33,6 +33,7 @@ from foreword.server.plans.deploy_gate import DeployGate
 from foreword.server.plans.evaluations import EvaluationPlanner
 from foreword.server.plans.experiments import Planner
 from foreword.server.plans.token_counts import TokenCounters
+from foreword.server.services.audit import AuditService
 from foreword.server.services.batch_job import BatchJobService
 from foreword.server.services.capture import CaptureService
 from foreword.server.services.catalog import CatalogService
@@ -57,6 +58,7 @@ from foreword.storage.database import Database
 from foreword.tuning.planning.speed import TuningSpeed
 from foreword.tuning.planning.worker_memory import WorkerMemory
 from foreword.v1 import (
+    audit_service_pb2_grpc,
     batch_job_service_pb2_grpc,
     capture_service_pb2_grpc,
     catalog_service_pb2_grpc,
@@ -74,6 +76,7 @@ from foreword.v1 import (
 SERVICES = tuple(
     f"foreword.v1.{service}"
     for service in (
+        "AuditService",
         "BatchJobService",
         "CaptureService",
         "CatalogService",
@@ -148,6 +151,10 @@ class Services:
         store = DatasetStore(database=database, artifacts=artifacts)
         budget = UploadBudget(settings.max_open_upload_bytes)
         servicers: Sequence[tuple[Callable[[Any, Any], None], object]] = (
+            (
+                audit_service_pb2_grpc.add_AuditServiceServicer_to_server,
+                AuditService(database=database, storage=storage),
+            ),
             (
                 batch_job_service_pb2_grpc.add_BatchJobServiceServicer_to_server,
                 BatchJobService(

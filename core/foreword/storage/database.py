@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from foreword.sql.database import Database as SqlDatabase
+from foreword.storage.audit.recording import begin_recording, end_recording, record_changes
 from foreword.storage.events.job_ends import publish_job_ends
 from foreword.storage.tables import SharedKeyRow
 
@@ -66,10 +67,16 @@ class Database(SqlDatabase):
 
     @contextmanager
     def write(self, serial: str | None = None) -> Iterator[Session]:
-        """Open a transaction as in `foreword.sql`; the events about jobs that end in it are part of it."""
+        """Open a transaction as in `foreword.sql`.
+
+        The events about jobs that end in it are part of it, and the audit records of what it changes.
+        """
         with super().write(serial) as session:
+            begin_recording(session)
             yield session
             publish_job_ends(session)
+            record_changes(session, self.clock)
+        end_recording(session)
 
     @contextmanager
     def write_tenant(self, tenant: str) -> Iterator[Session]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,8 +27,11 @@ from factories.api import (
     wait_for_deployment,
 )
 from factories.servers import RunningServer
+from foreword.domain.audit import AuditRecord
 from foreword.errors import UnavailableError
 from foreword.server.registration import SERVICES
+from foreword.storage.lists.request import ListRequest
+from foreword.storage.repositories.audit_log import AuditLog
 from foreword.v1 import (
     capture_service_pb2,
     dataset_service_pb2,
@@ -265,10 +268,19 @@ def argument(request: pytest.FixtureRequest, name: str) -> Any:
     return request.getfixturevalue(name) if name else None
 
 
+def audited(server: RunningServer, rpc: str) -> Sequence[AuditRecord]:
+    """Return the audit records of the changes by an RPC, newest first."""
+    of_rpc = ListRequest(filter=f'method : "/{rpc}" AND code = OK', page_size=1000)
+    return AuditLog(server.database).list(None, of_rpc).items
+
+
 @pytest.mark.parametrize("rpc", CALLS)
-def test_a_replay_gets_the_same_answer_and_other_content_is_refused(stubs, request: pytest.FixtureRequest, rpc: str):
+def test_a_replay_gets_the_same_answer_and_other_content_is_refused(
+    server: RunningServer, stubs, request: pytest.FixtureRequest, rpc: str
+):
     call, needs = CALLS[rpc]
     given = argument(request, needs)
+    recorded = len(audited(server, rpc))
 
     first = call(stubs, given, "replay", 1)
     again = call(stubs, given, "replay", 1)
@@ -277,6 +289,9 @@ def test_a_replay_gets_the_same_answer_and_other_content_is_refused(stubs, reque
     assert again.name == first.name
     assert other.code is grpc.StatusCode.ALREADY_EXISTS
     assert other.reason == "REQUEST_ID_REUSED"
+    newest, *earlier = audited(server, rpc)
+    assert len(earlier) == recorded, "the change leaves one audit record, and the replay none"
+    assert newest.resource == first.name
 
 
 @pytest.mark.parametrize("rpc", CALLS)

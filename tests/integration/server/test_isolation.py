@@ -133,7 +133,7 @@ OF_NOUN = {
     "Webhook": "webhook",
     "WebhookDelivery": "delivery",
 }
-UNNAMED = {"CatalogService", "TenantService"}
+UNNAMED = {"AuditService", "CatalogService", "TenantService"}
 
 
 def cases() -> Iterator[Any]:

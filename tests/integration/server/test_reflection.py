@@ -12,6 +12,7 @@ from factories.servers import RunningServer
 from foreword.server.callers.scopes import SCOPES
 from foreword.server.registration import SERVICES
 from foreword.server.services import (
+    audit,
     batch_job,
     capture,
     catalog,
@@ -27,6 +28,7 @@ from foreword.server.services import (
 )
 
 SERVICERS = {
+    "AuditService": audit.AuditService,
     "BatchJobService": batch_job.BatchJobService,
     "CaptureService": capture.CaptureService,
     "CatalogService": catalog.CatalogService,

@@ -26,6 +26,7 @@ from foreword.storage.database import Database
 from foreword.storage.lists.fields import FlagField, NumberField, RealField, TimeField
 from foreword.storage.lists.list_specs import LISTS, ListSpec
 from foreword.storage.lists.request import ListRequest
+from foreword.storage.repositories.audit_log import AuditLog
 from foreword.storage.repositories.batch_jobs import BatchJobRepository
 from foreword.storage.repositories.datasets import DatasetRepository
 from foreword.storage.repositories.deployments import DeploymentRepository
@@ -239,6 +240,7 @@ def test_every_field_of_every_list_can_be_used_in_sql(database: Database, spec: 
         "tenants": TenantRepository(database).list_tenants,
         "apiKeys": lambda request: TenantRepository(database).list_api_keys("acme", request),
         "webhooks": webhooks.list,
+        "auditRecords": lambda request: AuditLog(database).list("acme", request),
         "deliveries": lambda request: webhooks.list_deliveries("w", request),
     }[spec.name]
     for name, field in spec.fields.items():

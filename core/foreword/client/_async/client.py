@@ -7,6 +7,7 @@ import os
 from types import TracebackType
 from typing import Self
 
+from foreword.client._async.audit import AuditMethods
 from foreword.client._async.batch_jobs import BatchJobMethods
 from foreword.client._async.captures import CaptureMethods
 from foreword.client._async.catalog import CatalogMethods
@@ -37,6 +38,7 @@ class AsyncClient(
     CatalogMethods,
     TenantMethods,
     WebhookMethods,
+    AuditMethods,
 ):
     """A client of a Foreword service. It is safe to share between tasks. Call `close`, or use it in a `with` block.
 

@@ -9,6 +9,7 @@ import os
 from types import TracebackType
 from typing import Self
 
+from foreword.client._sync.audit import AuditMethods
 from foreword.client._sync.batch_jobs import BatchJobMethods
 from foreword.client._sync.captures import CaptureMethods
 from foreword.client._sync.catalog import CatalogMethods
@@ -39,6 +40,7 @@ class Client(
     CatalogMethods,
     TenantMethods,
     WebhookMethods,
+    AuditMethods,
 ):
     """A client of a Foreword service. It is safe to share between threads. Call `close`, or use it in a `with` block.
 

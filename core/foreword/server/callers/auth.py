@@ -238,6 +238,16 @@ def require_own(tenant: str, resource: str) -> None:
         raise NotFoundError.of(resource)
 
 
+def require_administered(tenant: str, resource: str) -> None:
+    """Raise the error for a missing resource if the caller administers only another tenant.
+
+    Raises:
+        NotFoundError: The caller lacks the scope `admin` and belongs to another tenant.
+    """
+    if Scope.ADMIN not in current_caller().scopes:
+        require_own(tenant, resource)
+
+
 def require_readable(creator: str, resource: str) -> None:
     """Raise the error for a missing resource if the caller may not read it.
 

@@ -16,6 +16,10 @@ _ADMIN, _WRITE, _READ, _INFER = Scope.ADMIN, Scope.WRITE, Scope.READ, Scope.INFE
 _TENANT_ADMIN = Scope.TENANT_ADMIN
 
 _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
+    "AuditService": {
+        "ListAuditRecords": _TENANT_ADMIN,
+        "ListAuditChains": _TENANT_ADMIN,
+    },
     "CatalogService": {
         "ListBaseModels": None,
         "GetBaseModel": None,

@@ -22,10 +22,12 @@ class MessageCoder:
 
     Args:
         threads: Parses and serialises large messages, in the turn of the caller's tenant.
+        on_request: Called with each message of a request, in the task of its call.
     """
 
-    def __init__(self, threads: TurnPool) -> None:
+    def __init__(self, threads: TurnPool, on_request: Callable[[Any], object] = lambda _: None) -> None:
         self._threads = threads
+        self._on_request = on_request
 
     async def parse(self, parse: Callable[[bytes], Any], data: bytes, max_bytes: int) -> Any:
         """Parse a request message.
@@ -41,13 +43,15 @@ class MessageCoder:
             )
         current_record().request_bytes = len(data)
         try:
-            return await self._code(len(data), parse, data)
+            request = await self._code(len(data), parse, data)
         except DecodeError as error:
             raise InvalidArgumentError.of(
                 "request",
                 "must be a message as defined in the service's .proto files, with every string in UTF-8; "
                 "create it with the stubs generated from them",
             ) from error
+        self._on_request(request)
+        return request
 
     async def parse_each(
         self, parse: Callable[[bytes], Any], requests: AsyncIterator[bytes], max_bytes: int

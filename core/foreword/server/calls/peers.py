@@ -35,10 +35,23 @@ def client_of(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
             count only as far as they were added by trusted proxies.
         trusted: Networks of trusted proxies.
     """
+    address = _address(peer, forwarded_for, trusted)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
+    return peer if address is None else str(address)
+
+
+def address_of(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
+    """Return the whole address of the client of a call, or the peer. The arguments are those of `client_of`."""
+    address = _address(peer, forwarded_for, trusted)
+    return peer if address is None else str(address)
+
+
+def _address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> _Address | None:
     kind, _, rest = peer.partition(":")
     address = _parse(unquote(rest).rpartition(":")[0]) if kind in ("ipv4", "ipv6") else None
     if address is None and kind != "unix":
-        return peer
+        return None
     for text in reversed(forwarded_for.split(",")):
         if address is not None and not any(address in network for network in trusted):
             break
@@ -46,11 +59,7 @@ def client_of(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
         if previous is None:
             break
         address = previous
-    if address is None:
-        return peer
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
-    return str(address)
+    return address
 
 
 def _parse(text: str) -> _Address | None:

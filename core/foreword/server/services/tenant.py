@@ -10,7 +10,7 @@ import foreword
 from foreword.domain.tenant import Caller, Scope
 from foreword.errors import FailedPreconditionError
 from foreword.names import ApiKeyName, TenantName
-from foreword.server.callers.auth import DEV_TENANT, Authenticator, current_caller, require_own, scope_missing
+from foreword.server.callers.auth import DEV_TENANT, Authenticator, current_caller, require_administered, scope_missing
 from foreword.server.calls.pools import READ_SECONDS, WRITE_SECONDS
 from foreword.server.convert import tenant as convert
 from foreword.server.convert.paging import parse_list_request
@@ -68,7 +68,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
     async def GetTenant(self, request: tenant_service_pb2.GetTenantRequest, context: Any) -> tenant_pb2.Tenant:
         """Return a tenant."""
         name = TenantName.parse(request.name)
-        _require_administered(name.tenant, request.name)
+        require_administered(name.tenant, request.name)
         return convert.tenant(
             await self._storage.run(current_caller().tenant, READ_SECONDS, self._tenants.get_tenant, name.tenant)
         )
@@ -126,7 +126,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         parent, new = convert.parse_new_api_key(
             request, await self._storage.run(caller.tenant, READ_SECONDS, self._database.now)
         )
-        _require_administered(parent.tenant, request.parent)
+        require_administered(parent.tenant, request.parent)
         for scope in caller.missing_scopes(new.scopes):
             raise scope_missing(scope)
         key, secret = await self._storage.run(
@@ -168,7 +168,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
     ) -> tenant_service_pb2.ListApiKeysResponse:
         """List the API keys of a tenant, without secrets."""
         name = TenantName.parse(request.parent, "parent")
-        _require_administered(name.tenant, request.parent)
+        require_administered(name.tenant, request.parent)
         listed = parse_list_request(request)
         return await fill_page(
             self._storage,
@@ -183,7 +183,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         name = ApiKeyName.parse(request.name)
         caller = current_caller()
         if Scope.TENANT_ADMIN in caller.scopes:
-            _require_administered(name.tenant, request.name)
+            require_administered(name.tenant, request.name)
         if Scope.ADMIN not in caller.scopes:
             await self._require_deletable(caller, name)
         revoked = await self._storage.run(
@@ -227,13 +227,3 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
                 reason="OWN_TENANT",
                 metadata={"resource": name},
             )
-
-
-def _require_administered(tenant: str, resource: str) -> None:
-    """Raise the error for a missing resource if the caller administers only another tenant.
-
-    Raises:
-        NotFoundError: The caller lacks the scope `admin` and belongs to another tenant.
-    """
-    if Scope.ADMIN not in current_caller().scopes:
-        require_own(tenant, resource)

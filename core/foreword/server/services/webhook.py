@@ -20,6 +20,7 @@ from foreword.server.services.responses import fill_page
 from foreword.server.webhooks.deliveries import Deliveries
 from foreword.storage.database import Database
 from foreword.storage.events.outbox import new_event_id, payload_of
+from foreword.storage.repositories.audit_log import AuditLog
 from foreword.storage.repositories.webhooks import WebhookRepository
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import webhook_pb2, webhook_service_pb2, webhook_service_pb2_grpc
@@ -33,6 +34,7 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
     def __init__(self, *, database: Database, storage: TurnPool, deliveries: Deliveries) -> None:
         self._database = database
         self._storage = storage
+        self._audit_log = AuditLog(database)
         self._rules = deliveries.rules
         self._client = deliveries.client
         self._dispatcher = deliveries.dispatcher
@@ -146,6 +148,7 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
             )
         event = new_event_id()
         payload = payload_of(TEST_KIND, datetime.now(UTC), {"resource": str(name)})
+        await self._storage.run(name.tenant, WRITE_SECONDS, self._audit_log.record_current_action)
         self._tests[name.tenant] += 1
         try:
             attempt = await self._client.post(

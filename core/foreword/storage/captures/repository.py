@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from foreword.domain.capture import CapturedRequest
 from foreword.errors import NotFoundError
 from foreword.names import DeploymentName
+from foreword.storage.audit.changes import note_change
 from foreword.storage.captures.rows import to_captured_request
 from foreword.storage.captures.usage import BATCH, CaptureUsage, Deleted
 from foreword.storage.database import Database
@@ -124,7 +125,10 @@ class CaptureRepository:
             condition = filter_condition(filter, CAPTURED_REQUESTS.fields, context)
         with self._database.write_tenant(self._tenant) as session:
             owner = require_deployment(session, self._tenant, space, deployment)
-            return CaptureUsage(session, owner).delete(condition)
+            deleted = CaptureUsage(session, owner).delete(condition)
+            if deleted.count:
+                note_change(session, str(DeploymentName(self._tenant, space, deployment)))
+            return deleted
 
 
 def require_deployment(session: Session, tenant: str, space: str, deployment: str) -> DeploymentRow:

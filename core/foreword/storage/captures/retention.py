@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from foreword.names import DeploymentName
+from foreword.storage.audit.recording import note_system_action
 from foreword.storage.captures.usage import BATCH, CaptureUsage
 from foreword.storage.database import Database
 from foreword.storage.repositories.revisions import capture_of
@@ -37,6 +39,9 @@ class CaptureRetention:
                 deleted = 0
                 if row is not None:
                     deleted = CaptureUsage(session, row).delete(self._expired(session, row), _OLDEST_FIRST).count
+                    if deleted:
+                        name = str(DeploymentName(tenant, row.space, row.id))
+                        note_system_action(session, "DeleteExpiredCapturedRequests", name)
             total += deleted
             if deleted < BATCH:
                 break

@@ -29,6 +29,8 @@ from foreword.storage.lists.orders import OrderTerm
 from foreword.storage.lists.sweep_fields import sweep_end_time, sweep_state, sweep_update_time
 from foreword.storage.tables import (
     ApiKeyRow,
+    AuditChainRow,
+    AuditRecordRow,
     BatchJobRow,
     CapturedRequestRow,
     DatasetRow,
@@ -352,6 +354,31 @@ WEBHOOK_DELIVERIES: Final = ListSpec(
     key=_newest_first(WebhookDeliveryRow.key),
 )
 
+AUDIT_RECORDS: Final = ListSpec(
+    name="auditRecords",
+    row=AuditRecordRow,
+    fields={
+        "tenant": TextField(AuditRecordRow.tenant),
+        "sequence": NumberField(AuditRecordRow.sequence, sortable=True),
+        "time": TimeField(AuditRecordRow.time, sortable=True),
+        "actor_tenant": TextField(AuditRecordRow.actor_tenant),
+        "actor": TextField(AuditRecordRow.actor),
+        "peer": TextField(AuditRecordRow.peer),
+        "method": TextField(AuditRecordRow.method),
+        "resource": TextField(AuditRecordRow.resource),
+        "request_id": TextField(AuditRecordRow.request_id),
+        "trace_id": TextField(AuditRecordRow.trace_id),
+        "code": TextField(AuditRecordRow.code),
+        "reason": TextField(AuditRecordRow.reason),
+        "changed_fields": ListField(AuditRecordRow.changed_fields),
+        "count": NumberField(AuditRecordRow.count),
+    },
+    key=_newest_first(AuditRecordRow.key),
+)
+
+AUDIT_CHAINS: Final = ListSpec(name="auditChains", row=AuditChainRow, fields={}, key=_by_id(AuditChainRow.tenant))
+"""It has neither a filter nor an order, so that it is none of `LISTS`."""
+
 LISTS: Final = (
     DATASETS,
     TUNE_EXPERIMENTS,
@@ -366,5 +393,6 @@ LISTS: Final = (
     API_KEYS,
     WEBHOOKS,
     WEBHOOK_DELIVERIES,
+    AUDIT_RECORDS,
 )
-"""All lists."""
+"""All lists with filters and orders."""

@@ -16,6 +16,7 @@ from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import CanaryPlan, Rollout, RolloutState, ShadowPlan
 from foreword.errors import AbortedError, AlreadyExistsError, NotFoundError, PermissionDeniedError
 from foreword.names import DeploymentName, SpaceName, check_serving_name
+from foreword.storage.audit.action import acting
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.events.deployment_events import publish_rollback, refusal_event
@@ -367,7 +368,7 @@ class DeploymentRepository:
             evaluation=evaluation,
             figures=figures,
         )
-        with self._database.write_tenant(self._tenant) as session:
+        with acting(None), self._database.write_tenant(self._tenant) as session:  # it is no change to be recorded
             publish(session, self._tenant, event, self._database.clock(session))
 
     def _find(self, session: Session, space: str, id: str) -> DeploymentRow | None:

@@ -15,6 +15,7 @@ from foreword.domain.deployment import Stage
 from foreword.domain.tenant import ApiKey, Scope, Tenant, TenantState
 from foreword.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from foreword.names import ApiKeyName, TenantName, check_id
+from foreword.storage.audit.changes import note_change
 from foreword.storage.database import Database
 from foreword.storage.etags import resource_etag
 from foreword.storage.lists.list_specs import API_KEYS, TENANTS
@@ -199,6 +200,7 @@ class TenantRepository:
             ).all()
             if id not in gone:
                 raise NotFoundError.of(str(ApiKeyName(tenant, id)))
+            note_change(session, str(ApiKeyName(tenant, id)))
             return gone
 
 

@@ -25,6 +25,7 @@ from foreword.domain.webhook import (
 )
 from foreword.errors import AbortedError, AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
 from foreword.names import TenantName, WebhookDeliveryName, WebhookName, check_id
+from foreword.storage.audit.changes import note_change
 from foreword.storage.codec import decode
 from foreword.storage.database import Database
 from foreword.storage.etags import resource_etag
@@ -321,6 +322,7 @@ class WebhookRepository:
                 row.state, row.due_time = DeliveryState.PENDING.value, now
                 webhook.retry_time = None
             reschedule(session, webhook)
+            note_change(session, str(WebhookDeliveryName(self._tenant, id, event)))
             return _delivery(webhook, row)
 
     def _find(self, session: Session, id: str, *, for_update: bool = False) -> WebhookRow | None:

@@ -3,6 +3,7 @@
 One module for each kind of resource; all of them are imported here, so that the metadata is complete.
 """
 
+from foreword.storage.tables.audit import AuditChainRow, AuditRecordRow
 from foreword.storage.tables.base import Base
 from foreword.storage.tables.captures import CapturedRequestRow, CaptureUsageRow, DriftReportRow, TrainingSampleRow
 from foreword.storage.tables.datasets import ArtifactDeletionRow, DatasetRow, DatasetVersionRow
@@ -25,6 +26,8 @@ __all__ = [
     "AnswerBatchRow",
     "ApiKeyRow",
     "ArtifactDeletionRow",
+    "AuditChainRow",
+    "AuditRecordRow",
     "Base",
     "BatchJobRow",
     "BatchPartRow",

@@ -18,7 +18,9 @@ from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.tuned_model import TunedModel
 from foreword.domain.worker_turns import WaitingRun
 from foreword.errors import InternalError
+from foreword.names import TunedModelName
 from foreword.storage.artifacts.kept_checkpoints import schedule_checkpoints
+from foreword.storage.audit.recording import note_system_action
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.jobs.endings import end_job
@@ -202,6 +204,7 @@ class JobQueue:
             # Its owner may have changed the tags during the run.
             schedule_checkpoints(session, row, job.end_time, has_succeeded=True)
             add_tuned_model(session, dataclasses.replace(tuned_model, tags=dict(row.tags or {})), job.end_time)
+            note_system_action(session, "StoreTunedModel", str(TunedModelName(tuned_model.tenant, tuned_model.id)))
             session.flush()
             self._failpoint("queue.succeed.before_commit")
         self._failpoint("queue.succeed.after_commit")

@@ -14,10 +14,17 @@ from foreword.domain.rollout import CanaryPlan, Rollout, RolloutState
 from foreword.domain.rollout_expiry import expiry_explanation
 from foreword.domain.rollout_figures import RolloutFigures
 from foreword.names import DeploymentName
+from foreword.storage.audit.recording import note_system_action
 from foreword.storage.database import Database
 from foreword.storage.repositories.rollouts import end_rollout, rollout_of, store_rollout
 from foreword.storage.tables import DeploymentRow, RevisionRow
 
+_ACTIONS: Final = {
+    RolloutState.PROMOTED: "PromoteCanary",
+    RolloutState.ROLLED_BACK: "RollBackCanary",
+    RolloutState.EXPIRED: "EndExpiredRollout",
+}
+"""Names of the ends in the audit log."""
 _MAX_SERVERS: Final = 256
 """Servers whose last batches are remembered. Each start of a server makes a new one."""
 
@@ -124,6 +131,7 @@ class RolloutLedger:
             decision = CanaryDecision(state=RolloutState.EXPIRED, explanation=expiry_explanation(rollout))
         if decision.state.ended:
             end_rollout(session, row, candidate, decision.state, decision.explanation, now)
+            note_system_action(session, _ACTIONS[decision.state], str(DeploymentName(row.tenant, row.space, row.id)))
             row.change_count += 1
             row.update_time = now
         return decision

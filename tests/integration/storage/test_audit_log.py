@@ -1,0 +1,139 @@
+"""The audit log on SQLite and PostgreSQL: records are part of transactions, chains have no gaps, old records go."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from factories.stored import store_tenant
+from foreword.domain.audit import chain_fault
+from foreword.errors import AlreadyExistsError
+from foreword.storage.audit.action import Action, acting
+from foreword.storage.audit.chains import AuditEntry
+from foreword.storage.audit.changes import RESOURCES
+from foreword.storage.database import Database
+from foreword.storage.lists.request import ListRequest
+from foreword.storage.repositories.audit_log import AuditLog
+from foreword.storage.repositories.spaces import SpaceRepository
+from foreword.storage.tables import Base
+
+NO_RESOURCES = {
+    "artifact_deletions",
+    "audit_chains",
+    "audit_records",
+    "batch_job_parts",
+    "capture_usage",
+    "captured_requests",
+    "dataset_versions",
+    "drift_reports",
+    "deployment_revisions",
+    "evaluation_batches",
+    "jobs",
+    "machine_speeds",
+    "requests",
+    "shared_keys",
+    "tune_snapshots",
+    "training_samples",
+    "webhook_deliveries",
+}
+"""Tables whose rows are no resources, or parts of others."""
+
+
+def action(**values: str) -> Action:
+    return Action(method="DeploymentService/CreateSpace", actor_tenant="acme", actor="key", **values)
+
+
+def methods(database: Database, tenant: str = "acme") -> list[str]:
+    records = AuditLog(database).list(tenant, ListRequest(order_by="sequence", page_size=1000)).items
+    (chain,) = AuditLog(database).list_chains(tenant).items
+    assert chain_fault(records, chain) == ""
+    return [record.method for record in records]
+
+
+def test_every_table_is_known_to_hold_resources_or_not():
+    resources = {row.__tablename__ for row in RESOURCES}
+
+    assert {table.name for table in Base.metadata.tables.values()} - resources - NO_RESOURCES == set()
+
+
+def test_a_transaction_that_fails_leaves_no_record(database: Database):
+    spaces = SpaceRepository(database, store_tenant(database))
+    failing = action()
+    with acting(failing):
+        with pytest.raises(AlreadyExistsError):
+            spaces.create("default")
+        spaces.create("live")
+        spaces.create("second")
+
+    assert methods(database) == ["DeploymentService/CreateSpace"], "one record for each action"
+
+
+def test_writers_that_race_extend_one_chain(database: Database):
+    spaces, log = SpaceRepository(database, store_tenant(database)), AuditLog(database)
+
+    def work(number: int) -> None:
+        for step in range(5):
+            with acting(action()):
+                spaces.create(f"s-{number}-{step}")
+            log.append({"acme": [AuditEntry(method="Refused", actor_tenant="acme", actor="key", count=3)]})
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    found = methods(database)
+    assert (len(found), found.count("Refused")) == (40, 20)
+
+
+def test_what_is_older_than_the_retention_goes_and_the_rest_can_be_verified(database: Database):
+    store_tenant(database)
+    log = AuditLog(database)
+    for number in range(4):
+        log.append({"acme": [AuditEntry(method=f"Method{number}", actor_tenant="acme", actor="key")]})
+    with database.write() as session:
+        moment = database.clock(session)
+        for number, days in ((1, 9), (2, 8), (3, 5)):
+            older = text("UPDATE audit_records SET time = :time WHERE sequence = :number")
+            session.execute(older, {"time": (moment - timedelta(days=days)).replace(tzinfo=None), "number": number})
+
+    assert log.delete_expired(timedelta(days=9)) == 0, "a day later"
+    assert log.delete_expired(timedelta(days=6)) == 2
+    assert log.delete_expired(timedelta(days=6)) == 0
+
+    left = log.list("acme", ListRequest(order_by="sequence")).items
+    (chain,) = log.list_chains("acme").items
+    assert [record.sequence for record in left] == [3, 4, 5]
+    assert (left[2].method, left[2].actor) == ("DeleteExpiredAuditRecords", "system")
+    assert (chain.anchor_sequence, chain.last_sequence) == (2, 5)
+    assert chain_fault(left[1:], chain) != ""
+    assert left[0].previous_hash == chain.anchor_hash
+
+
+def test_deletions_of_records_are_not_recorded_for_ever(database: Database):
+    store_tenant(database)
+    log = AuditLog(database)
+    log.append({"acme": [AuditEntry(method="Old", actor_tenant="acme", actor="key")]})
+    counts = []
+    for _ in range(3):
+        with database.write() as session:
+            session.execute(text("UPDATE audit_records SET time = '2020-01-01 00:00:00.000000'"))
+        counts.append(log.delete_expired(timedelta(days=30)))
+
+    assert counts == [1, 1, 0]
+
+
+def test_a_tenant_does_not_see_the_records_of_a_deleted_one_with_its_id(database: Database):
+    log = AuditLog(database)
+    log.append({"acme": [AuditEntry(method="Earlier", actor_tenant="acme", actor="key")]})
+    with acting(Action(method="CreateTenant")):
+        store_tenant(database)
+
+    records = log.list("acme", since_creation=True).items
+    assert [record.method for record in records] == ["CreateTenant"]
+    assert chain_fault(records, log.list_chains("acme", since_creation=True).items[0]) == ""
+    assert [record.method for record in log.list("acme").items] == ["CreateTenant", "Earlier"]
