@@ -197,6 +197,33 @@ async def test_a_caller_who_waits_in_vain_for_a_piece_is_counted(canary: CanaryT
     assert (found.stable.requests, found.stable.missed) == (1, 1)
 
 
+async def test_a_stream_that_hangs_after_its_first_piece_is_counted_while_its_caller_still_waits(
+    watched: CanaryTraffic,
+):
+    waiting = [asyncio.create_task(watched.streaming(canary=(None, HANGS))) for _ in range(3)]
+    await asyncio.sleep(0.2)
+
+    rollout = await watched.rollout()
+
+    assert not any(task.done() for task in waiting)
+    assert rollout.figures.candidate.error_reasons == {"DEADLINE_EXCEEDED": 3}
+    assert rollout.state is RolloutState.ROLLED_BACK
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert (await watched.figures()).candidate.requests == 3, "a caller who leaves then is counted again"
+
+
+async def test_a_stream_that_goes_on_after_a_long_pause_is_counted_once(watched: CanaryTraffic):
+    released = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.1, released.set)
+
+    assert await watched.streaming(canary=(None, released, None)) == ["canary"] * 3
+
+    found = (await watched.figures()).candidate
+    assert (found.requests, found.errors) == (1, 1)
+
+
 async def test_an_error_of_a_canary_in_the_middle_of_a_stream_is_counted(canary: CanaryTraffic):
     with pytest.raises(InternalError):
         await canary.streaming(canary=(None, InternalError("It broke.")))

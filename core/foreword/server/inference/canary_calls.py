@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from foreword.domain.canary_wait import wait_seconds
@@ -82,7 +83,8 @@ class CanaryCalls:
     ) -> AsyncGenerator[tuple[ResolvedModel, Piece], None]:
         """Yield the pieces of the revision whose first piece is the first of both.
 
-        After that, the other one cannot take over: what has been sent cannot be taken back.
+        After that, the other one cannot take over: what has been sent cannot be taken back. A new revision that hangs
+        then has failed.
 
         Args:
             start: Starts the stream of a model.
@@ -128,21 +130,38 @@ class CanaryCalls:
     async def _continue_candidate(
         self, rollout: RunningRollout, first: Piece, rest: AsyncGenerator[Piece, None], begin: float, wait: float
     ) -> AsyncGenerator[Piece, None]:
-        """Yield the pieces of the new revision, and count how its answer ended."""
+        """Yield the pieces of the new revision, and count how its answer ended.
+
+        A stream that hangs cannot be rescued. It is counted as soon as it has hung for as long as a caller without a
+        deadline waits for a canary, because a patient caller may wait for ever, and the canary would go on.
+        """
         asked = time.monotonic()
+        is_counted = False
+
+        def count(**seen: Any) -> None:
+            nonlocal is_counted
+            if not is_counted:
+                is_counted = True
+                self._recorder.saw_candidate(rollout, Observation(seconds=time.monotonic() - begin, **seen))
+
+        hung = partial(count, failure=_late_error().reason)
         try:
-            async with aclosing(_chain(first, rest)) as pieces:
+            async with (
+                aclosing(_chain(first, rest)) as chained,
+                aclosing(_timed(chained, rollout.longest_wait_seconds, hung)) as pieces,
+            ):
                 async for piece in pieces:
                     if piece.final is not None:
-                        self._recorder.saw_candidate(rollout, Observation(seconds=time.monotonic() - begin))
+                        count()
                     yield piece
                     asked = time.monotonic()
         except (asyncio.CancelledError, DeadlineExceededError) as ended:
             if isinstance(ended, DeadlineExceededError) or time.monotonic() - asked > wait:
-                self._recorder.saw_candidate(rollout, Observation(seconds=time.monotonic() - begin, missed=True))
+                count(missed=True)
             raise
         except ForewordError as error:
-            self._note_failure(rollout, error, begin)
+            if not is_counted:
+                self._note_failure(rollout, error, begin)
             raise
 
     def _note_failure(self, rollout: RunningRollout, failure: ForewordError, begin: float) -> None:
@@ -206,6 +225,22 @@ async def _chain(first: Piece, rest: AsyncGenerator[Piece, None]) -> AsyncGenera
     async with aclosing(rest):
         async for piece in rest:
             yield piece
+
+
+async def _timed(
+    pieces: AsyncGenerator[Piece, None], seconds: float, late: Callable[[], None]
+) -> AsyncGenerator[Piece, None]:
+    """Yield pieces, and call `late` when one is not there after some seconds. The time of the caller does not count."""
+    loop = asyncio.get_running_loop()
+    while True:
+        timer = loop.call_later(seconds, late)
+        try:
+            piece = await anext(pieces)
+        except StopAsyncIteration:
+            return
+        finally:
+            timer.cancel()
+        yield piece
 
 
 async def _first_result(trial: asyncio.Task[Any], rescue: asyncio.Task[Any], wait: float) -> None:
