@@ -168,6 +168,15 @@ class TenantService:
             )
         )
 
+    async def delete_captured(self, deployment: str, request_ids: Sequence[str]) -> None:
+        """Delete captured requests with their feedback. Those that were not captured are ignored.
+
+        Raises:
+            NotFoundError: The deployment does not exist.
+            PermissionDeniedError: The key has not the scope `write`.
+        """
+        await self._call(lambda: self._client.delete_captured_requests(deployment, request_ids=request_ids))
+
     async def identity(self) -> str:
         """Return the id of the tenant that the key belongs to."""
         who = await self._call(self._client.who_am_i)

@@ -11,9 +11,12 @@ import grpc
 
 from foreword.v1 import (
     capture_pb2,
+    capture_service_pb2,
     capture_service_pb2_grpc,
     inference_service_pb2,
     inference_service_pb2_grpc,
+    tenant_service_pb2,
+    tenant_service_pb2_grpc,
 )
 
 LABELS = ("Planning", "Development", "Service", "Warehouse", "L3", "Packaging", "Marketing")
@@ -24,13 +27,16 @@ THRESHOLD = 0.9
 
 
 class KeywordService(
-    inference_service_pb2_grpc.InferenceServiceServicer, capture_service_pb2_grpc.CaptureServiceServicer
+    inference_service_pb2_grpc.InferenceServiceServicer,
+    capture_service_pb2_grpc.CaptureServiceServicer,
+    tenant_service_pb2_grpc.TenantServiceServicer,
 ):
     """A service that labels a text with the departments in it; "unsure" gives two label sets of equal weight.
 
     Attributes:
         asked: Number of texts that were labelled; the number of the last one is the id of its request.
         feedback: The right labels that it was told, with the id of the request.
+        forgotten: The ids of the captured requests that it was told to delete.
         refuses: While true, every call fails as if the service were down.
         answers: While this event is cleared, calls wait for their answer.
     """
@@ -38,6 +44,7 @@ class KeywordService(
     def __init__(self) -> None:
         self.asked = 0
         self.feedback: list[tuple[str, list[str]]] = []
+        self.forgotten: list[str] = []
         self.refuses = False
         self.answers = asyncio.Event()
         self.answers.set()
@@ -76,9 +83,19 @@ class KeywordService(
         self.feedback.append((said.request_id, list(said.right_labels.labels)))
         return capture_pb2.Feedback(request_id=said.request_id)
 
+    async def DeleteCapturedRequests(self, request, context):
+        if self.refuses:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "it is down")
+        self.forgotten += request.request_ids
+        return capture_service_pb2.DeleteCapturedRequestsResponse(deleted_count=len(request.request_ids))
+
+    async def WhoAmI(self, request, context):
+        return tenant_service_pb2.WhoAmIResponse(tenant="tenants/dev")
+
     async def __aenter__(self) -> Self:
         inference_service_pb2_grpc.add_InferenceServiceServicer_to_server(self, self._server)
         capture_service_pb2_grpc.add_CaptureServiceServicer_to_server(self, self._server)
+        tenant_service_pb2_grpc.add_TenantServiceServicer_to_server(self, self._server)
         port = self._server.add_insecure_port("127.0.0.1:0")
         await self._server.start()
         self.endpoint = f"127.0.0.1:{port}"

@@ -9,6 +9,7 @@ from foreword.errors import ForewordError
 from foreword.observability.logging import get_logger
 from foreword_slack.hooks import RoutingDecided
 from foreword_slack.inbox import PostponedError
+from foreword_slack.learning.forgetting import forget_complaint, forget_requests
 from foreword_slack.markup import plain_text, without_mention
 from foreword_slack.routing import Decision, Reason, ReasonCode, decide
 from foreword_slack.service import Classification, is_transient
@@ -61,7 +62,13 @@ async def receive(event: Event, team: Team) -> None:
     ):
         return
     answer = await _ask(event, team, complaint, message) if text else _NO_WORDS
-    decision = await team.store.write(team.id, lambda uow: _settle(uow, team, event, message, complaint, answer, text))
+    try:
+        decision = await team.store.write(
+            team.id, lambda uow: _settle(uow, team, event, message, complaint, answer, text)
+        )
+    except PostponedError:  # the answer is about another text than that of the complaint
+        await team.store.write(team.id, lambda uow: _forget_answer(uow, complaint, answer))
+        raise
     if decision is None:
         return
     team.hooks.routing_decided(
@@ -175,10 +182,17 @@ def _is_over(
     return _is_deleted(uow, team, event, complaint) or add_to_original(uow, team, event, message, complaint, text)
 
 
+def _forget_answer(uow: UnitOfWork, complaint: Complaint, answer: Classification | Reason) -> None:
+    """Schedule the deletion of the captured request of an answer on which nothing is decided."""
+    if not isinstance(answer, Reason):
+        forget_requests(uow, complaint, (answer.request_id,))
+
+
 def _mark_deleted(uow: UnitOfWork, team: Team, complaint: Complaint) -> None:
     deleted = replace(complaint, state=ComplaintState.DELETED)
     uow.complaints.save(deleted)
     uow.audit.append("deleted", complaint=deleted.id)
+    forget_complaint(uow, deleted)
     Notices(team, uow).mirror(deleted, deleted.text)
 
 
@@ -224,6 +238,7 @@ def _settle(
 ) -> Decision | None:
     """Store the decision and request its posts; return None if there is nothing left to decide."""
     if _is_over(uow, team, event, message, complaint, text):
+        _forget_answer(uow, complaint, answer)
         return None  # for example, the second of two equal complaints that were handled concurrently
     notices = Notices(team, uow)
     if isinstance(answer, Reason):

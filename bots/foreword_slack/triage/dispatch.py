@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from foreword_slack.home import show_home
 from foreword_slack.inbox import HopelessError
-from foreword_slack.learning import decisions, feedback, proposal, run
+from foreword_slack.learning import decisions, feedback, forgetting, proposal, run
 from foreword_slack.store import Complaint, ComplaintState, Event, Operation, UnitOfWork, complaint_id
 from foreword_slack.store.post_queue import Sending
 from foreword_slack.triage import answers, clocks, complaints, payloads, refusals
@@ -27,6 +27,7 @@ HANDLERS: Mapping[str, Handle] = {
     payloads.HOME: show_home,
     payloads.PROPOSAL: proposal.propose,
     payloads.FEEDBACK: feedback.send,
+    payloads.FORGET: forgetting.forget,
     payloads.LEARNING_STEP: run.step,
     **dict.fromkeys(payloads.LEARNING_KINDS, decisions.click),
 }

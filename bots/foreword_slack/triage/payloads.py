@@ -21,6 +21,7 @@ PROMOTE = "promote"
 ROLL_BACK = "roll_back"
 PROPOSAL = "proposal"
 FEEDBACK = "feedback"
+FORGET = "forget"
 LEARNING_STEP = "learning_step"
 LEARNING_KINDS = (RETRAIN, DECLINE, PROMOTE, ROLL_BACK)
 """Kinds of the buttons about a new model; each is also the action id."""
@@ -96,6 +97,13 @@ class FeedbackPayload(Payload):
     """Something that people have said about a complaint."""
 
     complaint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetPayload(Payload):
+    """Captured requests to delete, by their ids."""
+
+    requests: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What people say about answers becomes feedback of the requests that the deployment has captured."""
+"""What people say about answers becomes feedback of captured requests, which are deleted with their messages."""
 
 from __future__ import annotations
 
@@ -135,3 +135,53 @@ async def test_feedback_waits_for_the_service(service, keyword_access, tmp_path)
         await eventually(lambda: service.feedback)
 
         assert service.feedback == [("1", ["Service"])]
+
+
+async def test_a_deleted_message_takes_its_captured_request_and_its_feedback_along(captured, client, tmp_path):
+    async with running_office(captured, tmp_path) as office:
+        message = office.ann.post(office.complaints, COMPLAINT)
+        post = (await routed(office, client))[0]
+        await correct(office, post, "Service")
+        await told(office)
+        before = requests(client)
+
+        office.ann.delete(message)
+        await told(office)
+
+        assert [item.feedback is not None for item in before] == [True]
+        assert requests(client) == []
+        assert office.bot.inbox.counts["dead"] == 0
+
+
+async def test_a_message_that_was_edited_takes_the_request_about_its_first_text_along(captured, client, tmp_path):
+    async with running_office(captured, tmp_path) as office:
+        message = office.ann.post(office.complaints, COMPLAINT)
+        post = (await routed(office, client))[0]
+        office.ann.edit(message, "The invoice is wrong, forget the screws.")
+        await office.slack.wait_for(lambda: "invoice" in post.shown_text, "the edit in the post")
+        before = requests(client)
+
+        office.ann.delete(message)
+        await told(office)
+
+        assert [item.input for item in before] == [COMPLAINT]
+        assert requests(client) == []
+
+
+async def test_a_message_that_is_deleted_while_the_model_is_asked_leaves_no_request(service, keyword_access, tmp_path):
+    async with running_office(keyword_access, tmp_path, speed=60.0) as office:
+        service.answers.clear()
+        message = office.ann.post(office.complaints, "It is about Marketing")
+        await eventually(lambda: service.asked)
+        office.ann.delete(message)
+        await office.slack.clock.sleep(1)
+        service.refuses = True
+        service.answers.set()
+        await eventually(lambda: office.bot.inbox.counts["postponed"])
+        refused = list(service.forgotten)
+        service.refuses = False
+
+        await eventually(lambda: service.forgotten)
+
+        assert (refused, service.forgotten) == ([], ["1"])
+        assert office.department_posts() == []
