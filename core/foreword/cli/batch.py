@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File of answers, as CSV if its extension is .csv, otherwise as JSONL.",
+    help="File of answers, as CSV if its extension is .csv, otherwise as JSONL. With --no-wait, it is written later by "
+    "`foreword batches download`.",
 )
 @click.option("--threshold", type=float, help="Abstain if no label set reaches this probability.")
 @click.option(
@@ -115,7 +117,14 @@ def batch(
     else:
         console.print(f"{made.display_name} was begun earlier; this command continues it.")
     if not wait:
-        console.print(f"Queued. Watch it with: foreword batches watch {short_name(made.name)}")
+        id = short_name(made.name)
+        console.print(f"Queued. Watch it with: foreword batches watch {id}")
+        if output is not None:
+            console.print(
+                f"{output} is not written yet. When the job has ended, write it with: "
+                f"foreword batches download {id} --output {shlex.quote(str(output))}",
+                soft_wrap=True,
+            )
         if as_json:
             print_json(made)
         return

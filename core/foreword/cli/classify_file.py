@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
@@ -24,18 +24,30 @@ Classify = Callable[[Sequence[str]], "Sequence[ClassifyResult | ForewordError]"]
 """A function that classifies texts; the result of a text that failed is its error."""
 
 _BATCH_ROWS = 128
-_COLUMNS = ("row", "input", "labels", "probability", "error")
+_COLUMNS: Final = ("row", "input", "labels", "probability", "error")
+_LATER_FIELDS: Final = "later_fields"
+"""Column of CSV, as JSON, for the fields that no row of the first batch has, if the names are not known before."""
 _LINE_EVERY_SECONDS = 5.0
 
 
 def classify_file(
-    rows: Iterable[TextRow], classify: Classify, output: TextIO, *, as_csv: bool, escape_formulas: bool
+    rows: Iterable[TextRow],
+    classify: Classify,
+    output: TextIO,
+    *,
+    as_csv: bool,
+    escape_formulas: bool,
+    fields: Sequence[str] | None = None,
 ) -> None:
     """Classify the rows of a file in batches, and write each answer or error as soon as its batch is done.
+
+    The other fields of a row are in its output, in CSV as columns. A field that has the name of a result gets `input_`
+    in front of its own.
 
     Args:
         as_csv: Whether to write CSV instead of JSONL.
         escape_formulas: As in `CsvOutput`.
+        fields: Names of the other fields of all rows, for CSV; None if they are not known.
 
     Raises:
         ClickException: Some rows failed, and their errors are in the output; or an error stopped the command, and rows
@@ -44,7 +56,7 @@ def classify_file(
     """
     from foreword.cli.render import err_console
 
-    write = _csv_writer(output, escape_formulas) if as_csv else _json_writer(output)
+    writer = _CsvAnswers(output, escape_formulas, fields) if as_csv else _JsonAnswers(output)
     progress = _Progress(err_console())
     reading = iter(rows)
     with progress:
@@ -56,8 +68,9 @@ def classify_file(
             except KeyboardInterrupt:
                 click.echo(_unfinished(batch), err=True)
                 raise
+            writer.begin_batch(batch)
             for row, answer in zip(batch, answers, strict=True):
-                write(_record(row, answer))
+                writer.write(row, _record(row, answer))
                 progress.count(failed=isinstance(answer, str))
             output.flush()
     if progress.failed:
@@ -93,25 +106,64 @@ def _record(row: TextRow, answer: ClassifyResult | str) -> dict[str, Any]:
         labels = list(answer.labels)
         probability = answer.label_sets[0].probability if answer.label_sets else None
     text = row.text.encode("utf-8", "replace").decode()
-    return {"row": row.number, "input": text, "labels": labels, "probability": probability, "error": error}
+    return {"input": text, "labels": labels, "probability": probability, "error": error}
 
 
-def _json_writer(output: TextIO) -> Callable[[dict[str, Any]], None]:
-    def write(record: dict[str, Any]) -> None:
-        given = {name: value for name, value in record.items() if value is not None}
-        output.write(json.dumps(given, ensure_ascii=False) + "\n")
+def _others(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the other fields of a row under the names that they have in the output."""
+    from foreword.client.other_fields import apart
 
-    return write
+    return apart(fields, (*_COLUMNS, _LATER_FIELDS))
 
 
-def _csv_writer(output: TextIO, escape_formulas: bool) -> Callable[[dict[str, Any]], None]:
-    table = CsvOutput(output, escape_formulas=escape_formulas)
-    table.write(_COLUMNS)
+class _JsonAnswers:
+    """Answers as lines of JSON."""
 
-    def write(record: dict[str, Any]) -> None:
-        table.write({**record, "labels": ", ".join(record["labels"] or ())}.values())
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
 
-    return write
+    def begin_batch(self, batch: Sequence[TextRow]) -> None:
+        """Prepare for the answers to a batch."""
+
+    def write(self, row: TextRow, record: dict[str, Any]) -> None:
+        """Write an answer, without what it does not have."""
+        known = {name: value for name, value in record.items() if value is not None}
+        line = json.dumps({"row": row.number, **_others(row.fields), **known}, ensure_ascii=False)
+        # Halves of surrogate pairs, which fields may hold, have no UTF-8.
+        self._output.write(line.encode("utf-8", "replace").decode() + "\n")
+
+
+class _CsvAnswers:
+    """Answers as CSV.
+
+    Args:
+        fields: As in `classify_file`. If they are not known, the columns are those of the first batch.
+    """
+
+    def __init__(self, output: TextIO, escape_formulas: bool, fields: Sequence[str] | None) -> None:
+        self._table = CsvOutput(output, escape_formulas=escape_formulas)
+        self._has_later = fields is None
+        self._others: list[str] | None = None if fields is None else list(_others(dict.fromkeys(fields)))
+        if self._others is not None:
+            self._write_header(self._others)
+
+    def begin_batch(self, batch: Sequence[TextRow]) -> None:
+        """Prepare for the answers to a batch."""
+        if self._others is None:
+            self._others = list(dict.fromkeys(name for row in batch for name in _others(row.fields)))
+            self._write_header(self._others)
+
+    def write(self, row: TextRow, record: dict[str, Any]) -> None:
+        """Write an answer."""
+        assert self._others is not None, "begin the batch first"
+        given = _others(row.fields)
+        cells = [row.number, *(given.pop(name, None) for name in self._others)]
+        cells += ({**record, "labels": ", ".join(record["labels"] or ())}[name] for name in _COLUMNS[1:])
+        self._table.write([*cells, given or None] if self._has_later else cells)
+
+    def _write_header(self, others: Sequence[str]) -> None:
+        later = (_LATER_FIELDS,) if self._has_later else ()
+        self._table.write(("row", *others, *_COLUMNS[1:], *later))
 
 
 class _Progress:

@@ -18,7 +18,7 @@ from foreword.cli.classify_file import classify_file
 from foreword.cli.csv_output import escape_formulas_option
 from foreword.cli.generation_options import generation_options
 from foreword.cli.session import json_option, with_client
-from foreword.cli.text_file import FORMATS, format_of, read_texts
+from foreword.cli.text_file import FORMATS, field_names, format_of, read_texts
 from foreword.errors import ForewordError
 from foreword.private_files import open_private
 
@@ -149,8 +149,9 @@ def classify(
     """Classify TEXT (- for standard input) with MODEL.
 
     MODEL is a serving name, the id or display name of a tuned model, or baseModels/NAME. With --file, every row of
-    a file is classified, in order. A row that fails has its error in the output and does not stop the others; the
-    command then exits with status 1.
+    a file is classified, in order. The other columns of the file, such as the number of a ticket, are in the output as
+    well; one with the name of a result gets `input_` in front of it. A row that fails has its error in the output and
+    does not stop the others; the command then exits with status 1.
     """
     from foreword.cli.render import print_json
 
@@ -177,9 +178,16 @@ def classify(
             return client.batch_classify(model, prompts, prompt_variables=each, **options)
 
         with open_private(output, "w", encoding="utf-8", newline="") if output else nullcontext(sys.stdout) as target:
-            rows = read_texts(file, format or format_of(file.name))
+            format = format or format_of(file.name)
             as_csv = output is not None and output.suffix.lower() == ".csv"
-            classify_file(rows, classify_texts, target, as_csv=as_csv, escape_formulas=escape_formulas)
+            classify_file(
+                read_texts(file, format),
+                classify_texts,
+                target,
+                as_csv=as_csv,
+                escape_formulas=escape_formulas,
+                fields=field_names(file, format) if as_csv else None,
+            )
         return
     assert text is not None
     result = client.classify(model, _prompt(text, instruction, example), prompt_variables=variables, **options)

@@ -15,7 +15,13 @@ def read_fields(document: str) -> Mapping[str, Any]:
 
     A number that is too large for a float stays a text, because JSON has no infinity.
     """
-    return json.loads(document, parse_float=_number) if document else {}
+    return json.loads(document, parse_float=finite_number) if document else {}
+
+
+def finite_number(text: str) -> float | str:
+    """Return the number that a text of JSON stands for; the text if it is too large for a float."""
+    number = float(text)
+    return number if math.isfinite(number) else text
 
 
 def apart(fields: Mapping[str, Any], taken: Collection[str]) -> dict[str, Any]:
@@ -31,8 +37,3 @@ def apart(fields: Mapping[str, Any], taken: Collection[str]) -> dict[str, Any]:
             free = _PREFIX + free
         found[free] = value
     return found
-
-
-def _number(text: str) -> float | str:
-    number = float(text)
-    return number if math.isfinite(number) else text

@@ -186,6 +186,21 @@ def test_a_second_job_on_the_same_rows_names_the_first_one(command: Command, row
         assert command("batches", "cancel", job["name"])[0] == 0
 
 
+def test_an_output_that_is_not_waited_for_names_the_command_that_writes_it(
+    command: Command, rows: str, tmp_path: Path
+) -> None:
+    output = tmp_path / "all answers.jsonl"
+
+    status, out, _ = command("batch", rows, "--model", BASE, *LABELS, "--no-wait", "--output", str(output))
+
+    (job,) = json.loads(command("batches", "list", "--json")[1])
+    id = job["name"].rsplit("/", 1)[1]
+    assert status == 0
+    assert f"foreword batches download {id} --output '{output}'" in out
+    assert not output.exists()
+    assert command("batches", "cancel", id)[0] == 0
+
+
 def test_a_job_whose_worker_has_died_says_since_when_it_waits(server, command: Command, rows: str) -> None:
     made = json.loads(command("batch", rows, "--model", BASE, *LABELS, "--no-wait", "--json")[1])
     lease = server.queue.lease("by hand", timedelta(minutes=1))

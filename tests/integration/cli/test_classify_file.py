@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from click import ClickException
 
 from foreword.cli.application import run
 from foreword.cli.classify_file import classify_file
@@ -97,6 +98,67 @@ def test_csv_of_any_delimiter_is_read_by_its_column(classify, tmp_path, name: st
 
     assert status == 0
     assert [json.loads(line)["input"] for line in out.splitlines()] == ["one, two", 'thr"ee\nfour']
+
+
+def test_the_other_columns_of_a_csv_stay_beside_the_answers(classify, tmp_path) -> None:
+    content = "Ticket,input,labels,,Ticket\nT-1,one,old,x,a\n=1+1,two\nT-3,three,old,y,b,surplus\n"
+    output = tmp_path / "answers.csv"
+
+    status, out, err = classify("--file", write(tmp_path / "a.csv", content), "--output", str(output))
+
+    rows = list(csv.reader(output.read_text().splitlines()))
+    assert rows[0] == [
+        "row",
+        "Ticket",
+        "input_labels",
+        "column_4",
+        "Ticket_5",
+        "input",
+        "labels",
+        "probability",
+        "error",
+    ]
+    assert [row[:6] for row in rows[1:]] == [
+        ["1", "T-1", "old", "x", "a", "one"],
+        ["2", "'=1+1", "", "", "", "two"],
+        ["3", "T-3", "old", "y", "b", ""],
+    ]
+    assert [bool(row[6]) for row in rows[1:]] == [True, True, False]
+    assert rows[3][8] == "The row has 6 fields, but the header has 5."
+    assert (status, out, "1 of 3 rows failed" in err) == (1, "", True)
+
+
+def test_the_other_fields_of_json_lines_stay_beside_the_answers(classify, tmp_path) -> None:
+    lines = ['{"id": 7, "input": "one", "row": "A"}', '{"text": "two", "far": 1e999}', '{"id": 8}'] + [
+        '{"input": "x"}'
+    ] * 130
+    file = write(tmp_path / "a.jsonl", "\n".join([*lines, '{"input": "last", "late": {"a": [1]}}']))
+    output = tmp_path / "answers.csv"
+
+    status, out, _ = classify("--file", file)
+    as_csv, _, _ = classify("--file", file, "--output", str(output))
+
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert (status, as_csv) == (1, 1)
+    assert [answers[0][name] for name in ("row", "id", "input_row", "input")] == [1, 7, "A", "one"]
+    assert (answers[1]["far"], answers[2]["id"], "error" in answers[2]) == ("1e999", 8, True)
+    assert answers[-1]["late"] == {"a": [1]}
+    rows = list(csv.DictReader(output.read_text().splitlines()))
+    assert list(rows[0])[:5] == ["row", "id", "input_row", "far", "late"]
+    assert (rows[0]["id"], rows[1]["far"], rows[-1]["late"]) == ("7", "1e999", '{"a": [1]}')
+
+
+def test_csv_of_a_stream_has_the_columns_of_its_beginning_and_the_rest_together(capsys) -> None:
+    rows = [TextRow(number=number, fault="no text", fields={"id": number}) for number in range(1, 129)]
+    rows.append(TextRow(number=129, fault="no text", fields={"id": 129, "late": "here"}))
+    output = io.StringIO()
+
+    with pytest.raises(ClickException):
+        classify_file(rows, lambda _: (), output, as_csv=True, escape_formulas=True)
+
+    found = list(csv.DictReader(io.StringIO(output.getvalue())))
+    assert (found[0]["id"], found[0]["later_fields"]) == ("1", "")
+    assert (found[128]["id"], found[128]["later_fields"]) == ("129", '{"late": "here"}')
 
 
 def test_any_other_file_is_a_text_in_each_line(classify, tmp_path) -> None:
