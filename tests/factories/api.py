@@ -169,6 +169,20 @@ def cancelled_experiment(stubs: Any, dataset: str, **fields: Any) -> str:
     return name
 
 
+def cancelled_evaluation(stubs: Any, dataset: str, *systems: str | Mapping[str, Any], **fields: Any) -> str:
+    """Create an evaluation, cancel it before it runs, and return its name."""
+    name: str = create_evaluation(stubs, dataset, *systems, **fields).name
+    stubs.evaluations.CancelEvaluation(evaluation_service_pb2.CancelEvaluationRequest(name=name))
+    return name
+
+
+def cancelled_batch_job(stubs: Any, dataset: str, **fields: Any) -> str:
+    """Create a batch job, cancel it before it runs, and return its name."""
+    name: str = create_batch_job(stubs, dataset, **fields).name
+    stubs.batch_jobs.CancelBatchJob(batch_job_service_pb2.CancelBatchJobRequest(name=name))
+    return name
+
+
 def sweep_request(
     dataset: str, tried: Mapping[str, Sequence[Any]] | None = None, **fields: Any
 ) -> tune_sweep_service_pb2.CreateTuneSweepRequest:

@@ -129,6 +129,39 @@ def cancel(client: Client, batch_job: str) -> None:
 
 @batches.command()
 @click.argument("batch_job")
+@click.option("--from-beginning", is_flag=True, help="Answer all rows, even if there are answers to take over.")
+@click.option("--wait/--no-wait", default=True, help="Wait for the answers.  [default: wait]")
+@json_option
+@with_client
+def retry(client: Client, batch_job: str, from_beginning: bool, wait: bool, as_json: bool) -> None:
+    """Repeat a batch job that has failed or was cancelled.
+
+    The new one has the same rows and options. It takes over the answers of the first one and answers the other rows.
+    The first one stays as it is. Exits with status 1 if the new one does not succeed.
+    """
+    from foreword.cli.batch import follow
+    from foreword.cli.render import err_console, out_console, print_json, short_name
+    from foreword.cli.render.batches import beginning_text, print_batch_job
+
+    console = err_console() if as_json else out_console()
+    made = client.retry_batch_job(batch_job, from_beginning=from_beginning)
+    id = short_name(made.name)
+    console.print(f"{made.display_name} {beginning_text(made)}.")
+    if wait:
+        made = follow(client, made)
+        print_batch_job(console, made)
+        if made.state is JobState.SUCCEEDED:
+            console.print(f"Write the answers with: foreword batches download {id} --output FILE")
+    else:
+        console.print(f"Queued. Watch it with: foreword batches watch {id}")
+    if as_json:
+        print_json(made)
+    if wait and made.state is not JobState.SUCCEEDED:
+        raise click.exceptions.Exit(1)
+
+
+@batches.command()
+@click.argument("batch_job")
 @with_client
 def delete(client: Client, batch_job: str) -> None:
     """Delete a batch job that has ended, with its answers. Its dataset is kept."""

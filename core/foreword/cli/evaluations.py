@@ -131,9 +131,42 @@ def rows(client: Client, evaluation: str, selection: str | None, limit: int | No
 @click.argument("evaluation")
 @with_client
 def cancel(client: Client, evaluation: str) -> None:
-    """Cancel an evaluation. It stops after the current batch, and keeps its answers so far, with partial results."""
+    """Cancel an evaluation. It stops after the current batch, and keeps its answers so far, with partial results.
+
+    Without a worker to score them, it has no results, but a retry takes the answers over.
+    """
     cancelled = client.cancel_evaluation(evaluation)
     click.echo(f"{cancelled.display_name} is {cancelled.state.value}.")
+
+
+@evaluations.command()
+@click.argument("evaluation")
+@click.option("--from-beginning", is_flag=True, help="Answer all rows, even if there are answers to take over.")
+@click.option("--wait/--no-wait", default=True, help="Wait for the results.  [default: wait]")
+@json_option
+@with_client
+def retry(client: Client, evaluation: str, from_beginning: bool, wait: bool, as_json: bool) -> None:
+    """Repeat an evaluation that has failed or was cancelled.
+
+    The new one has the same configuration. It takes over the answers of the first one, which are kept for seven days,
+    and answers the other rows. The first one stays as it is. Exits with status 1 if the new one does not succeed.
+    """
+    from foreword.cli.evaluate import follow
+    from foreword.cli.render import err_console, out_console, print_json, short_name
+    from foreword.cli.render.evaluations import beginning_text, print_evaluation
+
+    console = err_console() if as_json else out_console()
+    made = client.retry_evaluation(evaluation, from_beginning=from_beginning)
+    console.print(f"{made.display_name} {beginning_text(made)}.")
+    if wait:
+        made = follow(client, made)
+        print_evaluation(console, made)
+    else:
+        console.print(f"Queued. Watch it with: foreword evaluations watch {short_name(made.name)}")
+    if as_json:
+        print_json(made)
+    if wait and made.state is not JobState.SUCCEEDED:
+        raise click.exceptions.Exit(1)
 
 
 @evaluations.command()

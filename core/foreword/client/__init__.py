@@ -3,7 +3,6 @@
 from foreword.client._async.client import AsyncClient
 from foreword.client._sync.client import Client
 from foreword.client.batch_resources import (
-    AnswerSelection,
     BatchAnswer,
     BatchJob,
     BatchJobPlan,
@@ -52,6 +51,7 @@ from foreword.client.sweep_resources import TuneSweep, TuneSweepPlan, TuneTrial
 from foreword.client.webhook_resources import DeliveryAttempt, Webhook, WebhookDelivery
 from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource, PrecisionThreshold
 from foreword.domain.audit import AuditChain, AuditRecord
+from foreword.domain.batch_job import AnswerSelection
 from foreword.domain.capture import CapturePolicy, CaptureProvenance
 from foreword.domain.comparison import RowOverlap
 from foreword.domain.dataset import Row

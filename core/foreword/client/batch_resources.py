@@ -5,23 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 from foreword.domain.failure import Failure
 from foreword.domain.inference import StopReason, TokenUsage
 from foreword.domain.job import JobState
-
-
-class AnswerSelection(Enum):
-    """Which answers of a batch job to list."""
-
-    ALL = "all"
-    """Those of all rows."""
-    FAILED = "failed"
-    """Rows that have an error."""
-    ABSTAINED = "abstained"
-    """Rows that abstained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +58,8 @@ class BatchJob:
         method: `classify` or `generate`.
         failure: Why the whole job failed; rows that failed are counted in `progress`.
         wait_start_time: Time since which it waits for a worker; None while a worker has it, and after its end.
+        retry_of: Resource name of the batch job that it repeats; empty if it is no retry.
+        resumed_count: Number of rows whose answers a retry has taken over; 0 if it answers all rows itself.
     """
 
     name: str
@@ -90,6 +80,8 @@ class BatchJob:
     start_time: datetime | None
     end_time: datetime | None
     wait_start_time: datetime | None
+    retry_of: str = ""
+    resumed_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,8 @@ def batch_job(message: batch_job_pb2.BatchJob, *, planned: bool = False) -> reso
         start_time=values.time(message, "start_time"),
         end_time=values.time(message, "end_time"),
         wait_start_time=values.time(message, "wait_start_time"),
+        retry_of=message.retry_of,
+        resumed_count=message.resumed_count,
     )
 
 

@@ -38,6 +38,8 @@ def evaluation(message: evaluation_pb2.Evaluation, *, planned: bool = False) -> 
         wait_start_time=values.time(message, "wait_start_time"),
         partial=message.partial,
         warnings=tuple(values.finding(item) for item in message.warnings),
+        retry_of=message.retry_of,
+        resumed_count=message.resumed_count,
     )
 
 

@@ -85,6 +85,8 @@ class Evaluation:
         estimated_seconds: Estimated compute time; 0 if it is unknown.
         wait_start_time: Time since which it waits for a worker; None while a worker has it, and after its end.
         warnings: What makes the results misleading, such as rows on which a system was tuned.
+        retry_of: Resource name of the evaluation that it repeats; empty if it is no retry.
+        resumed_count: Number of answers that a retry has taken over; 0 if it answers all rows itself.
     """
 
     name: str
@@ -111,6 +113,8 @@ class Evaluation:
     wait_start_time: datetime | None
     partial: bool
     warnings: tuple[Finding, ...] = ()
+    retry_of: str = ""
+    resumed_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

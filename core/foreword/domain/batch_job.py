@@ -21,6 +21,17 @@ class BatchJobPhase(Enum):
     WAITING = "waiting"
 
 
+class AnswerSelection(Enum):
+    """Which answers of a batch job to list."""
+
+    ALL = "all"
+    """Those of all rows."""
+    FAILED = "failed"
+    """Rows that have an error."""
+    ABSTAINED = "abstained"
+    """Rows that abstained."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchJobConfig:
     """The configuration of a batch job. It never changes after creation.
@@ -82,6 +93,8 @@ class BatchJob:
         compute_seconds: Compute time that the work so far takes one worker without other work.
         wait_start_time: Time since which it waits for a worker: queued, between two turns, or after its worker died.
             None while a worker has it, and after its end.
+        retry_of: Id of the batch job that it repeats; None if it is no retry.
+        resumed_count: Number of rows whose answers a retry has taken over.
     """
 
     tenant: str
@@ -100,6 +113,8 @@ class BatchJob:
     start_time: datetime | None
     end_time: datetime | None
     wait_start_time: datetime | None = None
+    retry_of: str | None = None
+    resumed_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

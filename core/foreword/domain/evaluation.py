@@ -173,6 +173,8 @@ class Evaluation:
         compute_seconds: Compute time that the work so far takes one worker without other work.
         wait_start_time: Time since which it waits for a worker: queued, between two turns, or after its worker died.
             None while a worker has it, and after its end.
+        retry_of: Id of the evaluation that it repeats; None if it is no retry.
+        resumed_count: Number of answers that a retry has taken over.
     """
 
     tenant: str
@@ -193,6 +195,8 @@ class Evaluation:
     start_time: datetime | None
     end_time: datetime | None
     wait_start_time: datetime | None = None
+    retry_of: str | None = None
+    resumed_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
@@ -25,10 +25,6 @@ MAX_LABEL_CHARACTERS: Final = 200
 """Maximum length of a label in characters."""
 MAX_LABEL_TOKENS: Final = 65_536
 """Maximum number of tokens of all answers that one request scores."""
-
-
-CHECKPOINTS_KEPT: Final = timedelta(days=7)
-"""Time for which the checkpoints of a failed or cancelled run are kept, so that a retry can continue from them."""
 
 
 class Phase(Enum):

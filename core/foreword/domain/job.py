@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import Enum
+from typing import Final
+
+WORK_KEPT: Final = timedelta(days=7)
+"""Time for which the work of a job that has failed or was cancelled is kept, so that a retry can continue from it: the
+checkpoints of a run, the answers of an evaluation."""
 
 
 class JobKind(Enum):

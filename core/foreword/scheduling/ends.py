@@ -107,13 +107,14 @@ def _store_end(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Ex
 def _tidy_up(workshop: Workshop, lease: Lease, *, has_succeeded: bool) -> None:
     """Delete the temporary files of a job that has ended, and tell the plugins of the end of a run.
 
-    A retry may need the checkpoints of a run that has not succeeded.
+    A retry may need the checkpoints of a run, or the answers of an evaluation, that has not succeeded.
     """
     log = _log.bind(**JobLog(lease).context)
     deletions = ArtifactDeletions(database=workshop.database, artifacts=workshop.artifacts)
     if lease.kind is JobKind.EVALUATE:
         evaluation = lease.evaluation
-        deletions.delete(answer_batches_key(evaluation.tenant, evaluation.id, evaluation.create_time))
+        if has_succeeded:
+            deletions.delete(answer_batches_key(evaluation.tenant, evaluation.id, evaluation.create_time))
         return
     if lease.kind is JobKind.BATCH:
         return  # its answers are kept

@@ -64,13 +64,14 @@ from foreword.storage.database import Database
 from foreword.storage.repositories.audit_log import AuditLog
 from foreword.storage.repositories.key_ids import key_ids
 from foreword.storage.repositories.tenants import TenantRepository
+from foreword.storage.workers.abandoned_jobs import AbandonedJobs
 from foreword.storage.workers.delivery_queue import Result
 from foreword.turns.turn_pool import SERVICE, TurnPool
 
 if TYPE_CHECKING:  # it needs OpenTelemetry
     from foreword.server.traces.server_traces import ServerTraces
 
-_DELETIONS_SECONDS = 60.0
+_HOUSEKEEPING_SECONDS = 60.0
 _NOTICE_SECONDS = 5.0
 """Maximum time for plugins to receive the outcomes of the last requests when the server stops."""
 _log = get_logger("server")
@@ -270,7 +271,7 @@ class ForewordServer:
             asyncio.create_task(self._drift_monitor.run(), name="drift"),
             asyncio.create_task(clock.run(), name="rollout clock"),
             asyncio.create_task(self._preload(), name="preload"),
-            asyncio.create_task(self._delete_due(), name="deletions"),
+            asyncio.create_task(self._keep_house(), name="housekeeping"),
             asyncio.create_task(self._deliveries.dispatcher.run(), name="webhooks"),
             asyncio.create_task(self._refusals.run(), name="refused calls"),
             asyncio.create_task(keep_trimming(), name="memory"),
@@ -337,22 +338,26 @@ class ForewordServer:
             except Exception:  # the root of a task that runs third-party code; the other models are still loaded
                 _log.exception("preload_failed", base_model=name)
 
-    async def _delete_due(self) -> None:
-        """Delete files that were left when a process died or the store was unavailable, and what has expired."""
+    async def _keep_house(self) -> None:
+        """Delete files that were left when a process died or the store was unavailable, and what has expired.
+
+        Cancellations that were left to workers which have died are carried out.
+        """
         retention = CaptureRetention(self._database)
-        deletions: Sequence[tuple[TurnPool, Callable[[], object]]] = (
+        chores: Sequence[tuple[TurnPool, Callable[[], object]]] = (
             (self._pools.files, self._deletions.delete_due),
             (self._pools.storage, retention.delete_expired),
+            (self._pools.storage, AbandonedJobs(self._database).end),
         )
         if self._settings.audit_retention_days:
             kept = timedelta(days=self._settings.audit_retention_days)
-            deletions = (*deletions, (self._pools.storage, partial(self._audit_log.delete_expired, kept)))
+            chores = (*chores, (self._pools.storage, partial(self._audit_log.delete_expired, kept)))
         while True:
-            for pool, delete in deletions:
+            for pool, chore in chores:
                 try:
-                    await pool.run(SERVICE, WRITE_SECONDS, delete)
+                    await pool.run(SERVICE, WRITE_SECONDS, chore)
                 except UnavailableError:
                     pass  # the database has logged the cause once; it may recover
                 except Exception:  # the root of a background task
-                    _log.exception("deletions_failed")
-            await asyncio.sleep(_DELETIONS_SECONDS)
+                    _log.exception("housekeeping_failed")
+            await asyncio.sleep(_HOUSEKEEPING_SECONDS)

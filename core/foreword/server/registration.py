@@ -24,6 +24,7 @@ from foreword.server.endpoint.health import Health
 from foreword.server.inference.model_resolver import ModelResolver
 from foreword.server.inference.prober import Prober
 from foreword.server.inference.traffic import Traffic
+from foreword.server.jobs.answer_retries import AnswerRetrier
 from foreword.server.jobs.comparisons import ExperimentComparer
 from foreword.server.jobs.retries import ExperimentRetrier
 from foreword.server.jobs.watches import Watches
@@ -148,6 +149,14 @@ class Services:
             ),
         )
         database, artifacts, plugins, storage = self.database, self.artifacts, self.plugins, self.pools.storage
+        publisher = ArtifactPublisher(database=database, artifacts=artifacts)
+        answer_retrier = AnswerRetrier(
+            database=database,
+            artifacts=artifacts,
+            publisher=publisher,
+            plugins=plugins,
+            max_queued=settings.max_queued_experiments,
+        )
         store = DatasetStore(database=database, artifacts=artifacts)
         budget = UploadBudget(settings.max_open_upload_bytes)
         servicers: Sequence[tuple[Callable[[Any, Any], None], object]] = (
@@ -164,6 +173,7 @@ class Services:
                     planner=BatchPlanner(
                         database=database, artifacts=artifacts, plugins=plugins, tokens=tokens, speed=speed
                     ),
+                    retrier=answer_retrier,
                     models=self.models,
                     pools=self.pools,
                     watches=self.watches,
@@ -222,6 +232,7 @@ class Services:
                     artifacts=artifacts,
                     deletions=self.deletions,
                     planner=EvaluationPlanner(database=database, artifacts=artifacts, plugins=plugins, speed=speed),
+                    retrier=answer_retrier,
                     models=self.models,
                     pools=self.pools,
                     watches=self.watches,
@@ -254,7 +265,7 @@ class Services:
                     ),
                     retrier=ExperimentRetrier(
                         database=database,
-                        publisher=ArtifactPublisher(database=database, artifacts=artifacts),
+                        publisher=publisher,
                         checkpoints=self.checkpoints,
                         plugins=plugins,
                         max_queued=settings.max_queued_experiments,

@@ -14,7 +14,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class BatchJob(_message.Message):
-    __slots__ = ("name", "display_name", "description", "dataset", "model", "classify", "generate", "version", "plan", "state", "error", "progress", "capacity_unit_hours", "creator", "create_time", "update_time", "start_time", "end_time", "wait_start_time")
+    __slots__ = ("name", "display_name", "description", "dataset", "model", "classify", "generate", "version", "plan", "state", "error", "progress", "capacity_unit_hours", "creator", "create_time", "update_time", "start_time", "end_time", "wait_start_time", "retry_of", "resumed_count")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[BatchJob.State]
@@ -50,6 +50,8 @@ class BatchJob(_message.Message):
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     WAIT_START_TIME_FIELD_NUMBER: _ClassVar[int]
+    RETRY_OF_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_COUNT_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
@@ -69,7 +71,9 @@ class BatchJob(_message.Message):
     start_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
     wait_start_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., dataset: _Optional[str] = ..., model: _Optional[str] = ..., classify: _Optional[_Union[BatchClassify, _Mapping]] = ..., generate: _Optional[_Union[_inference_pb2.GenerateParameters, _Mapping]] = ..., version: _Optional[str] = ..., plan: _Optional[_Union[BatchJobPlan, _Mapping]] = ..., state: _Optional[_Union[BatchJob.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., progress: _Optional[_Union[BatchJobProgress, _Mapping]] = ..., capacity_unit_hours: _Optional[float] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wait_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    retry_of: str
+    resumed_count: int
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., dataset: _Optional[str] = ..., model: _Optional[str] = ..., classify: _Optional[_Union[BatchClassify, _Mapping]] = ..., generate: _Optional[_Union[_inference_pb2.GenerateParameters, _Mapping]] = ..., version: _Optional[str] = ..., plan: _Optional[_Union[BatchJobPlan, _Mapping]] = ..., state: _Optional[_Union[BatchJob.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., progress: _Optional[_Union[BatchJobProgress, _Mapping]] = ..., capacity_unit_hours: _Optional[float] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wait_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_of: _Optional[str] = ..., resumed_count: _Optional[int] = ...) -> None: ...
 
 class BatchClassify(_message.Message):
     __slots__ = ("threshold", "min_precision", "labels", "multi_label", "truncate_input_tokens")

@@ -27,7 +27,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#foreword/v1/batch_job_service.proto\x12\x0b\x66oreword.v1\x1a\x1b\x66oreword/v1/batch_job.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\"\x98\x01\n\x15\x43reateBatchJobRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12.\n\tbatch_job\x18\x02 \x01(\x0b\x32\x15.foreword.v1.BatchJobB\x04\xe2\x41\x01\x02\x12\x14\n\x0c\x62\x61tch_job_id\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"(\n\x12GetBatchJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"o\n\x14ListBatchJobsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\"[\n\x15ListBatchJobsResponse\x12)\n\nbatch_jobs\x18\x01 \x03(\x0b\x32\x15.foreword.v1.BatchJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"*\n\x14WatchBatchJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"A\n\x15WatchBatchJobResponse\x12(\n\tbatch_job\x18\x01 \x01(\x0b\x32\x15.foreword.v1.BatchJob\"+\n\x15\x43\x61ncelBatchJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"+\n\x15\x44\x65leteBatchJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x94\x02\n\x17ListBatchAnswersRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x41\n\tselection\x18\x04 \x01(\x0e\x32..foreword.v1.ListBatchAnswersRequest.Selection\x12\x11\n\tafter_row\x18\x05 \x01(\x03\"h\n\tSelection\x12\x19\n\x15SELECTION_UNSPECIFIED\x10\x00\x12\x11\n\rSELECTION_ALL\x10\x01\x12\x14\n\x10SELECTION_FAILED\x10\x02\x12\x17\n\x13SELECTION_ABSTAINED\x10\x03\"^\n\x18ListBatchAnswersResponse\x12)\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x18.foreword.v1.BatchAnswer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xd3\x04\n\x0f\x42\x61tchJobService\x12K\n\x0e\x43reateBatchJob\x12\".foreword.v1.CreateBatchJobRequest\x1a\x15.foreword.v1.BatchJob\x12\x45\n\x0bGetBatchJob\x12\x1f.foreword.v1.GetBatchJobRequest\x1a\x15.foreword.v1.BatchJob\x12V\n\rListBatchJobs\x12!.foreword.v1.ListBatchJobsRequest\x1a\".foreword.v1.ListBatchJobsResponse\x12X\n\rWatchBatchJob\x12!.foreword.v1.WatchBatchJobRequest\x1a\".foreword.v1.WatchBatchJobResponse0\x01\x12K\n\x0e\x43\x61ncelBatchJob\x12\".foreword.v1.CancelBatchJobRequest\x1a\x15.foreword.v1.BatchJob\x12L\n\x0e\x44\x65leteBatchJob\x12\".foreword.v1.DeleteBatchJobRequest\x1a\x16.google.protobuf.Empty\x12_\n\x10ListBatchAnswers\x12$.foreword.v1.ListBatchAnswersRequest\x1a%.foreword.v1.ListBatchAnswersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#foreword/v1/batch_job_service.proto\x12\x0b\x66oreword.v1\x1a\x1b\x66oreword/v1/batch_job.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\"\x98\x01\n\x15\x43reateBatchJobRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12.\n\tbatch_job\x18\x02 \x01(\x0b\x32\x15.foreword.v1.BatchJobB\x04\xe2\x41\x01\x02\x12\x14\n\x0c\x62\x61tch_job_id\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"(\n\x12GetBatchJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"o\n\x14ListBatchJobsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\"[\n\x15ListBatchJobsResponse\x12)\n\nbatch_jobs\x18\x01 \x03(\x0b\x32\x15.foreword.v1.BatchJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"*\n\x14WatchBatchJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"A\n\x15WatchBatchJobResponse\x12(\n\tbatch_job\x18\x01 \x01(\x0b\x32\x15.foreword.v1.BatchJob\"+\n\x15\x43\x61ncelBatchJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"l\n\x14RetryBatchJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x0c\x62\x61tch_job_id\x18\x02 \x01(\t\x12\x16\n\x0e\x66rom_beginning\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"+\n\x15\x44\x65leteBatchJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x94\x02\n\x17ListBatchAnswersRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x41\n\tselection\x18\x04 \x01(\x0e\x32..foreword.v1.ListBatchAnswersRequest.Selection\x12\x11\n\tafter_row\x18\x05 \x01(\x03\"h\n\tSelection\x12\x19\n\x15SELECTION_UNSPECIFIED\x10\x00\x12\x11\n\rSELECTION_ALL\x10\x01\x12\x14\n\x10SELECTION_FAILED\x10\x02\x12\x17\n\x13SELECTION_ABSTAINED\x10\x03\"^\n\x18ListBatchAnswersResponse\x12)\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x18.foreword.v1.BatchAnswer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x9e\x05\n\x0f\x42\x61tchJobService\x12K\n\x0e\x43reateBatchJob\x12\".foreword.v1.CreateBatchJobRequest\x1a\x15.foreword.v1.BatchJob\x12\x45\n\x0bGetBatchJob\x12\x1f.foreword.v1.GetBatchJobRequest\x1a\x15.foreword.v1.BatchJob\x12V\n\rListBatchJobs\x12!.foreword.v1.ListBatchJobsRequest\x1a\".foreword.v1.ListBatchJobsResponse\x12X\n\rWatchBatchJob\x12!.foreword.v1.WatchBatchJobRequest\x1a\".foreword.v1.WatchBatchJobResponse0\x01\x12K\n\x0e\x43\x61ncelBatchJob\x12\".foreword.v1.CancelBatchJobRequest\x1a\x15.foreword.v1.BatchJob\x12I\n\rRetryBatchJob\x12!.foreword.v1.RetryBatchJobRequest\x1a\x15.foreword.v1.BatchJob\x12L\n\x0e\x44\x65leteBatchJob\x12\".foreword.v1.DeleteBatchJobRequest\x1a\x16.google.protobuf.Empty\x12_\n\x10ListBatchAnswers\x12$.foreword.v1.ListBatchAnswersRequest\x1a%.foreword.v1.ListBatchAnswersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHBATCHJOBREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_CANCELBATCHJOBREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CANCELBATCHJOBREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_RETRYBATCHJOBREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_RETRYBATCHJOBREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_DELETEBATCHJOBREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DELETEBATCHJOBREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_LISTBATCHANSWERSREQUEST'].fields_by_name['name']._loaded_options = None
@@ -60,14 +62,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHBATCHJOBRESPONSE']._serialized_end=655
   _globals['_CANCELBATCHJOBREQUEST']._serialized_start=657
   _globals['_CANCELBATCHJOBREQUEST']._serialized_end=700
-  _globals['_DELETEBATCHJOBREQUEST']._serialized_start=702
-  _globals['_DELETEBATCHJOBREQUEST']._serialized_end=745
-  _globals['_LISTBATCHANSWERSREQUEST']._serialized_start=748
-  _globals['_LISTBATCHANSWERSREQUEST']._serialized_end=1024
-  _globals['_LISTBATCHANSWERSREQUEST_SELECTION']._serialized_start=920
-  _globals['_LISTBATCHANSWERSREQUEST_SELECTION']._serialized_end=1024
-  _globals['_LISTBATCHANSWERSRESPONSE']._serialized_start=1026
-  _globals['_LISTBATCHANSWERSRESPONSE']._serialized_end=1120
-  _globals['_BATCHJOBSERVICE']._serialized_start=1123
-  _globals['_BATCHJOBSERVICE']._serialized_end=1718
+  _globals['_RETRYBATCHJOBREQUEST']._serialized_start=702
+  _globals['_RETRYBATCHJOBREQUEST']._serialized_end=810
+  _globals['_DELETEBATCHJOBREQUEST']._serialized_start=812
+  _globals['_DELETEBATCHJOBREQUEST']._serialized_end=855
+  _globals['_LISTBATCHANSWERSREQUEST']._serialized_start=858
+  _globals['_LISTBATCHANSWERSREQUEST']._serialized_end=1134
+  _globals['_LISTBATCHANSWERSREQUEST_SELECTION']._serialized_start=1030
+  _globals['_LISTBATCHANSWERSREQUEST_SELECTION']._serialized_end=1134
+  _globals['_LISTBATCHANSWERSRESPONSE']._serialized_start=1136
+  _globals['_LISTBATCHANSWERSRESPONSE']._serialized_end=1230
+  _globals['_BATCHJOBSERVICE']._serialized_start=1233
+  _globals['_BATCHJOBSERVICE']._serialized_end=1903
 # @@protoc_insertion_point(module_scope)

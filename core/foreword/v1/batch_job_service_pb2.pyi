@@ -70,6 +70,18 @@ class CancelBatchJobRequest(_message.Message):
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
+class RetryBatchJobRequest(_message.Message):
+    __slots__ = ("name", "batch_job_id", "from_beginning", "request_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BATCH_JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    FROM_BEGINNING_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    batch_job_id: str
+    from_beginning: bool
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., batch_job_id: _Optional[str] = ..., from_beginning: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+
 class DeleteBatchJobRequest(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]

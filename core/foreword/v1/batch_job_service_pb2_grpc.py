@@ -65,6 +65,11 @@ class BatchJobServiceStub:
                 request_serializer=foreword_dot_v1_dot_batch__job__service__pb2.CancelBatchJobRequest.SerializeToString,
                 response_deserializer=foreword_dot_v1_dot_batch__job__pb2.BatchJob.FromString,
                 _registered_method=True)
+        self.RetryBatchJob = channel.unary_unary(
+                '/foreword.v1.BatchJobService/RetryBatchJob',
+                request_serializer=foreword_dot_v1_dot_batch__job__service__pb2.RetryBatchJobRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_batch__job__pb2.BatchJob.FromString,
+                _registered_method=True)
         self.DeleteBatchJob = channel.unary_unary(
                 '/foreword.v1.BatchJobService/DeleteBatchJob',
                 request_serializer=foreword_dot_v1_dot_batch__job__service__pb2.DeleteBatchJobRequest.SerializeToString,
@@ -122,9 +127,27 @@ class BatchJobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelBatchJob(self, request, context):
-        """Request the cancellation of a batch job. The answers so far are kept. Cancelling a cancelled job has no effect.
+        """Request the cancellation of a batch job. The answers so far are kept. A job that no worker has is cancelled at once.
+        Cancelling a cancelled job has no effect.
 
         NOT_FOUND: it does not exist. FAILED_PRECONDITION: it has already succeeded or failed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryBatchJob(self, request, context):
+        """Repeat a batch job that has failed or was cancelled, as a new one with the same configuration. `retry_of` names the
+        first one, which stays as it is.
+
+        The answers of a batch job are kept until it is deleted. The retry takes them over, `resumed_count` says how many, and it answers only the other rows. It costs only
+        what it computes itself.
+
+        INVALID_ARGUMENT: the id is invalid. NOT_FOUND: it does not exist. FAILED_PRECONDITION: it has succeeded
+        (BATCH_JOB_SUCCEEDED) or not ended (BATCH_JOB_ACTIVE), a dataset or a tuned model was deleted (DATASET_DELETED,
+        MODEL_DELETED), or the base model is not installed (BASE_MODEL_CHANGED). ALREADY_EXISTS: the id is taken, or
+        the `request_id` was already used with other content. RESOURCE_EXHAUSTED: too many jobs are queued; RetryInfo states
+        when to try again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -175,6 +198,11 @@ def add_BatchJobServiceServicer_to_server(servicer, server):
             'CancelBatchJob': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelBatchJob,
                     request_deserializer=foreword_dot_v1_dot_batch__job__service__pb2.CancelBatchJobRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_batch__job__pb2.BatchJob.SerializeToString,
+            ),
+            'RetryBatchJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryBatchJob,
+                    request_deserializer=foreword_dot_v1_dot_batch__job__service__pb2.RetryBatchJobRequest.FromString,
                     response_serializer=foreword_dot_v1_dot_batch__job__pb2.BatchJob.SerializeToString,
             ),
             'DeleteBatchJob': grpc.unary_unary_rpc_method_handler(
@@ -326,6 +354,33 @@ class BatchJobService:
             target,
             '/foreword.v1.BatchJobService/CancelBatchJob',
             foreword_dot_v1_dot_batch__job__service__pb2.CancelBatchJobRequest.SerializeToString,
+            foreword_dot_v1_dot_batch__job__pb2.BatchJob.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryBatchJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.BatchJobService/RetryBatchJob',
+            foreword_dot_v1_dot_batch__job__service__pb2.RetryBatchJobRequest.SerializeToString,
             foreword_dot_v1_dot_batch__job__pb2.BatchJob.FromString,
             options,
             channel_credentials,

@@ -16,7 +16,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Evaluation(_message.Message):
-    __slots__ = ("name", "display_name", "description", "dataset", "systems", "task", "task_options", "examples_dataset", "state", "error", "progress", "results", "differences", "differing_row_count", "estimated_seconds", "capacity_unit_hours", "creator", "create_time", "update_time", "start_time", "end_time", "warnings", "wait_start_time", "partial")
+    __slots__ = ("name", "display_name", "description", "dataset", "systems", "task", "task_options", "examples_dataset", "state", "error", "progress", "results", "differences", "differing_row_count", "estimated_seconds", "capacity_unit_hours", "creator", "create_time", "update_time", "start_time", "end_time", "warnings", "wait_start_time", "partial", "retry_of", "resumed_count")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Evaluation.State]
@@ -57,6 +57,8 @@ class Evaluation(_message.Message):
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     WAIT_START_TIME_FIELD_NUMBER: _ClassVar[int]
     PARTIAL_FIELD_NUMBER: _ClassVar[int]
+    RETRY_OF_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_COUNT_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
@@ -81,7 +83,9 @@ class Evaluation(_message.Message):
     warnings: _containers.RepeatedCompositeFieldContainer[_report_pb2.Finding]
     wait_start_time: _timestamp_pb2.Timestamp
     partial: bool
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., dataset: _Optional[str] = ..., systems: _Optional[_Iterable[_Union[EvaluatedSystem, _Mapping]]] = ..., task: _Optional[str] = ..., task_options: _Optional[_Union[_tune_parameters_pb2.TaskOptions, _Mapping]] = ..., examples_dataset: _Optional[str] = ..., state: _Optional[_Union[Evaluation.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., progress: _Optional[_Union[EvaluationProgress, _Mapping]] = ..., results: _Optional[_Iterable[_Union[_system_evaluation_pb2.SystemEvaluation, _Mapping]]] = ..., differences: _Optional[_Iterable[_Union[SystemDifference, _Mapping]]] = ..., differing_row_count: _Optional[int] = ..., estimated_seconds: _Optional[float] = ..., capacity_unit_hours: _Optional[float] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_report_pb2.Finding, _Mapping]]] = ..., wait_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., partial: _Optional[bool] = ...) -> None: ...
+    retry_of: str
+    resumed_count: int
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., dataset: _Optional[str] = ..., systems: _Optional[_Iterable[_Union[EvaluatedSystem, _Mapping]]] = ..., task: _Optional[str] = ..., task_options: _Optional[_Union[_tune_parameters_pb2.TaskOptions, _Mapping]] = ..., examples_dataset: _Optional[str] = ..., state: _Optional[_Union[Evaluation.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., progress: _Optional[_Union[EvaluationProgress, _Mapping]] = ..., results: _Optional[_Iterable[_Union[_system_evaluation_pb2.SystemEvaluation, _Mapping]]] = ..., differences: _Optional[_Iterable[_Union[SystemDifference, _Mapping]]] = ..., differing_row_count: _Optional[int] = ..., estimated_seconds: _Optional[float] = ..., capacity_unit_hours: _Optional[float] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_report_pb2.Finding, _Mapping]]] = ..., wait_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., partial: _Optional[bool] = ..., retry_of: _Optional[str] = ..., resumed_count: _Optional[int] = ...) -> None: ...
 
 class EvaluatedSystem(_message.Message):
     __slots__ = ("model", "id", "shots", "constrained", "instruction", "verbalizer", "version")

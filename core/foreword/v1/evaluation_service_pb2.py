@@ -28,7 +28,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$foreword/v1/evaluation_service.proto\x12\x0b\x66oreword.v1\x1a\x1c\x66oreword/v1/evaluation.proto\x1a\x1f\x66oreword/v1/resource_view.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\"\x9e\x01\n\x17\x43reateEvaluationRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x31\n\nevaluation\x18\x02 \x01(\x0b\x32\x17.foreword.v1.EvaluationB\x04\xe2\x41\x01\x02\x12\x15\n\revaluation_id\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"*\n\x14GetEvaluationRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x9a\x01\n\x16ListEvaluationsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\x12\'\n\x04view\x18\x06 \x01(\x0e\x32\x19.foreword.v1.ResourceView\"`\n\x17ListEvaluationsResponse\x12,\n\x0b\x65valuations\x18\x01 \x03(\x0b\x32\x17.foreword.v1.Evaluation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\",\n\x16WatchEvaluationRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"F\n\x17WatchEvaluationResponse\x12+\n\nevaluation\x18\x01 \x01(\x0b\x32\x17.foreword.v1.Evaluation\"-\n\x17\x43\x61ncelEvaluationRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"-\n\x17\x44\x65leteEvaluationRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x84\x02\n\x19ListEvaluationRowsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x43\n\tselection\x18\x04 \x01(\x0e\x32\x30.foreword.v1.ListEvaluationRowsRequest.Selection\"g\n\tSelection\x12\x19\n\x15SELECTION_UNSPECIFIED\x10\x00\x12\x11\n\rSELECTION_ALL\x10\x01\x12\x17\n\x13SELECTION_DIFFERENT\x10\x02\x12\x13\n\x0fSELECTION_WRONG\x10\x03\"_\n\x1aListEvaluationRowsResponse\x12(\n\x04rows\x18\x01 \x03(\x0b\x32\x1a.foreword.v1.EvaluationRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xfd\x04\n\x11\x45valuationService\x12Q\n\x10\x43reateEvaluation\x12$.foreword.v1.CreateEvaluationRequest\x1a\x17.foreword.v1.Evaluation\x12K\n\rGetEvaluation\x12!.foreword.v1.GetEvaluationRequest\x1a\x17.foreword.v1.Evaluation\x12\\\n\x0fListEvaluations\x12#.foreword.v1.ListEvaluationsRequest\x1a$.foreword.v1.ListEvaluationsResponse\x12^\n\x0fWatchEvaluation\x12#.foreword.v1.WatchEvaluationRequest\x1a$.foreword.v1.WatchEvaluationResponse0\x01\x12Q\n\x10\x43\x61ncelEvaluation\x12$.foreword.v1.CancelEvaluationRequest\x1a\x17.foreword.v1.Evaluation\x12P\n\x10\x44\x65leteEvaluation\x12$.foreword.v1.DeleteEvaluationRequest\x1a\x16.google.protobuf.Empty\x12\x65\n\x12ListEvaluationRows\x12&.foreword.v1.ListEvaluationRowsRequest\x1a\'.foreword.v1.ListEvaluationRowsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$foreword/v1/evaluation_service.proto\x12\x0b\x66oreword.v1\x1a\x1c\x66oreword/v1/evaluation.proto\x1a\x1f\x66oreword/v1/resource_view.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\"\x9e\x01\n\x17\x43reateEvaluationRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x31\n\nevaluation\x18\x02 \x01(\x0b\x32\x17.foreword.v1.EvaluationB\x04\xe2\x41\x01\x02\x12\x15\n\revaluation_id\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"*\n\x14GetEvaluationRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x9a\x01\n\x16ListEvaluationsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\x12\'\n\x04view\x18\x06 \x01(\x0e\x32\x19.foreword.v1.ResourceView\"`\n\x17ListEvaluationsResponse\x12,\n\x0b\x65valuations\x18\x01 \x03(\x0b\x32\x17.foreword.v1.Evaluation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\",\n\x16WatchEvaluationRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"F\n\x17WatchEvaluationResponse\x12+\n\nevaluation\x18\x01 \x01(\x0b\x32\x17.foreword.v1.Evaluation\"-\n\x17\x43\x61ncelEvaluationRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"o\n\x16RetryEvaluationRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\revaluation_id\x18\x02 \x01(\t\x12\x16\n\x0e\x66rom_beginning\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"-\n\x17\x44\x65leteEvaluationRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x84\x02\n\x19ListEvaluationRowsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x43\n\tselection\x18\x04 \x01(\x0e\x32\x30.foreword.v1.ListEvaluationRowsRequest.Selection\"g\n\tSelection\x12\x19\n\x15SELECTION_UNSPECIFIED\x10\x00\x12\x11\n\rSELECTION_ALL\x10\x01\x12\x17\n\x13SELECTION_DIFFERENT\x10\x02\x12\x13\n\x0fSELECTION_WRONG\x10\x03\"_\n\x1aListEvaluationRowsResponse\x12(\n\x04rows\x18\x01 \x03(\x0b\x32\x1a.foreword.v1.EvaluationRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xce\x05\n\x11\x45valuationService\x12Q\n\x10\x43reateEvaluation\x12$.foreword.v1.CreateEvaluationRequest\x1a\x17.foreword.v1.Evaluation\x12K\n\rGetEvaluation\x12!.foreword.v1.GetEvaluationRequest\x1a\x17.foreword.v1.Evaluation\x12\\\n\x0fListEvaluations\x12#.foreword.v1.ListEvaluationsRequest\x1a$.foreword.v1.ListEvaluationsResponse\x12^\n\x0fWatchEvaluation\x12#.foreword.v1.WatchEvaluationRequest\x1a$.foreword.v1.WatchEvaluationResponse0\x01\x12Q\n\x10\x43\x61ncelEvaluation\x12$.foreword.v1.CancelEvaluationRequest\x1a\x17.foreword.v1.Evaluation\x12O\n\x0fRetryEvaluation\x12#.foreword.v1.RetryEvaluationRequest\x1a\x17.foreword.v1.Evaluation\x12P\n\x10\x44\x65leteEvaluation\x12$.foreword.v1.DeleteEvaluationRequest\x1a\x16.google.protobuf.Empty\x12\x65\n\x12ListEvaluationRows\x12&.foreword.v1.ListEvaluationRowsRequest\x1a\'.foreword.v1.ListEvaluationRowsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +43,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHEVALUATIONREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_CANCELEVALUATIONREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CANCELEVALUATIONREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_RETRYEVALUATIONREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_RETRYEVALUATIONREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_DELETEEVALUATIONREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DELETEEVALUATIONREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_LISTEVALUATIONROWSREQUEST'].fields_by_name['name']._loaded_options = None
@@ -61,14 +63,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHEVALUATIONRESPONSE']._serialized_end=754
   _globals['_CANCELEVALUATIONREQUEST']._serialized_start=756
   _globals['_CANCELEVALUATIONREQUEST']._serialized_end=801
-  _globals['_DELETEEVALUATIONREQUEST']._serialized_start=803
-  _globals['_DELETEEVALUATIONREQUEST']._serialized_end=848
-  _globals['_LISTEVALUATIONROWSREQUEST']._serialized_start=851
-  _globals['_LISTEVALUATIONROWSREQUEST']._serialized_end=1111
-  _globals['_LISTEVALUATIONROWSREQUEST_SELECTION']._serialized_start=1008
-  _globals['_LISTEVALUATIONROWSREQUEST_SELECTION']._serialized_end=1111
-  _globals['_LISTEVALUATIONROWSRESPONSE']._serialized_start=1113
-  _globals['_LISTEVALUATIONROWSRESPONSE']._serialized_end=1208
-  _globals['_EVALUATIONSERVICE']._serialized_start=1211
-  _globals['_EVALUATIONSERVICE']._serialized_end=1848
+  _globals['_RETRYEVALUATIONREQUEST']._serialized_start=803
+  _globals['_RETRYEVALUATIONREQUEST']._serialized_end=914
+  _globals['_DELETEEVALUATIONREQUEST']._serialized_start=916
+  _globals['_DELETEEVALUATIONREQUEST']._serialized_end=961
+  _globals['_LISTEVALUATIONROWSREQUEST']._serialized_start=964
+  _globals['_LISTEVALUATIONROWSREQUEST']._serialized_end=1224
+  _globals['_LISTEVALUATIONROWSREQUEST_SELECTION']._serialized_start=1121
+  _globals['_LISTEVALUATIONROWSREQUEST_SELECTION']._serialized_end=1224
+  _globals['_LISTEVALUATIONROWSRESPONSE']._serialized_start=1226
+  _globals['_LISTEVALUATIONROWSRESPONSE']._serialized_end=1321
+  _globals['_EVALUATIONSERVICE']._serialized_start=1324
+  _globals['_EVALUATIONSERVICE']._serialized_end=2042
 # @@protoc_insertion_point(module_scope)

@@ -73,6 +73,18 @@ class CancelEvaluationRequest(_message.Message):
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
+class RetryEvaluationRequest(_message.Message):
+    __slots__ = ("name", "evaluation_id", "from_beginning", "request_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    EVALUATION_ID_FIELD_NUMBER: _ClassVar[int]
+    FROM_BEGINNING_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    evaluation_id: str
+    from_beginning: bool
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., evaluation_id: _Optional[str] = ..., from_beginning: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+
 class DeleteEvaluationRequest(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]

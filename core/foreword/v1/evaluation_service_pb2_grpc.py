@@ -64,6 +64,11 @@ class EvaluationServiceStub:
                 request_serializer=foreword_dot_v1_dot_evaluation__service__pb2.CancelEvaluationRequest.SerializeToString,
                 response_deserializer=foreword_dot_v1_dot_evaluation__pb2.Evaluation.FromString,
                 _registered_method=True)
+        self.RetryEvaluation = channel.unary_unary(
+                '/foreword.v1.EvaluationService/RetryEvaluation',
+                request_serializer=foreword_dot_v1_dot_evaluation__service__pb2.RetryEvaluationRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_evaluation__pb2.Evaluation.FromString,
+                _registered_method=True)
         self.DeleteEvaluation = channel.unary_unary(
                 '/foreword.v1.EvaluationService/DeleteEvaluation',
                 request_serializer=foreword_dot_v1_dot_evaluation__service__pb2.DeleteEvaluationRequest.SerializeToString,
@@ -120,10 +125,29 @@ class EvaluationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelEvaluation(self, request, context):
-        """Request the cancellation of an evaluation. The answers so far are kept and scored, so that it may stay CANCELLING for
-        as long as scoring takes. Cancelling a cancelled evaluation has no effect.
+        """Request the cancellation of an evaluation. The answers so far are kept and scored by a worker, so that it may stay
+        CANCELLING for as long as scoring takes. One without answers that no worker has is cancelled at once, and so is one with
+        answers if no worker is at work; a retry can take these over. Cancelling a cancelled evaluation has no effect.
 
         NOT_FOUND: it does not exist. FAILED_PRECONDITION: it has already succeeded or failed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryEvaluation(self, request, context):
+        """Repeat an evaluation that has failed or was cancelled, as a new one with the same configuration. `retry_of` names the
+        first one, which stays as it is.
+
+        The answers of an evaluation that has failed or was cancelled are kept for 7 days. The retry takes them over, `resumed_count` says how many, and it answers only the other rows. It costs only
+        what it computes itself.
+
+        INVALID_ARGUMENT: the id is invalid. NOT_FOUND: it does not exist. FAILED_PRECONDITION: it has succeeded
+        (EVALUATION_SUCCEEDED) or not ended (EVALUATION_ACTIVE), a dataset or a tuned model was deleted (DATASET_DELETED,
+        MODEL_DELETED), a base model is not installed or has other weights now
+        (BASE_MODEL_CHANGED), or the task is not installed (PLUGIN_MISSING). ALREADY_EXISTS: the id is taken, or
+        the `request_id` was already used with other content. RESOURCE_EXHAUSTED: too many jobs are queued; RetryInfo states
+        when to try again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -175,6 +199,11 @@ def add_EvaluationServiceServicer_to_server(servicer, server):
             'CancelEvaluation': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelEvaluation,
                     request_deserializer=foreword_dot_v1_dot_evaluation__service__pb2.CancelEvaluationRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_evaluation__pb2.Evaluation.SerializeToString,
+            ),
+            'RetryEvaluation': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryEvaluation,
+                    request_deserializer=foreword_dot_v1_dot_evaluation__service__pb2.RetryEvaluationRequest.FromString,
                     response_serializer=foreword_dot_v1_dot_evaluation__pb2.Evaluation.SerializeToString,
             ),
             'DeleteEvaluation': grpc.unary_unary_rpc_method_handler(
@@ -325,6 +354,33 @@ class EvaluationService:
             target,
             '/foreword.v1.EvaluationService/CancelEvaluation',
             foreword_dot_v1_dot_evaluation__service__pb2.CancelEvaluationRequest.SerializeToString,
+            foreword_dot_v1_dot_evaluation__pb2.Evaluation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryEvaluation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.EvaluationService/RetryEvaluation',
+            foreword_dot_v1_dot_evaluation__service__pb2.RetryEvaluationRequest.SerializeToString,
             foreword_dot_v1_dot_evaluation__pb2.Evaluation.FromString,
             options,
             channel_credentials,

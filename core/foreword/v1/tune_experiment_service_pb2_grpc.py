@@ -162,7 +162,8 @@ class TuneExperimentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelTuneExperiment(self, request, context):
-        """Request the cancellation of a run, which stops within one step. Cancelling a cancelled run has no effect.
+        """Request the cancellation of a run, which stops within one step. A run that no worker has is cancelled at once.
+        Cancelling a cancelled run has no effect.
 
         NOT_FOUND: the experiment does not exist. FAILED_PRECONDITION: it has already succeeded or failed.
         """

@@ -10,6 +10,8 @@ import pytest
 from google.protobuf import descriptor_pool
 
 from factories.api import (
+    cancelled_batch_job,
+    cancelled_evaluation,
     cancelled_experiment,
     create_batch_job,
     create_evaluation,
@@ -33,10 +35,12 @@ from foreword.server.registration import SERVICES
 from foreword.storage.lists.request import ListRequest
 from foreword.storage.repositories.audit_log import AuditLog
 from foreword.v1 import (
+    batch_job_service_pb2,
     capture_service_pb2,
     dataset_service_pb2,
     deployment_pb2,
     deployment_service_pb2,
+    evaluation_service_pb2,
     tenant_service_pb2,
     tune_experiment_pb2,
     tune_experiment_service_pb2,
@@ -99,6 +103,18 @@ def cancelled(stubs, dataset: str) -> str:
 
 
 @pytest.fixture
+def evaluation(stubs, dataset: str) -> str:
+    """A cancelled evaluation."""
+    return cancelled_evaluation(stubs, dataset)
+
+
+@pytest.fixture
+def batch_job(stubs, dataset: str) -> str:
+    """A cancelled batch job."""
+    return cancelled_batch_job(stubs, dataset)
+
+
+@pytest.fixture
 def rolling_out(stubs, model: str) -> str:
     """A deployment with a running canary."""
     name: str = stubs.deployments.CreateDeployment(deployment_request(BASE)).name
@@ -130,6 +146,20 @@ def retry_tune_experiment(stubs: Any, experiment: str, request_id: str, variant:
         tune_experiment_service_pb2.RetryTuneExperimentRequest(
             name=experiment, from_beginning=variant == 2, request_id=request_id
         )
+    )
+
+
+def retry_evaluation(stubs: Any, evaluation: str, request_id: str, variant: int) -> Any:
+    return stubs.evaluations.RetryEvaluation(
+        evaluation_service_pb2.RetryEvaluationRequest(
+            name=evaluation, from_beginning=variant == 2, request_id=request_id
+        )
+    )
+
+
+def retry_batch_job(stubs: Any, batch_job: str, request_id: str, variant: int) -> Any:
+    return stubs.batch_jobs.RetryBatchJob(
+        batch_job_service_pb2.RetryBatchJobRequest(name=batch_job, from_beginning=variant == 2, request_id=request_id)
     )
 
 
@@ -233,6 +263,8 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "CreateTuneExperiment": (create_tune_experiment, "dataset"),
     "UpdateTuneExperiment": (update_tune_experiment, "experiment"),
     "RetryTuneExperiment": (retry_tune_experiment, "cancelled"),
+    "RetryEvaluation": (retry_evaluation, "evaluation"),
+    "RetryBatchJob": (retry_batch_job, "batch_job"),
     "UpdateTunedModel": (update_tuned_model, "model"),
     "CreateTuneSweep": (create_tune_sweep, "dataset"),
     "CreateEvaluation": (create_an_evaluation, "dataset"),

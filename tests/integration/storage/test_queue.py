@@ -12,6 +12,7 @@ from sqlalchemy import update
 from factories.stored import (
     beat,
     company_of,
+    let_leases_expire,
     let_wait,
     make_evaluation,
     make_snapshot,
@@ -314,8 +315,9 @@ def test_a_cancelling_run_whose_worker_died_is_leased_to_end(database):
     experiment = store_experiment(database)
     store_experiment(database)
     queue, repository = JobQueue(database), ExperimentRepository(database, "acme")
-    queue.lease("w1", NOW)
+    queue.lease("w1", MINUTE)
     repository.request_cancel(experiment.id)
+    let_leases_expire(database)
     lease = queue.lease("w2", MINUTE)
     assert lease.experiment.id == experiment.id
     assert lease.experiment.state is JobState.CANCELLING

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import select
 
 from factories.workers import StopWhenIdle
-from foreword.domain.experiment import CHECKPOINTS_KEPT, TuneExperiment
-from foreword.domain.job import JobState
+from foreword.domain.experiment import TuneExperiment
+from foreword.domain.job import WORK_KEPT, JobState
 from foreword.errors import AlreadyExistsError, FailedPreconditionError
 from foreword.scheduling.worker import Worker
 from foreword.server.jobs.retries import ExperimentRetrier
@@ -174,7 +174,7 @@ def test_checkpoints_are_kept_for_a_week_after_a_failure_and_not_at_all_after_a_
 
     assert copied == shop.workshop.checkpoints.latest_checkpoint(key_of(first)) is not None
     assert left.keys() == {key_of(first), key_of(third)}
-    assert all(CHECKPOINTS_KEPT - timedelta(minutes=1) < due <= CHECKPOINTS_KEPT for due in left.values())
+    assert all(WORK_KEPT - timedelta(minutes=1) < due <= WORK_KEPT for due in left.values())
     assert shop.workshop.checkpoints.latest_checkpoint(key_of(second)) is None
 
 
@@ -195,7 +195,7 @@ def test_a_refused_retry_leaves_no_copy_of_the_checkpoint(shop) -> None:
     ("of_config", "of_plan", "problem"),
     [
         ({}, {"base_revision": "of last year"}, "tiny--bart has other weights now"),
-        ({"base_model": "gone--model"}, {}, "gone--model, which .* tuned, is not installed any more"),
+        ({"base_model": "gone--model"}, {}, "gone--model, which .* needs, is not installed any more"),
         ({"task": "gone"}, {}, "The task 'gone' of .* is not installed any more"),
         ({"tuning_type": "gone"}, {}, "The tuning method 'gone' of .* is not installed any more"),
     ],

@@ -33,6 +33,7 @@ def print_batch_job(console: Console, job: BatchJob) -> None:
         [
             ("batch job", short_name(job.name)),
             ("name", job.display_name),
+            ("retry", beginning_text(job) if job.retry_of else ""),
             ("state", job_state_in_full(job)),
             ("answered", f"{progress.answered_count:,} of {counted(progress.total_count, 'row')}"),
             ("failed", counted(progress.failed_count, "row") if progress.failed_count else ""),
@@ -46,8 +47,18 @@ def print_batch_job(console: Console, job: BatchJob) -> None:
     id = short_name(job.name)
     if progress.failed_count:
         console.print(f"List the failed rows with: foreword batches download {id} --failed", style="dim")
+    if job.state in (JobState.FAILED, JobState.CANCELLED):
+        console.print(f"Retry it with: foreword batches retry {id}", style="dim")
     if progress.answered_count and job.state is not JobState.SUCCEEDED:
         console.print(f"Write the answers so far with: foreword batches download {id} --output FILE", style="dim")
+
+
+def beginning_text(retry: BatchJob) -> str:
+    """Return where a retry begins: `continues 5f2b after 120 of 400 rows`."""
+    first, total = short_name(retry.retry_of), retry.progress.total_count
+    if not retry.resumed_count:
+        return f"repeats {first} from the beginning"
+    return f"continues {first} after {retry.resumed_count:,} of {counted(total, 'row')}"
 
 
 def print_batch_plan(console: Console, job: BatchJob) -> None:

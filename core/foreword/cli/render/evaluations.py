@@ -49,6 +49,7 @@ def print_evaluation(console: Console, evaluation: Evaluation, *, metric: str = 
         [
             ("evaluation", short_name(evaluation.name)),
             ("name", evaluation.display_name),
+            ("retry", beginning_text(evaluation) if evaluation.retry_of else ""),
             ("state", job_state_in_full(evaluation)),
             ("progress", "" if evaluation.state.ended else f"{progress.percent:.0f} %"),
             ("failure", f"{failure.message} ({failure.reason})" if failure else ""),
@@ -65,6 +66,18 @@ def print_evaluation(console: Console, evaluation: Evaluation, *, metric: str = 
     if evaluation.results:
         _print_differences(console, evaluation, metric)
         _print_next(console, evaluation)
+    if evaluation.state in (JobState.FAILED, JobState.CANCELLED):
+        console.print(f"Retry it with: foreword evaluations retry {short_name(evaluation.name)}")
+
+
+def beginning_text(retry: Evaluation) -> str:
+    """Return where a retry begins: `continues 5f2b with 256 of 800 answers`."""
+    first, total = short_name(retry.retry_of), retry.progress.total_count
+    if not retry.resumed_count:
+        return f"repeats {first} from the beginning"
+    if not total:
+        return f"continues {first} with {counted(retry.resumed_count, 'answer')}"
+    return f"continues {first} with {retry.resumed_count:,} of {counted(total, 'answer')}"
 
 
 def print_systems(console: Console, evaluation: Evaluation) -> None:

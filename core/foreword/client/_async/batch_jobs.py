@@ -13,13 +13,14 @@ from typing import Any
 from foreword.client import encode, resources
 from foreword.client._async.datasets import DatasetMethods
 from foreword.client._async.watching import WatchMethods
-from foreword.client.batch_resources import AnswerSelection, BatchAnswer, BatchJob
+from foreword.client.batch_resources import BatchAnswer, BatchJob
 from foreword.client.decode_batch import batch_answer
 from foreword.client.decode_batch import batch_job as decoded
 from foreword.client.keywords import GenerateKeywords
 from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference, new_request_id
 from foreword.client.rows import Rows, default_name
+from foreword.domain.batch_job import AnswerSelection
 from foreword.domain.label_options import LabelOptions
 from foreword.v1 import batch_job_pb2, batch_job_service_pb2_grpc
 from foreword.v1 import batch_job_service_pb2 as messages
@@ -224,6 +225,36 @@ class BatchJobMethods(DatasetMethods, WatchMethods):
         references = {"name": (batch_job, _COLLECTION)}
         request = messages.CancelBatchJobRequest()
         return decoded(await self._call(self._batch_jobs.CancelBatchJob, request, references))
+
+    async def retry_batch_job(
+        self, batch_job: Reference, *, from_beginning: bool = False, batch_job_id: str = ""
+    ) -> BatchJob:
+        """Repeat a batch job that has failed or was cancelled, as a new one with the same configuration.
+
+        It takes over the answers of the first one, which are kept until it is deleted. `resumed_count` of the new one
+        says how many. It costs only what it computes itself.
+
+        Args:
+            from_beginning: Answer all rows, even if there are answers to take over.
+            batch_job_id: Last part of the resource name. Default: chosen by the service.
+
+        Returns:
+            The queued batch job. Call `wait_for_batch_job` to wait for its end.
+
+        Raises:
+            NotFoundError: The batch job does not exist in the caller's tenant.
+            FailedPreconditionError: The batch job has succeeded or not ended, or what it needs was deleted or has
+                changed. The message has the remedy.
+            ExhaustedError: Too many jobs are queued.
+        """
+        request = build(
+            messages.RetryBatchJobRequest,
+            batch_job_id=batch_job_id,
+            from_beginning=from_beginning,
+            request_id=new_request_id(),
+        )
+        references = {"name": (batch_job, _COLLECTION)}
+        return decoded(await self._call(self._batch_jobs.RetryBatchJob, request, references))
 
     async def delete_batch_job(self, batch_job: Reference) -> None:
         """Delete a batch job that has ended, with its answers. Its dataset is kept.

@@ -258,6 +258,36 @@ class EvaluationMethods(DatasetMethods, WatchMethods):
         request = messages.CancelEvaluationRequest()
         return decoded(await self._call(self._evaluations.CancelEvaluation, request, references))
 
+    async def retry_evaluation(
+        self, evaluation: Reference, *, from_beginning: bool = False, evaluation_id: str = ""
+    ) -> Evaluation:
+        """Repeat an evaluation that has failed or was cancelled, as a new one with the same configuration.
+
+        It takes over the answers of the first one, which are kept for seven days. `resumed_count` of the new one
+        says how many. It costs only what it computes itself.
+
+        Args:
+            from_beginning: Answer all rows, even if there are answers to take over.
+            evaluation_id: Last part of the resource name. Default: chosen by the service.
+
+        Returns:
+            The queued evaluation. Call `wait_for_evaluation` to wait for its end.
+
+        Raises:
+            NotFoundError: The evaluation does not exist in the caller's tenant.
+            FailedPreconditionError: The evaluation has succeeded or not ended, or what it needs was deleted or has
+                changed. The message has the remedy.
+            ExhaustedError: Too many jobs are queued.
+        """
+        request = build(
+            messages.RetryEvaluationRequest,
+            evaluation_id=evaluation_id,
+            from_beginning=from_beginning,
+            request_id=new_request_id(),
+        )
+        references = {"name": (evaluation, _COLLECTION)}
+        return decoded(await self._call(self._evaluations.RetryEvaluation, request, references))
+
     async def delete_evaluation(self, evaluation: Reference) -> None:
         """Delete an evaluation that has ended, with its rows. Its dataset is kept.
 

@@ -100,6 +100,8 @@ def batch_job(item: BatchJob) -> batch_job_pb2.BatchJob:
         batch_job_pb2.BatchJob(
             **job_fields(item),
             progress=_progress(item.progress),
+            retry_of="" if item.retry_of is None else str(BatchJobName(item.tenant, item.retry_of)),
+            resumed_count=item.resumed_count,
         )
     )
     return message

@@ -33,6 +33,8 @@ def evaluation(item: Evaluation) -> evaluation_pb2.Evaluation:
             differences=[_difference(difference) for difference in item.results.differences],
             differing_row_count=item.results.differing_row_count,
             partial=item.results.partial,
+            retry_of="" if item.retry_of is None else str(EvaluationName(item.tenant, item.retry_of)),
+            resumed_count=item.resumed_count,
         )
     )
     return message

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from foreword.domain.experiment import TuneExperiment
-from foreword.errors import FailedPreconditionError, NotFoundError
-from foreword.names import BaseModelName, TuneExperimentName
+from foreword.names import TuneExperimentName
 from foreword.plugin.manager import PluginManager
+from foreword.server.jobs.needs import Needs
 from foreword.storage.artifacts.checkpoints import Checkpoint, CheckpointStore
 from foreword.storage.artifacts.keys import checkpoints_key
 from foreword.storage.artifacts.publication import ArtifactPublisher
@@ -89,32 +89,8 @@ class ExperimentRetrier:
 
     def _check_plugins(self, first: TuneExperiment) -> None:
         """Raise FailedPreconditionError unless everything that the plan was made for is still installed."""
-        config, revision = first.config, first.plan.base_revision
-        name, base = str(TuneExperimentName(first.tenant, first.id)), str(BaseModelName(config.base_model))
-        try:
-            present = self._plugins.base_model(config.base_model).spec.revision
-        except NotFoundError as error:
-            raise FailedPreconditionError(
-                f"{base}, which {name} tuned, is not installed any more. Install its plugin, or create an experiment "
-                "with another base model.",
-                reason="BASE_MODEL_CHANGED",
-                metadata={"resource": base},
-            ) from error
-        if revision and revision != present:  # plans of older versions do not name one
-            raise FailedPreconditionError(
-                f"{base} has other weights now than when {name} was planned, so it cannot be repeated. Create a new "
-                "experiment, or install the former weights.",
-                reason="BASE_MODEL_CHANGED",
-                metadata={"resource": base},
-            )
-        for noun, id, item in (
-            ("task", config.task, self._plugins.tasks.get(config.task)),
-            ("tuning method", config.tuning_type, self._plugins.tuning_methods.get(config.tuning_type)),
-        ):
-            if item is None:
-                raise FailedPreconditionError(
-                    f"The {noun} {id!r} of {name} is not installed any more. Install its plugin, or create an "
-                    f"experiment with another {noun}.",
-                    reason="PLUGIN_MISSING",
-                    metadata={"resource": name},
-                )
+        config, name = first.config, str(TuneExperimentName(first.tenant, first.id))
+        needs = Needs(plugins=self._plugins, name=name, noun="experiment")
+        needs.base_model(config.base_model, first.plan.base_revision)
+        needs.plugin("task", config.task, self._plugins.tasks)
+        needs.plugin("tuning method", config.tuning_type, self._plugins.tuning_methods)

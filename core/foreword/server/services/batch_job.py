@@ -6,14 +6,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from foreword.domain.batch_job import BatchAnswer, BatchJob
+from foreword.domain.batch_job import AnswerSelection, BatchAnswer, BatchJob
 from foreword.domain.violations import Violations, fields_below
-from foreword.names import BatchJobName
+from foreword.names import BatchJobName, check_id
 from foreword.server.callers.auth import current_caller, require_own
 from foreword.server.calls.pools import BEGIN_SECONDS, READ_SECONDS, ROW_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.convert import batch_job as convert
 from foreword.server.convert.paging import page_size
 from foreword.server.inference.model_resolver import ModelResolver
+from foreword.server.jobs.answer_retries import AnswerRetrier
 from foreword.server.jobs.watches import Watches
 from foreword.server.plans.batch_jobs import BatchPlanner
 from foreword.server.services.idempotency import request_key
@@ -33,12 +34,12 @@ from foreword.v1 import batch_job_pb2, batch_job_service_pb2, batch_job_service_
 _DEFAULT_ROWS: Final = 100
 
 _Request = batch_job_service_pb2.ListBatchAnswersRequest
-_Selection = tuple[str, Callable[[BatchAnswer], bool]]
+_Selection = tuple[AnswerSelection, Callable[[BatchAnswer], bool]]
 _SELECTIONS: Final[dict[int, _Selection]] = {
-    _Request.SELECTION_UNSPECIFIED: ("all", lambda _: True),
-    _Request.SELECTION_ALL: ("all", lambda _: True),
-    _Request.SELECTION_FAILED: ("failed", lambda answer: answer.failure is not None),
-    _Request.SELECTION_ABSTAINED: ("abstained", lambda answer: answer.abstained),
+    _Request.SELECTION_UNSPECIFIED: (AnswerSelection.ALL, lambda _: True),
+    _Request.SELECTION_ALL: (AnswerSelection.ALL, lambda _: True),
+    _Request.SELECTION_FAILED: (AnswerSelection.FAILED, lambda answer: answer.failure is not None),
+    _Request.SELECTION_ABSTAINED: (AnswerSelection.ABSTAINED, lambda answer: answer.abstained),
 }
 
 
@@ -69,6 +70,7 @@ class BatchJobService(
         artifacts: ArtifactStore,
         deletions: ArtifactDeletions,
         planner: BatchPlanner,
+        retrier: AnswerRetrier,
         models: ModelResolver,
         pools: Pools,
         watches: Watches,
@@ -78,6 +80,7 @@ class BatchJobService(
         self._database = database
         self._artifacts = artifacts
         self._planner = planner
+        self._retrier = retrier
         self._readable = ReadableResources(database=database, models=models, pools=pools)
         self._pools = pools
         self._max_queued = max_queued
@@ -128,6 +131,29 @@ class BatchJobService(
         )
         return convert.batch_job(created)
 
+    async def RetryBatchJob(
+        self, request: batch_job_service_pb2.RetryBatchJobRequest, context: Any
+    ) -> batch_job_pb2.BatchJob:
+        """Repeat a batch job that has failed or was cancelled, as a new one."""
+        if request.batch_job_id:
+            check_id(request.batch_job_id, "batch_job_id")
+        key = request_key("RetryBatchJob", request)
+        made = await self._jobs.replayed(key)
+        if made is not None:
+            return made
+        first = await self._jobs.find(request.name)
+        created = await self._pools.files.run(
+            first.tenant,
+            WRITE_SECONDS,
+            self._retrier.retry_batch_job,
+            first,
+            id=request.batch_job_id or None,
+            from_beginning=request.from_beginning,
+            creator=current_caller().api_key,
+            request=key,
+        )
+        return convert.batch_job(created)
+
     async def ListBatchAnswers(
         self, request: batch_job_service_pb2.ListBatchAnswersRequest, context: Any
     ) -> batch_job_service_pb2.ListBatchAnswersResponse:
@@ -167,10 +193,8 @@ class BatchJobService(
         return read_answers_page(
             self._artifacts,
             job,
-            lambda after: repository.parts(
-                job.id, after_row=after, limit=MOST_PARTS_READ, only_with_failures=chosen == "failed"
-            ),
-            selection=chosen,
+            lambda after: repository.parts(job.id, after_row=after, limit=MOST_PARTS_READ, selection=chosen),
+            selection=chosen.value,
             page_size=size,
             page_token=page_token,
             after_row=after_row,

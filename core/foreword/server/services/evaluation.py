@@ -9,13 +9,14 @@ from foreword.domain.evaluation import AnsweredRow, Evaluation
 from foreword.domain.job import JobState
 from foreword.domain.violations import fields_below
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
-from foreword.names import BaseModelName, EvaluationName
+from foreword.names import BaseModelName, EvaluationName, check_id
 from foreword.server.callers.auth import current_caller, require_own
 from foreword.server.calls.pools import BEGIN_SECONDS, READ_SECONDS, ROW_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.convert import evaluation as convert
 from foreword.server.convert.evaluation_request import AskedSystem, parse_new_evaluation
 from foreword.server.convert.paging import page_size
 from foreword.server.inference.model_resolver import ModelResolver
+from foreword.server.jobs.answer_retries import AnswerRetrier
 from foreword.server.jobs.watches import Watches
 from foreword.server.plans.evaluations import EvaluationPlanner, FoundSystem
 from foreword.server.services.idempotency import request_key
@@ -71,6 +72,7 @@ class EvaluationService(
         artifacts: ArtifactStore,
         deletions: ArtifactDeletions,
         planner: EvaluationPlanner,
+        retrier: AnswerRetrier,
         models: ModelResolver,
         pools: Pools,
         watches: Watches,
@@ -80,6 +82,7 @@ class EvaluationService(
         self._database = database
         self._artifacts = artifacts
         self._planner = planner
+        self._retrier = retrier
         self._readable = ReadableResources(database=database, models=models, pools=pools)
         self._pools = pools
         self._max_queued = max_queued
@@ -134,6 +137,29 @@ class EvaluationService(
             creator=caller.api_key,
             request=key,
             max_queued=self._max_queued,
+        )
+        return convert.evaluation(created)
+
+    async def RetryEvaluation(
+        self, request: evaluation_service_pb2.RetryEvaluationRequest, context: Any
+    ) -> evaluation_pb2.Evaluation:
+        """Repeat an evaluation that has failed or was cancelled, as a new one."""
+        if request.evaluation_id:
+            check_id(request.evaluation_id, "evaluation_id")
+        key = request_key("RetryEvaluation", request)
+        made = await self._jobs.replayed(key)
+        if made is not None:
+            return made
+        first = await self._jobs.find(request.name)
+        created = await self._pools.files.run(
+            first.tenant,
+            WRITE_SECONDS,
+            self._retrier.retry_evaluation,
+            first,
+            id=request.evaluation_id or None,
+            from_beginning=request.from_beginning,
+            creator=current_caller().api_key,
+            request=key,
         )
         return convert.evaluation(created)
 

@@ -39,6 +39,25 @@ def read_lines(artifacts: ArtifactStore, artifact: str, sha256: str, *, resource
         ArtifactError: The file is missing, or is not what was stored.
         UnavailableError: The artifact store is unavailable.
     """
+    content = _verified(artifacts, artifact, sha256, resource)
+    yield from (line for line in content.decode("utf-8", "surrogatepass").split("\n") if line)
+
+
+def copy_lines(artifacts: ArtifactStore, artifact: str, sha256: str, target: str, *, resource: str) -> None:
+    """Copy a file that `write_lines` wrote to another key, verified.
+
+    Args:
+        sha256: What `write_lines` returned.
+        resource: Name of the resource that its lines belong to, for the error.
+
+    Raises:
+        ArtifactError: The file is missing, or is not what was stored.
+        UnavailableError: The artifact store is unavailable.
+    """
+    artifacts.write(target, {LINES_FILE: _verified(artifacts, artifact, sha256, resource)})
+
+
+def _verified(artifacts: ArtifactStore, artifact: str, sha256: str, resource: str) -> bytes:
     content = artifacts.read(artifact, LINES_FILE)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ArtifactError(
@@ -46,4 +65,4 @@ def read_lines(artifacts: ArtifactStore, artifact: str, sha256: str, *, resource
             "the artifact store from a backup.",
             metadata={"resource": resource, "artifact": artifact},
         )
-    yield from (line for line in content.decode("utf-8", "surrogatepass").split("\n") if line)
+    return content

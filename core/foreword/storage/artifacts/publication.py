@@ -34,6 +34,25 @@ class ArtifactPublisher:
         self._deletions = ArtifactDeletions(database=database, artifacts=artifacts)
 
     @contextmanager
+    def reserve(self, tenant: str, prefix: str) -> Iterator[None]:
+        """Run a block that writes files below a new prefix, and commits the rows which refer to them.
+
+        It is like `publish` for artifacts of which each has a key below the prefix.
+
+        Raises:
+            UnavailableError: The database or the artifact store is unavailable.
+        """
+        try:
+            self._deletions.begin_write(tenant, prefix)
+            yield
+        except UnavailableError:
+            raise
+        except BaseException:
+            self._delete_unless_referred(prefix)
+            raise
+        self._delete_unless_referred(prefix)
+
+    @contextmanager
     def publish(self, tenant: str, artifact: str, files: Mapping[str, Content]) -> Iterator[None]:
         """Write files, then run a block that commits the row which refers to them.
 
@@ -47,16 +66,9 @@ class ArtifactPublisher:
         Raises:
             UnavailableError: The database or the artifact store is unavailable.
         """
-        try:
-            self._deletions.begin_write(tenant, artifact)
+        with self.reserve(tenant, artifact):
             self._artifacts.write(artifact, files)
             yield
-        except UnavailableError:
-            raise
-        except BaseException:
-            self._delete_unless_referred(artifact)
-            raise
-        self._delete_unless_referred(artifact)
 
     def restore(self, artifact: str, files: Mapping[str, Content]) -> None:
         """Write the files of an existing row again if the store has lost any of them.

@@ -222,6 +222,14 @@ def grant(job: JobRow, worker: str, now: datetime, duration: timedelta) -> None:
         transition(job, JobState.RUNNING, now)
 
 
+def is_worker_at_work(session: Session, now: datetime) -> bool:
+    """Return whether any worker holds a job, so that jobs which wait get their turn before long."""
+    held = select(JobRow.key).where(
+        JobRow.state.in_(HELD_STATES), JobRow.lease_worker.is_not(None), JobRow.lease_expire_time > now
+    )
+    return session.scalars(held.limit(1)).first() is not None
+
+
 def wait_start(job: JobRow, now: datetime) -> datetime | None:
     """Return the time since which a job waits for a worker; None if a worker has it, or it has ended.
 

@@ -64,6 +64,9 @@ def take_ended(session: Session) -> Sequence[JobRow]:
 def request_cancel(job: JobRow, now: datetime, *, needs_worker: bool = False) -> bool:
     """Cancel a locked job that has not ended; a worker that holds it finds out at its next heartbeat.
 
+    A job that no worker holds is cancelled at once: one that is queued, waits between two turns, was given back, or
+    whose worker has died. The workers may be busy for long, or there may be none.
+
     Args:
         needs_worker: Whether a worker has to end it if it has begun, also if none holds it now.
 
@@ -71,16 +74,20 @@ def request_cancel(job: JobRow, now: datetime, *, needs_worker: bool = False) ->
         True if the job was cancelled now, so that no worker ends it.
     """
     state = JobState(job.state)
-    if state is JobState.QUEUED:
+    if state.ended:
+        return False
+    if state is JobState.RUNNING:
+        transition(job, JobState.CANCELLING, now)
+    if state is JobState.QUEUED or not (needs_worker or is_held(job, now)):
         transition(job, JobState.CANCELLED, now)
         return True
-    if state is JobState.RUNNING:
-        yielded = job.yield_time is not None
-        transition(job, JobState.CANCELLING, now)
-        if yielded and not needs_worker:  # no worker holds it, and the workers may be busy for long
-            transition(job, JobState.CANCELLED, now)
-            return True
     return False
+
+
+def is_held(job: JobRow, now: datetime) -> bool:
+    """Return whether a worker holds a job, so that its writes are accepted and no other worker takes the job."""
+    expire = job.lease_expire_time
+    return job.lease_worker is not None and expire is not None and expire > now
 
 
 def end_wait(job: JobRow, now: datetime) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from foreword.domain.batch_job import BatchJob, BatchJobConfig, BatchJobPlan, BatchJobProgress
+from foreword.domain.batch_job import AnswerSelection, BatchJob, BatchJobConfig, BatchJobPlan, BatchJobProgress
 from foreword.domain.job import JobKind
 from foreword.names import BatchJobName
 from foreword.storage.artifacts.keys import batch_answers_key
@@ -29,7 +29,7 @@ from foreword.storage.repositories.job_resources import (
 from foreword.storage.repositories.requests import RequestKey
 from foreword.storage.tables import BatchJobRow, BatchPartRow
 
-_RESOURCE: Final = JobResource(
+BATCH_JOB_RESOURCE: Final = JobResource(
     kind=JobKind.BATCH,
     row=BatchJobRow,
     name=BatchJobName,
@@ -43,7 +43,7 @@ class BatchJobRepository(JobResources[BatchJobRow, BatchJob]):
     """The batch jobs of one tenant."""
 
     def __init__(self, database: Database, tenant: str) -> None:
-        super().__init__(database, tenant, _RESOURCE)
+        super().__init__(database, tenant, BATCH_JOB_RESOURCE)
 
     def create(
         self,
@@ -68,20 +68,16 @@ class BatchJobRepository(JobResources[BatchJobRow, BatchJob]):
             AlreadyExistsError: The id is taken, or the request id was already used with other content.
             ExhaustedError: The tenant has too many batch jobs queued.
         """
-        progress = BatchJobProgress(total_count=plan.row_count)
         return self._create(
-            lambda key, name, now: BatchJobRow(
-                tenant=self._tenant,
-                id=key,
+            lambda key, name, now: new_batch_job(
+                self._tenant,
+                key,
                 display_name=name,
                 description=description,
-                dataset=config.dataset,
-                config=encode(BatchJobConfig, config, "batch_job"),
-                plan=encode(BatchJobPlan, plan, "batch_job.plan"),
-                progress=encode(BatchJobProgress, progress),
+                config=config,
+                plan=plan,
                 creator=creator,
-                create_time=now,
-                job=new_job(JobKind.BATCH, base_model=config.base_model, tuning_type="", runs_alone=False, now=now),
+                now=now,
             ),
             display_name=display_name,
             description=description,
@@ -112,11 +108,13 @@ class BatchJobRepository(JobResources[BatchJobRow, BatchJob]):
         """
         return self._list(request, take, lambda _, rows, now: (to_batch_job(row, now) for row in rows))
 
-    def parts(self, id: str, *, after_row: int, limit: int, only_with_failures: bool = False) -> tuple[BatchPart, ...]:
+    def parts(
+        self, id: str, *, after_row: int, limit: int, selection: AnswerSelection = AnswerSelection.ALL
+    ) -> tuple[BatchPart, ...]:
         """Return the stored parts with answers to rows after a row, in order; the first may have none.
 
         Args:
-            only_with_failures: Leave out parts without a row that has an error.
+            selection: Leave out parts that are known to have no such row.
             limit: Maximum number of parts.
 
         Raises:
@@ -130,8 +128,10 @@ class BatchJobRepository(JobResources[BatchJobRow, BatchJob]):
             query = select(BatchPartRow).where(
                 of_job, BatchPartRow.first_row >= func.coalesce(begun.scalar_subquery(), 0)
             )
-            if only_with_failures:
+            if selection is AnswerSelection.FAILED:
                 query = query.where(BatchPartRow.failed_count > 0)
+            elif selection is AnswerSelection.ABSTAINED:
+                query = query.where(func.coalesce(BatchPartRow.abstained_count, 1) > 0)
             return tuple(map(to_part, session.scalars(query.order_by(BatchPartRow.first_row).limit(limit))))
 
     def _item(self, row: BatchJobRow, now: datetime) -> BatchJob:
@@ -139,6 +139,35 @@ class BatchJobRepository(JobResources[BatchJobRow, BatchJob]):
 
     def _files(self, row: BatchJobRow) -> tuple[str, ...]:
         return (batch_answers_key(row.tenant, row.id, row.create_time),)
+
+
+def new_batch_job(
+    tenant: str,
+    id: str,
+    *,
+    display_name: str,
+    description: str,
+    config: BatchJobConfig,
+    plan: BatchJobPlan,
+    creator: str,
+    now: datetime,
+) -> BatchJobRow:
+    """Return the row of a queued batch job with its job."""
+    return BatchJobRow(
+        tenant=tenant,
+        id=id,
+        display_name=display_name,
+        description=description,
+        dataset=config.dataset,
+        config=encode(BatchJobConfig, config, "batch_job"),
+        plan=encode(BatchJobPlan, plan, "batch_job.plan"),
+        progress=encode(BatchJobProgress, BatchJobProgress(total_count=plan.row_count)),
+        creator=creator,
+        create_time=now,
+        retry_of=None,
+        resumed_count=0,
+        job=new_job(JobKind.BATCH, base_model=config.base_model, tuning_type="", runs_alone=False, now=now),
+    )
 
 
 def find_batch_job(session: Session, tenant: str, id: str) -> BatchJobRow | None:
@@ -164,4 +193,6 @@ def to_batch_job(row: BatchJobRow, now: datetime) -> BatchJob:
         progress=current_progress(BatchJobProgress, row.progress, values),
         creator=row.creator,
         create_time=row.create_time,
+        retry_of=row.retry_of,
+        resumed_count=row.resumed_count,
     )

@@ -16,14 +16,14 @@ from foreword.domain.evaluation import (
     EvaluationProgress,
     EvaluationResults,
 )
-from foreword.domain.job import JobKind, JobState
+from foreword.domain.job import WORK_KEPT, JobKind, JobState
 from foreword.domain.resource_view import ResourceView
 from foreword.names import EvaluationName
 from foreword.storage.artifacts.deletions import note_deletion
 from foreword.storage.artifacts.keys import answer_batches_key
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
-from foreword.storage.jobs.leases import new_job
+from foreword.storage.jobs.leases import is_worker_at_work, new_job
 from foreword.storage.lists.list_specs import EVALUATIONS
 from foreword.storage.lists.pages import Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
@@ -37,7 +37,7 @@ from foreword.storage.repositories.job_resources import (
 from foreword.storage.repositories.requests import RequestKey
 from foreword.storage.tables import AnswerBatchRow, DatasetRow, EvaluationRow, JobRow
 
-_RESOURCE: Final = JobResource(
+EVALUATION_RESOURCE: Final = JobResource(
     kind=JobKind.EVALUATE,
     row=EvaluationRow,
     name=EvaluationName,
@@ -53,7 +53,7 @@ class EvaluationRepository(JobResources[EvaluationRow, Evaluation]):
     """The evaluations of one tenant."""
 
     def __init__(self, database: Database, tenant: str) -> None:
-        super().__init__(database, tenant, _RESOURCE)
+        super().__init__(database, tenant, EVALUATION_RESOURCE)
 
     def create(
         self,
@@ -78,23 +78,16 @@ class EvaluationRepository(JobResources[EvaluationRow, Evaluation]):
             AlreadyExistsError: The id is taken, or the request id was already used with other content.
             ExhaustedError: The tenant has too many evaluations queued.
         """
-        base_model, *others = config.base_models
         return self._create(
-            lambda key, name, now: EvaluationRow(
-                tenant=self._tenant,
-                id=key,
+            lambda key, name, now: new_evaluation(
+                self._tenant,
+                key,
                 display_name=name,
                 description=description,
-                dataset=config.dataset,
-                examples_dataset=config.examples_dataset,
-                config=encode(EvaluationConfig, config, "evaluation"),
+                config=config,
                 estimated_seconds=estimated_seconds,
-                progress=encode(EvaluationProgress, EvaluationProgress()),
-                results=encode(EvaluationResults, EvaluationResults()),
-                rows_file=None,
                 creator=creator,
-                create_time=now,
-                job=new_job(JobKind.EVALUATE, base_model=base_model, tuning_type="", runs_alone=bool(others), now=now),
+                now=now,
             ),
             display_name=display_name,
             description=description,
@@ -189,13 +182,52 @@ class EvaluationRepository(JobResources[EvaluationRow, Evaluation]):
         batches = answer_batches_key(row.tenant, row.id, row.create_time)
         return (batches,) if row.rows_file is None else (batches, decode(AnswerRowsFile, row.rows_file).artifact)
 
-    def _needs_worker(self, session: Session, row: EvaluationRow) -> bool:
+    def _needs_worker(self, session: Session, row: EvaluationRow, now: datetime) -> bool:
         has_answers = select(AnswerBatchRow.number).where(AnswerBatchRow.evaluation_key == row.key).limit(1)
-        return session.scalars(has_answers).first() is not None
+        return is_worker_at_work(session, now) and session.scalars(has_answers).first() is not None
 
     def _cancelled(self, session: Session, row: EvaluationRow, now: datetime) -> None:
-        if row.job.start_time is not None:
-            note_deletion(session, row.tenant, answer_batches_key(row.tenant, row.id, row.create_time), now)
+        if row.job.start_time is not None or row.resumed_count:
+            schedule_answers(session, row, now)
+
+
+def new_evaluation(
+    tenant: str,
+    id: str,
+    *,
+    display_name: str,
+    description: str,
+    config: EvaluationConfig,
+    estimated_seconds: float,
+    creator: str,
+    now: datetime,
+) -> EvaluationRow:
+    """Return the row of a queued evaluation with its job."""
+    base_model, *others = config.base_models
+    return EvaluationRow(
+        tenant=tenant,
+        id=id,
+        display_name=display_name,
+        description=description,
+        dataset=config.dataset,
+        examples_dataset=config.examples_dataset,
+        config=encode(EvaluationConfig, config, "evaluation"),
+        estimated_seconds=estimated_seconds,
+        progress=encode(EvaluationProgress, EvaluationProgress()),
+        results=encode(EvaluationResults, EvaluationResults()),
+        rows_file=None,
+        creator=creator,
+        create_time=now,
+        retry_of=None,
+        resumed_count=0,
+        job=new_job(JobKind.EVALUATE, base_model=base_model, tuning_type="", runs_alone=bool(others), now=now),
+    )
+
+
+def schedule_answers(session: Session, evaluation: Evaluation | EvaluationRow, now: datetime) -> None:
+    """Schedule the deletion of the answers of an evaluation that ends without success, which a retry can take over."""
+    prefix = answer_batches_key(evaluation.tenant, evaluation.id, evaluation.create_time)
+    note_deletion(session, evaluation.tenant, prefix, now + WORK_KEPT)
 
 
 def find_evaluation(session: Session, tenant: str, id: str) -> EvaluationRow | None:
@@ -224,4 +256,6 @@ def to_evaluation(row: EvaluationRow, now: datetime, *, with_results: bool = Tru
         rows=None if row.rows_file is None else decode(AnswerRowsFile, row.rows_file),
         creator=row.creator,
         create_time=row.create_time,
+        retry_of=row.retry_of,
+        resumed_count=row.resumed_count,
     )

@@ -8,18 +8,18 @@ from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from foreword.domain.experiment import ExperimentConfig, TuneExperiment, TunePlan
-from foreword.domain.job import JobKind, JobState
-from foreword.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
-from foreword.names import DatasetName, TuneExperimentName, TuneSweepName, check_id
+from foreword.domain.job import JobKind
+from foreword.errors import FailedPreconditionError
+from foreword.names import TuneExperimentName, TuneSweepName, check_id
 from foreword.storage.artifacts.deletions import drop_note
 from foreword.storage.artifacts.keys import checkpoints_key
 from foreword.storage.codec import decode
 from foreword.storage.database import Database
 from foreword.storage.jobs.admission import check_room, free_name, without_number
-from foreword.storage.jobs.leases import lock_job
-from foreword.storage.repositories.datasets import require_dataset
-from foreword.storage.repositories.experiments import find_experiment, new_experiment, to_experiment
-from foreword.storage.repositories.requests import RequestKey, deleted_since, find_replay, remember
+from foreword.storage.repositories.experiments import EXPERIMENT_RESOURCE, new_experiment, to_experiment
+from foreword.storage.repositories.job_resources import check_id_is_free, find_made
+from foreword.storage.repositories.repeatable import check_datasets, check_failed_or_cancelled, require_repeatable
+from foreword.storage.repositories.requests import RequestKey, remember
 from foreword.storage.tables import ExperimentRow, SnapshotRow
 
 
@@ -60,19 +60,14 @@ class ExperimentRetries:
         """
         check_id(id, "tune_experiment_id")
         with self._database.write_tenant(self._tenant) as session:
-            replay = find_replay(session, self._tenant, request)
-            if replay is not None:
-                made = find_experiment(session, self._tenant, replay.resource)
-                if made is None or not replay.made(made.create_time):
-                    raise deleted_since(self._name(replay.resource))
+            made = find_made(session, EXPERIMENT_RESOURCE, self._tenant, request)
+            if made is not None:
                 return to_experiment(made, self._database.clock(session))
-            row = self._require(session, first)
+            row = require_repeatable(session, EXPERIMENT_RESOURCE, self._tenant, first)
             self._check(session, row)
             plan = decode(TunePlan, row.plan)
             check_room(session, JobKind.TUNE, self._tenant, max_queued, plan.estimated_seconds)
-            if find_experiment(session, self._tenant, id) is not None:
-                name = self._name(id)
-                raise AlreadyExistsError(f"{name} already exists. Choose another id.", metadata={"resource": name})
+            check_id_is_free(session, EXPERIMENT_RESOURCE, self._tenant, id)
             now = self._database.clock(session)
             new = new_experiment(
                 self._tenant,
@@ -101,20 +96,10 @@ class ExperimentRetries:
             FailedPreconditionError: It cannot be repeated.
         """
         with self._database.read() as session:
-            row = find_experiment(session, self._tenant, first)
-            if row is None:
-                raise NotFoundError.of(self._name(first))
-            self._check(session, row)
-
-    def _require(self, session: Session, id: str) -> ExperimentRow:
-        lock_job(session, JobKind.TUNE, self._tenant, id)
-        row = find_experiment(session, self._tenant, id)
-        if row is None:
-            raise NotFoundError.of(self._name(id))
-        return row
+            self._check(session, require_repeatable(session, EXPERIMENT_RESOURCE, self._tenant, first, lock=False))
 
     def _check(self, session: Session, row: ExperimentRow) -> None:
-        name, state = self._name(row.id), JobState(row.job.state)
+        name = str(TuneExperimentName(self._tenant, row.id))
         if row.sweep is not None:
             sweep = str(TuneSweepName(self._tenant, row.sweep))
             raise FailedPreconditionError(
@@ -123,37 +108,9 @@ class ExperimentRetries:
                 reason="TRIAL_OF_SWEEP",
                 metadata={"resource": sweep},
             )
-        if state is JobState.SUCCEEDED:
-            raise FailedPreconditionError(
-                f"{name} has succeeded, so there is nothing to retry. Create a new experiment to tune again.",
-                reason="EXPERIMENT_SUCCEEDED",
-                metadata={"resource": name, "state": state.value},
-            )
-        if not state.ended:
-            raise FailedPreconditionError(
-                f"{name} is {state.value}. Wait until it has ended, or cancel it, then retry it.",
-                reason="EXPERIMENT_ACTIVE",
-                metadata={"resource": name, "state": state.value},
-            )
+        check_failed_or_cancelled(EXPERIMENT_RESOURCE, row)
         config = decode(ExperimentConfig, row.config)
-        for dataset in (config.dataset, config.validation_dataset):
-            if dataset is not None:
-                self._check_dataset(session, name, dataset)
-
-    def _check_dataset(self, session: Session, name: str, id: str) -> None:
-        try:
-            require_dataset(session, self._tenant, id)
-        except NotFoundError as error:
-            dataset = str(DatasetName(self._tenant, id))
-            raise FailedPreconditionError(
-                f"{dataset}, on which {name} was tuned, has been deleted. Upload its rows again, and create a new "
-                "experiment.",
-                reason="DATASET_DELETED",
-                metadata={"resource": dataset},
-            ) from error
-
-    def _name(self, id: str) -> str:
-        return str(TuneExperimentName(self._tenant, id))
+        check_datasets(session, EXPERIMENT_RESOURCE, row, (config.dataset, config.validation_dataset))
 
 
 def _copy_curve(session: Session, row: ExperimentRow, new: ExperimentRow) -> None:

@@ -41,7 +41,7 @@ from foreword.storage.repositories.requests import RequestKey, remember
 from foreword.storage.tables import ExperimentRow, SnapshotRow, SweepRow
 from foreword.storage.texts import check_texts
 
-_RESOURCE: Final = JobResource(
+EXPERIMENT_RESOURCE: Final = JobResource(
     kind=JobKind.TUNE,
     row=ExperimentRow,
     name=TuneExperimentName,
@@ -55,7 +55,7 @@ class ExperimentRepository(JobResources[ExperimentRow, TuneExperiment]):
     """The experiments of one tenant. They are deleted without their tuned models."""
 
     def __init__(self, database: Database, tenant: str) -> None:
-        super().__init__(database, tenant, _RESOURCE)
+        super().__init__(database, tenant, EXPERIMENT_RESOURCE)
 
     def create(
         self,

@@ -69,6 +69,11 @@ class JobResource(Generic[R]):
     reason: str
     listed: ListSpec[R]
 
+    @property
+    def noun(self) -> str:
+        """What it is called in sentences."""
+        return self.reason.lower().replace("_", " ")
+
 
 class JobResources(Generic[R, Item]):
     """The resources of one kind of one tenant. Each kind has a subclass."""
@@ -96,8 +101,8 @@ class JobResources(Generic[R, Item]):
     def request_cancel(self, id: str) -> Item:
         """Request the cancellation of a job.
 
-        A queued one is cancelled at once, and so is one that waits between two turns, unless it has something to keep.
-        A running one is cancelled by its worker.
+        One that no worker holds is cancelled at once, unless a worker at work is to keep what it has done. Any other is
+        cancelled by its worker.
 
         Raises:
             NotFoundError: It does not exist in the tenant.
@@ -114,7 +119,7 @@ class JobResources(Generic[R, Item]):
                     metadata={"resource": name, "state": state.value},
                 )
             now = self._database.clock(session)
-            if request_cancel(row.job, now, needs_worker=self._needs_worker(session, row)):
+            if request_cancel(row.job, now, needs_worker=self._needs_worker(session, row, now)):
                 self._cancelled(session, row, now)
             return self._item(row, now)
 
@@ -157,12 +162,12 @@ class JobResources(Generic[R, Item]):
         """Return the prefixes of the files of a resource, those that its worker may have left included."""
         raise NotImplementedError
 
-    def _needs_worker(self, session: Session, row: R) -> bool:
-        """Return whether a worker has to end a job that is cancelled, to keep what it has done."""
+    def _needs_worker(self, session: Session, row: R, now: datetime) -> bool:
+        """Return whether a worker is to end a job that is cancelled, to keep what it has done, and there is one."""
         return False
 
     def _cancelled(self, session: Session, row: R, now: datetime) -> None:
-        """Called when a job was cancelled before its first turn or between two, so that no worker ends it."""
+        """Called when a job was cancelled that no worker holds, so that none ends it."""
 
     def _check_unneeded(self, session: Session, row: R) -> None:
         """Raise FailedPreconditionError if another resource needs one that is to be deleted."""
@@ -208,9 +213,7 @@ class JobResources(Generic[R, Item]):
                     require_dataset(session, self._tenant, dataset)
             check_room(session, self._resource.kind, self._tenant, max_queued, estimated_seconds)
             id = id or self._database.new_id()
-            if find_job_row(session, self._resource.row, self._tenant, id) is not None:
-                name = self._name(id)
-                raise AlreadyExistsError(f"{name} already exists. Choose another id.", metadata={"resource": name})
+            check_id_is_free(session, self._resource, self._tenant, id)
             now = self._database.clock(session)
             row = new_row(id, free_name(session, self._resource.row, self._tenant, display_name), now)
             session.add(row)
@@ -252,16 +255,34 @@ class JobResources(Generic[R, Item]):
         return row
 
     def _made(self, session: Session, request: RequestKey | None) -> Item | None:
-        replay = find_replay(session, self._tenant, request)
-        if replay is None:
-            return None
-        row = find_job_row(session, self._resource.row, self._tenant, replay.resource)
-        if row is None or not replay.made(row.create_time):
-            raise deleted_since(self._name(replay.resource))
-        return self._item(row, self._database.clock(session))
+        row = find_made(session, self._resource, self._tenant, request)
+        return None if row is None else self._item(row, self._database.clock(session))
 
     def _name(self, id: str) -> str:
         return str(self._resource.name(self._tenant, id))
+
+
+def find_made(session: Session, resource: JobResource[R], tenant: str, request: RequestKey | None) -> R | None:
+    """Return the row that an earlier request with the same id created; None if the request is new.
+
+    Raises:
+        NotFoundError: The resource has been deleted since.
+        AlreadyExistsError: The request id was already used with other content.
+    """
+    replay = find_replay(session, tenant, request)
+    if replay is None:
+        return None
+    row = find_job_row(session, resource.row, tenant, replay.resource)
+    if row is None or not replay.made(row.create_time):
+        raise deleted_since(str(resource.name(tenant, replay.resource)))
+    return row
+
+
+def check_id_is_free(session: Session, resource: JobResource[R], tenant: str, id: str) -> None:
+    """Raise AlreadyExistsError if a resource with an id exists."""
+    if find_job_row(session, resource.row, tenant, id) is not None:
+        name = str(resource.name(tenant, id))
+        raise AlreadyExistsError(f"{name} already exists. Choose another id.", metadata={"resource": name})
 
 
 def job_values(job: JobRow, now: datetime) -> JobValues:

@@ -154,7 +154,8 @@ class SweepRow(Base):
 class EvaluationRow(Base):
     """An evaluation. Its job has the same tenant, the kind `evaluate` and the evaluation's id as resource.
 
-    `examples_dataset` is the id of the dataset from which examples are taken. `rows_file` is set once it has succeeded.
+    `examples_dataset` is the id of the dataset from which examples are taken. `rows_file` is set once it has rows.
+    `retry_of` is the id of the evaluation that it repeats, and `resumed_count` the number of answers taken over.
     """
 
     __tablename__ = "evaluations"
@@ -181,6 +182,8 @@ class EvaluationRow(Base):
     rows_file: Mapped[dict[str, Any] | None]
     creator: Mapped[str]
     create_time: Mapped[datetime]
+    retry_of: Mapped[str | None]
+    resumed_count: Mapped[int] = mapped_column(server_default=text("0"))
 
     job: Mapped[JobRow] = relationship(
         primaryjoin=lambda: and_(
@@ -213,7 +216,10 @@ class AnswerBatchRow(Base):
 
 
 class BatchJobRow(Base):
-    """A batch job. Its job has the same tenant, the kind `batch` and the batch job's id as resource."""
+    """A batch job. Its job has the same tenant, the kind `batch` and the batch job's id as resource.
+
+    `retry_of` is the id of the batch job that it repeats, and `resumed_count` the number of answers taken over.
+    """
 
     __tablename__ = "batch_jobs"
     __table_args__ = (
@@ -235,6 +241,8 @@ class BatchJobRow(Base):
     progress: Mapped[dict[str, Any]]
     creator: Mapped[str]
     create_time: Mapped[datetime]
+    retry_of: Mapped[str | None]
+    resumed_count: Mapped[int] = mapped_column(server_default=text("0"))
 
     job: Mapped[JobRow] = relationship(
         primaryjoin=lambda: and_(
@@ -250,7 +258,10 @@ class BatchJobRow(Base):
 
 
 class BatchPartRow(Base):
-    """A part of the answers of a batch job, to consecutive rows; `sha256` is that of its file, in hexadecimal."""
+    """A part of the answers of a batch job, to consecutive rows; `sha256` is that of its file, in hexadecimal.
+
+    `abstained_count` is unset in parts that were stored before it was counted.
+    """
 
     __tablename__ = "batch_job_parts"
 
@@ -263,6 +274,7 @@ class BatchPartRow(Base):
     sha256: Mapped[str]
     row_count: Mapped[int]
     failed_count: Mapped[int]
+    abstained_count: Mapped[int | None]
 
 
 class MachineSpeedRow(Base):

@@ -3,7 +3,7 @@
 A batch is a file, and a row of the database that refers to it and has its hash. A worker that takes over an evaluation
 finds the batches that are there and goes on with the next one. The key of a file contains the epoch of the lease, so
 that a worker which has lost its lease writes to files that nothing refers to. All files of an evaluation are below one
-prefix, which is deleted when it has ended.
+prefix, which is deleted when it has succeeded. If it ends otherwise, they are kept for a while, for a retry.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ class AnswerBatches:
             now = self._database.clock(session)
             end_job(session, self._lease, JobState.SUCCEEDED, compute_seconds, now)
             _set_results(session, evaluation, results, rows, now)
-            drop_batches(session, evaluation, now)
+            _drop_batches(session, evaluation, now)
             session.flush()
             self._failpoint("answers.succeed.before_commit")
         self._failpoint("answers.succeed.after_commit")
@@ -212,7 +212,7 @@ def _set_results(
     drop_note(session, rows.artifact)
 
 
-def drop_batches(session: Session, evaluation: Evaluation, now: datetime) -> None:
+def _drop_batches(session: Session, evaluation: Evaluation, now: datetime) -> None:
     """Drop the batches of an evaluation whose job is locked and ends, and schedule their files for deletion."""
     row = find_evaluation(session, evaluation.tenant, evaluation.id)
     assert row is not None, "an evaluation is deleted together with its job"

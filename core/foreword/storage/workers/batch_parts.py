@@ -111,6 +111,7 @@ class BatchParts:
                     sha256=sha256,
                     row_count=len(answers),
                     failed_count=sum(answer.failure is not None for answer in answers),
+                    abstained_count=sum(answer.abstained for answer in answers),
                 )
             )
             session.flush()

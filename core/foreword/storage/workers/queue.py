@@ -27,12 +27,12 @@ from foreword.storage.jobs.endings import end_job
 from foreword.storage.jobs.leases import Company, Lease, LeaseState, end_turn, grant, lock_held, lock_leased
 from foreword.storage.jobs.transitions import transition
 from foreword.storage.jobs.turns import exchange_due, lock_first, runs_in_order, runs_joining
+from foreword.storage.repositories.evaluations import schedule_answers
 from foreword.storage.repositories.job_subjects import read_subject, set_loading, set_waiting
 from foreword.storage.repositories.run_results import Beat, experiment_of, note_scores, store_beat
 from foreword.storage.repositories.sweep_trials import held_out_curves
 from foreword.storage.repositories.tuned_models import add_tuned_model
 from foreword.storage.tables import JobRow, SnapshotRow
-from foreword.storage.workers.answer_batches import drop_batches
 
 FAILPOINTS = tuple(
     f"queue.{operation}.{moment}"
@@ -210,7 +210,7 @@ class JobQueue:
         self._failpoint("queue.succeed.after_commit")
 
     def fail(self, lease: Lease, failure: Failure, compute_seconds: float) -> None:
-        """End a job with a failure. The checkpoints of a run are kept for a retry.
+        """End a job with a failure. What it has done is kept for a retry.
 
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
@@ -224,7 +224,7 @@ class JobQueue:
         self._failpoint("queue.fail.after_commit")
 
     def cancelled(self, lease: Lease, compute_seconds: float) -> None:
-        """End a job whose cancellation was requested. The checkpoints of a run are kept for a retry.
+        """End a job whose cancellation was requested. What it has done is kept for a retry.
 
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
@@ -264,10 +264,10 @@ class JobQueue:
         return {state: found.get(state.value, 0) for state in JobState}
 
     def _schedule_files(self, session: Session, lease: Lease) -> None:
-        """Schedule the deletion of the temporary files of a job that ends without a result."""
+        """Schedule the deletion of the temporary files of a job that ends without success."""
         now = self._database.clock(session)
         if lease.kind is JobKind.EVALUATE:
-            drop_batches(session, lease.evaluation, now)
+            schedule_answers(session, lease.evaluation, now)
         elif lease.kind is JobKind.TUNE:
             schedule_checkpoints(session, lease.experiment, now)
 
