@@ -1,4 +1,4 @@
-"""Reports of drift: when they are due, and the event that the first one with a drift makes."""
+"""Reports of drift: when they are due, and the event that several with a drift in a row make."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Monitored:
         self._requests = 0
 
     def look(self, verdict: DriftVerdict, model: str = "m") -> bool:
-        """Store the report on one more request, and return whether it is the first with a drift."""
+        """Store the report on one more request, and return whether it confirms a drift."""
         self._requests += 1
         name = DeploymentName("acme", "default", "triage")
         ledger = CaptureLedger(self.database, max_tenant_bytes=10**7)
@@ -80,9 +80,10 @@ def report(verdict: DriftVerdict, model: str) -> DriftReport:
 def test_a_drift_has_one_event_until_it_has_ended(database: Database):
     monitored = Monitored(database)
 
-    looks = [monitored.look(verdict) for verdict in (STABLE, DRIFTED, DRIFTED, STABLE, DRIFTED)]
+    verdicts = (STABLE, *[DRIFTED] * 6, STABLE, *[DRIFTED] * 4)
+    looks = [monitored.look(verdict) for verdict in verdicts]
 
-    assert looks == [False, True, False, False, True]
+    assert [place for place, confirms in enumerate(looks) if confirms] == [4, 11]
     first, _ = monitored.webhook.events()
     assert first["type"] == "deployment.drifted"
     assert first["data"] == {
@@ -98,7 +99,25 @@ def test_a_drift_has_one_event_until_it_has_ended(database: Database):
 def test_a_drift_of_another_model_is_another_drift(database: Database):
     monitored = Monitored(database)
 
-    assert [monitored.look(DRIFTED, model) for model in ("m", "m", "n")] == [True, False, True]
+    assert [monitored.look(DRIFTED, model) for model in "mmmmnnnn"] == [False, False, False, True] * 2
+
+
+def test_a_false_look_now_and_then_is_no_event(database: Database):
+    monitored = Monitored(database)
+
+    looks = [monitored.look(verdict) for verdict in (DRIFTED, STABLE, DRIFTED, DRIFTED, DRIFTED, STABLE)]
+
+    assert not any(looks)
+    assert monitored.webhook.events() == []
+
+
+def test_a_drift_that_was_told_before_looks_were_counted_is_not_told_again(database: Database):
+    monitored = Monitored(database)
+    monitored.look(DRIFTED)
+    with database.write() as session:
+        session.execute(update(DriftReportRow).values(drifted_looks=None))
+
+    assert [monitored.look(DRIFTED) for _ in range(5)] == [False] * 5
 
 
 def test_no_report_is_stored_for_a_deployment_that_was_deleted(database: Database):

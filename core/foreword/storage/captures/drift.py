@@ -29,6 +29,11 @@ from foreword.storage.tables import (
 
 INTERVAL: Final = timedelta(minutes=10)
 """Time after which the requests of a deployment are compared again."""
+DRIFTED_LOOKS: Final = 4
+"""Looks in a row that show a drift, after which it is an event: half an hour, as for the alert `ForewordDrift`.
+
+A single look may be wrong by chance.
+"""
 _MOST_DUE: Final = 20
 
 
@@ -154,7 +159,7 @@ class DriftSchedule:
         return due
 
     def store(self, due: DueDeployment, report: DriftReport) -> bool:
-        """Store a report, and return whether it is the first that shows a drift of this model.
+        """Store a report, and return whether it confirms a drift of this model: the fourth in a row that shows one.
 
         That is an event for webhooks, too. Nothing is stored if the deployment was deleted.
         """
@@ -163,11 +168,10 @@ class DriftSchedule:
             owner = session.get(DeploymentRow, due.key)
             if row is None or owner is None:
                 return False
-            before = None if row.report is None else decode(DriftReport, row.report)
+            row.drifted_looks = _drifted_looks(row, report)
             row.report = encode(DriftReport, report, "report")
             row.last_request = due.last_request
-            known = before is not None and before.verdict is DriftVerdict.DRIFTED and before.model == report.model
-            if report.verdict is not DriftVerdict.DRIFTED or known:
+            if row.drifted_looks != DRIFTED_LOOKS:
                 return False
             publish_drift(session, owner, report, self._database.clock(session))
             return True
@@ -187,3 +191,13 @@ class DriftSchedule:
                 for row, report in session.execute(query)
                 if capture_of(row).share
             ]
+
+
+def _drifted_looks(row: DriftReportRow, report: DriftReport) -> int:
+    """Return the number of reports in a row, a new one included, that show a drift of its model."""
+    if report.verdict is not DriftVerdict.DRIFTED:
+        return 0
+    before = None if row.report is None else decode(DriftReport, row.report)
+    if before is None or before.verdict is not DriftVerdict.DRIFTED or before.model != report.model:
+        return 1
+    return (DRIFTED_LOOKS if row.drifted_looks is None else row.drifted_looks) + 1

@@ -70,7 +70,8 @@ class DriftReportRow(Base):
     """The last comparison of the requests of a deployment with the training data of its model.
 
     A server that finds `due_time` passed sets it ahead, and measures. `last_request` is the key of the newest request
-    that the report considers; 0 without a report.
+    that the report considers; 0 without a report. `drifted_looks` is the number of reports in a row, this one the last,
+    that show a drift of the same model; unset in reports from before it was counted.
     """
 
     __tablename__ = "drift_reports"
@@ -83,6 +84,7 @@ class DriftReportRow(Base):
     report: Mapped[dict[str, Any] | None]
     last_request: Mapped[int]
     due_time: Mapped[datetime]
+    drifted_looks: Mapped[int | None]
 
 
 class CaptureUsageRow(Base):
