@@ -162,8 +162,8 @@ class WebhookServiceServicer:
         """Send an event of the kind `webhook.test` now, also to a webhook that is disabled, and return what came back. It is
         tried once and not stored.
 
-        NOT_FOUND: the webhook does not exist. RESOURCE_EXHAUSTED: two tests of the tenant are under way on this server
-        (TOO_MANY_TESTS).
+        NOT_FOUND: the webhook does not exist. RESOURCE_EXHAUSTED: two tests of the tenant are under way on this server, or
+        the tenant has made 30 tests and repeated deliveries in a minute (TOO_MANY_TESTS); RetryInfo states when to try again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,7 +182,7 @@ class WebhookServiceServicer:
         """Send an event again, with the same id and content, or a waiting one at once. It is retried like a new event.
 
         NOT_FOUND: the webhook or the delivery does not exist. FAILED_PRECONDITION: the webhook is disabled
-        (WEBHOOK_DISABLED).
+        (WEBHOOK_DISABLED). RESOURCE_EXHAUSTED: as for TestWebhook.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -240,6 +240,25 @@ def test_a_tenant_has_two_tests_at_once_and_another_one_has_its_own(server: Runn
     assert test_webhook(stubs, webhook.name).attempt.status == 204
 
 
+def test_a_tenant_has_thirty_tests_and_repeated_deliveries_in_a_minute(server: RunningServer, receiver: Receiver):
+    stubs = server.stubs(server.new_key(next(_tenants)))
+    webhook = create_webhook(stubs, receiver.url)
+    for _ in range(29):
+        test_webhook(stubs, webhook.name)
+    again = webhook_service_pb2.RedeliverWebhookDeliveryRequest(name=f"{webhook.name}/deliveries/none")
+    unknown = refused(stubs.webhooks.RedeliverWebhookDelivery, again)
+
+    failures = [
+        refused(stubs.webhooks.TestWebhook, webhook_service_pb2.TestWebhookRequest(name=webhook.name)),
+        refused(stubs.webhooks.RedeliverWebhookDelivery, again),
+    ]
+
+    assert unknown.code is grpc.StatusCode.NOT_FOUND
+    assert [failure.reason for failure in failures] == ["TOO_MANY_TESTS"] * 2
+    assert all(0 < failure.retry_seconds <= 2 for failure in failures)
+    assert len(receiver.received) == 29
+
+
 def test_an_event_is_sent_again_on_request_with_its_id(stubs, receiver: Receiver):
     webhook = create_webhook(stubs, receiver.url)
     cancel_a_run(stubs)

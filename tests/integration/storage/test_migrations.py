@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, inspect, select, text
 
-from factories.stored import MOMENT, make_config, make_plan, store_dataset, store_experiment
+from factories.stored import MOMENT, make_config, make_plan, store_dataset, store_experiment, store_tenant
 from foreword.domain.experiment import ExperimentConfig, Progress, TunePlan
 from foreword.domain.failure import Failure
 from foreword.domain.job import JobState
@@ -25,6 +25,7 @@ from foreword.storage.codec import encode
 from foreword.storage.database import MIGRATIONS, Database
 from foreword.storage.lists.request import ListRequest
 from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.webhooks import WebhookRepository
 from foreword.storage.tables import Base
 from foreword.storage.workers.queue import JobQueue
 
@@ -234,6 +235,36 @@ def test_runs_in_every_state_are_the_same_after_the_way_to_jobs_and_back(bare_ur
         assert rows_of(connection, *before) == before
         assert "jobs" not in inspect(connection).get_table_names()
     engine.dispose()
+
+
+def test_the_secrets_of_webhooks_are_encrypted_and_decrypted_again(bare_url):
+    database = Database(bare_url)
+    database.migrate()
+    store_tenant(database)
+    made = WebhookRepository(database, "acme").create(url="https://hooks.example.com/", kinds=["*"])
+    rotated = WebhookRepository(database, "acme").rotate_secret(made.webhook.id)
+    engine = raw_engine(bare_url)
+
+    def stored() -> tuple[str, str]:
+        with engine.connect() as connection:
+            (row,) = rows_of(connection, "webhooks")["webhooks"]
+        return row["secret"], row["previous_secret"]
+
+    sealed = stored()
+    with engine.begin() as connection:
+        migration.downgrade(connection, MIGRATIONS, "0029")
+    plain = stored()
+    with engine.begin() as connection:  # as in a database that never had a key for them
+        connection.execute(text("DELETE FROM shared_keys WHERE purpose = 'webhook_secrets'"))
+    database.close()
+    migrated = Database(bare_url)
+    migrated.migrate()
+
+    assert plain == (rotated.secret, made.secret)
+    assert {*sealed, *stored()}.isdisjoint(plain)
+    assert WebhookRepository(migrated, "acme").receiver(made.webhook.id).secrets == (rotated.secret,)
+    engine.dispose()
+    migrated.close()
 
 
 def test_a_leased_run_goes_on_across_the_migration(bare_url):

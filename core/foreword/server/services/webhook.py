@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from google.protobuf import empty_pb2
@@ -12,6 +13,7 @@ from foreword.domain.events import TEST_KIND
 from foreword.errors import ExhaustedError
 from foreword.names import TenantName, WebhookDeliveryName, WebhookName
 from foreword.server.callers.auth import current_caller, require_own
+from foreword.server.callers.token_buckets import TokenBuckets
 from foreword.server.calls.pools import READ_SECONDS, WRITE_SECONDS
 from foreword.server.convert import webhook as convert
 from foreword.server.convert.paging import parse_list_request
@@ -26,6 +28,8 @@ from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import webhook_pb2, webhook_service_pb2, webhook_service_pb2_grpc
 
 _TESTS_AT_ONCE: Final = 2
+_PER_MINUTE: Final = 30
+"""Tests, and events that are sent again, of a tenant in a minute. Both reach a receiver at once, at a caller's will."""
 
 
 class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
@@ -39,6 +43,7 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
         self._client = deliveries.client
         self._dispatcher = deliveries.dispatcher
         self._tests: Counter[str] = Counter()
+        self._buckets = TokenBuckets(per_second=_PER_MINUTE / 60, capacity=_PER_MINUTE)
 
     async def CreateWebhook(
         self, request: webhook_service_pb2.CreateWebhookRequest, context: Any
@@ -146,6 +151,7 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
                 reason="TOO_MANY_TESTS",
                 quota=str(TenantName(name.tenant)),
             )
+        self._check_rate(name.tenant)
         event = new_event_id()
         payload = payload_of(TEST_KIND, datetime.now(UTC), {"resource": str(name)})
         await self._storage.run(name.tenant, WRITE_SECONDS, self._audit_log.record_current_action)
@@ -182,11 +188,24 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
         """Send an event again."""
         name = WebhookDeliveryName.parse(request.name)
         require_own(name.tenant, request.name)
+        self._check_rate(name.tenant)
         found = await self._storage.run(
             name.tenant, WRITE_SECONDS, self._webhooks(name.tenant).redeliver, name.webhook, name.delivery
         )
         self._dispatcher.wake()
         return convert.delivery(found)
+
+    def _check_rate(self, tenant: str) -> None:
+        """Raise ExhaustedError if a tenant has tested webhooks, or sent events again, too often."""
+        now = time.monotonic()
+        if self._buckets.take(tenant, now):
+            return
+        raise ExhaustedError(
+            f"At most {_PER_MINUTE} tests of webhooks and repeated deliveries are allowed in a minute.",
+            reason="TOO_MANY_TESTS",
+            retry_after=timedelta(seconds=self._buckets.wait_seconds(tenant, now)),
+            quota=str(TenantName(tenant)),
+        )
 
     def _name(self, text: str) -> WebhookName:
         name = WebhookName.parse(text)

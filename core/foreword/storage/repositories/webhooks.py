@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, select, update
@@ -36,10 +33,9 @@ from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.repositories.requests import Replay, RequestKey, deleted_since, find_replay, remember
 from foreword.storage.repositories.spaces import require_space
 from foreword.storage.repositories.tenants import require_tenant
+from foreword.storage.repositories.webhook_secrets import WebhookSecrets, new_secret
 from foreword.storage.tables import WebhookDeliveryRow, WebhookRow
 from foreword.storage.texts import check_texts
-
-_SECRET_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +89,11 @@ class WebhookRepository:
         check_texts(url=url, display_name=display_name)
         if id is not None:
             check_id(id, "webhook_id")
+        secrets, secret = WebhookSecrets.of(self._database), new_secret()
         with self._database.write_tenant(self._tenant) as session:
             replay = find_replay(session, self._tenant, request)
             if replay is not None:
-                return self._replayed(session, replay)
+                return self._replayed(session, replay, secrets)
             require_tenant(session, self._tenant)
             if space is not None:
                 require_space(session, self._tenant, space)
@@ -114,7 +111,7 @@ class WebhookRepository:
                 kinds=list(kinds),
                 space=space,
                 disable_reason=None if enabled else DisableReason.REQUESTED.value,
-                secret=_new_secret(),
+                secret=secrets.seal(self._tenant, id, secret),
                 secret_create_time=now,
                 previous_secret=None,
                 previous_expire_time=None,
@@ -130,7 +127,7 @@ class WebhookRepository:
             )
             session.add(row)
             remember(session, self._tenant, request, id, now)
-            return NewSecret(webhook=_webhook(row), secret=row.secret)
+            return NewSecret(webhook=_webhook(row), secret=secret)
 
     def get(self, id: str) -> Webhook:
         """Return a webhook.
@@ -147,9 +144,10 @@ class WebhookRepository:
         Raises:
             NotFoundError: It does not exist in the tenant.
         """
+        secrets = WebhookSecrets.of(self._database)
         with self._database.read() as session:
             row = self._require(session, id)
-            return Receiver(url=row.url, secrets=(row.secret,))
+            return Receiver(url=row.url, secrets=(secrets.open(self._tenant, id, row.secret),))
 
     def list(self, request: ListRequest = FIRST_PAGE, *, take: Take[Webhook] = take_any) -> Page[Webhook]:
         """List webhooks, by default newest first.
@@ -241,18 +239,19 @@ class WebhookRepository:
             NotFoundError: It does not exist in the tenant.
             AlreadyExistsError: The request id was already used with other content.
         """
+        secrets, secret = WebhookSecrets.of(self._database), new_secret()
         with self._database.write_tenant(self._tenant) as session:
             replay = find_replay(session, self._tenant, request)
             if replay is not None:
-                return self._replayed(session, replay)
+                return self._replayed(session, replay, secrets)
             row = self._require(session, id, for_update=True)
             now = self._database.clock(session)
             row.previous_secret, row.previous_expire_time = (row.secret, now + overlap) if overlap else (None, None)
-            row.secret, row.secret_create_time = _new_secret(), now
+            row.secret, row.secret_create_time = secrets.seal(self._tenant, id, secret), now
             row.change_count += 1
             row.update_time = now
             remember(session, self._tenant, request, id, now)
-            return NewSecret(webhook=_webhook(row), secret=row.secret)
+            return NewSecret(webhook=_webhook(row), secret=secret)
 
     def delete(self, id: str) -> None:
         """Delete a webhook with its deliveries; those that wait are not sent any more.
@@ -335,12 +334,14 @@ class WebhookRepository:
             raise NotFoundError.of(str(WebhookName(self._tenant, id)))
         return row
 
-    def _replayed(self, session: Session, replay: Replay) -> NewSecret:
+    def _replayed(self, session: Session, replay: Replay, secrets: WebhookSecrets | None = None) -> NewSecret:
         row = self._find(session, replay.resource)
         if row is None or not replay.made(row.create_time):
             raise deleted_since(str(WebhookName(self._tenant, replay.resource)))
-        made = row.secret_create_time == replay.time
-        return NewSecret(webhook=_webhook(row), secret=row.secret if made else "")
+        secret = ""
+        if secrets is not None and row.secret_create_time == replay.time:
+            secret = secrets.open(self._tenant, row.id, row.secret)
+        return NewSecret(webhook=_webhook(row), secret=secret)
 
     def _check_room(self, session: Session) -> None:
         count = session.scalars(select(func.count()).where(WebhookRow.tenant == self._tenant)).one()
@@ -350,11 +351,6 @@ class WebhookRepository:
                 reason="TOO_MANY_WEBHOOKS",
                 quota=str(TenantName(self._tenant)),
             )
-
-
-def _new_secret() -> str:
-    """Return a secret in the form of https://www.standardwebhooks.com."""
-    return f"whsec_{base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}"
 
 
 def _host(url: str) -> str:

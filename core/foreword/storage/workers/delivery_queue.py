@@ -24,9 +24,12 @@ from foreword.domain.webhook import (
     DeliveryState,
     DisableReason,
 )
+from foreword.errors import FailedPreconditionError
+from foreword.observability.logging import get_logger
 from foreword.storage.codec import encode
 from foreword.storage.database import Database
 from foreword.storage.events.webhook_schedule import WAITING, disable, reschedule
+from foreword.storage.repositories.webhook_secrets import WebhookSecrets
 from foreword.storage.tables import WebhookDeliveryRow, WebhookRow
 
 MAX_ENDED: Final = 1_000
@@ -41,6 +44,7 @@ _DOWN_AFTER: Final = 5
 """Number of consecutive failures after which the next success means that the receiver has returned."""
 _PENDING, _SENDING = DeliveryState.PENDING.value, DeliveryState.SENDING.value
 _ENDED: Final = (DeliveryState.DELIVERED.value, DeliveryState.FAILED.value)
+_log = get_logger("webhooks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,7 @@ class DeliveryQueue:
             due = WebhookRow.next_due_time <= self._database.clock(session)
             if session.scalars(select(WebhookRow.key).where(due).limit(1)).first() is None:
                 return []
+        secrets = WebhookSecrets.of(self._database)
         # Serialised: otherwise, two servers could both see that a tenant has few attempts under way.
         with self._database.write("webhooks") as session:
             now = self._database.clock(session)
@@ -121,7 +126,7 @@ class DeliveryQueue:
                 .order_by(WebhookRow.key)
                 .with_for_update(key_share=True, skip_locked=True)
             ).all()
-            return [item for row in webhooks for item in _claim(session, row, shares[row.key], now, lease)]
+            return [item for row in webhooks for item in _claim(session, row, secrets, shares[row.key], now, lease)]
 
     def finish(self, claim: ClaimedDelivery, attempt: Attempt) -> Result:
         """Record how an attempt ended, and decide what follows."""
@@ -240,9 +245,15 @@ def _shares(session: Session, now: datetime, *, places: int, unproven_places: in
 
 
 def _claim(
-    session: Session, webhook: WebhookRow, most: int, now: datetime, lease: timedelta
+    session: Session, webhook: WebhookRow, secrets: WebhookSecrets, most: int, now: datetime, lease: timedelta
 ) -> Sequence[ClaimedDelivery]:
-    """Claim the deliveries of a locked webhook that are longest due."""
+    """Claim the deliveries of a locked webhook that are longest due. One whose secret is unreadable is disabled."""
+    try:
+        signing = _signing_secrets(webhook, secrets, now)
+    except FailedPreconditionError as error:
+        _log.warning("webhook_disabled", webhook=error.metadata["resource"], reason=error.reason)
+        disable(webhook, DisableReason.FAILING, now)
+        return ()
     rows = session.scalars(
         select(WebhookDeliveryRow)
         .where(
@@ -258,9 +269,6 @@ def _claim(
         row.lease_epoch += 1
     reschedule(session, webhook)
     is_unproven = _is_unproven(webhook)
-    secrets: tuple[str, ...] = (webhook.secret,)
-    if webhook.previous_secret and webhook.previous_expire_time and webhook.previous_expire_time > now:
-        secrets = (webhook.secret, webhook.previous_secret)
     return [
         ClaimedDelivery(
             key=row.key,
@@ -269,13 +277,20 @@ def _claim(
             tenant=webhook.tenant,
             webhook=webhook.id,
             url=webhook.url,
-            secrets=secrets,
+            secrets=signing,
             id=row.id,
             payload=row.payload,
             is_unproven=is_unproven,
         )
         for row in rows
     ]
+
+
+def _signing_secrets(webhook: WebhookRow, secrets: WebhookSecrets, now: datetime) -> tuple[str, ...]:
+    stored = [webhook.secret]
+    if webhook.previous_secret and webhook.previous_expire_time and webhook.previous_expire_time > now:
+        stored.append(webhook.previous_secret)
+    return tuple(secrets.open(webhook.tenant, webhook.id, item) for item in stored)
 
 
 def _is_unproven(webhook: WebhookRow) -> bool:
