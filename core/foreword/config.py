@@ -175,6 +175,12 @@ class Settings(BaseSettings):
         description="Names by which HTTP is reached, without ports, separated by commas. Requests that name another "
         "host than these and loopback are refused. Default: none on loopback, any name on other addresses.",
     )
+    http_max_connections_per_address: int = Field(
+        default=500,
+        ge=1,
+        description="Maximum number of connections to HTTP of one IPv4 address or IPv6 network of 64 bits, of 2,000 in "
+        "all. Proxies in FOREWORD_TRUSTED_PROXIES are exempt.",
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Addresses and networks of proxies, separated by commas. From these, the address of a client is "
@@ -252,7 +258,8 @@ class Settings(BaseSettings):
         "it for longer.",
     )
     metrics: bool = Field(
-        default=True, description="Count metrics in the server, and serve those of server and workers to Prometheus."
+        default=True,
+        description="Count metrics in the server, and serve those of server, workers and HTTP to Prometheus.",
     )
     metrics_host: str = Field(
         default="127.0.0.1",
@@ -269,10 +276,13 @@ class Settings(BaseSettings):
         description="Port of a worker's metrics. Further workers of the machine take the next free ports, without "
         "9466, which is the Slack bot's; 0 chooses a free one.",
     )
+    http_metrics_port: int = Field(
+        default=9463, ge=0, le=65535, description="Port of the metrics of HTTP; 0 chooses a free one."
+    )
     traces: bool = Field(
         default=False,
-        description="Export OpenTelemetry traces of server and workers with OTLP over gRPC; never texts or keys. Needs "
-        "the extra tracing. The standard variables OTEL_* set endpoint, sampling and resource.",
+        description="Export OpenTelemetry traces of server, workers and HTTP with OTLP over gRPC; never texts or keys. "
+        "Needs the extra tracing. The standard variables OTEL_* set endpoint, sampling and resource.",
     )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Minimum log level.")
     access_log: bool = Field(

@@ -94,6 +94,17 @@ SERVICE: Final = (
         remedy="The panel Errors by reason names the queue.",
     ),
     Alert(
+        name="ForewordHttpConnectionsRefused",
+        measure="sum by (instance) (foreword_http_open_connections)",
+        condition='sum by (instance) (increase(foreword_http_refused_connections_total{limit="all"}[5m])) > 0 '
+        "and {measure} > 0",
+        wait="2m",
+        severity="critical",
+        summary="{{ $labels.instance }} refuses connections over HTTP, because as many as it can take are open.",
+        remedy="Find who holds them with `ss -tn sport = :8051`, and lower FOREWORD_HTTP_MAX_CONNECTIONS_PER_ADDRESS, "
+        "or put a proxy in front.",
+    ),
+    Alert(
         name="ForewordDatabaseUnavailable",
         measure="sum by (job, instance) (increase(foreword_database_unavailable_total[5m]))",
         condition="{measure} > 0",

@@ -62,8 +62,11 @@ def main(*, minutes: float, url: str | None, rate_interval: str, output: Path) -
 @contextmanager
 def _work(folder: Path) -> Iterator[LocalPrometheus]:
     """Let a service, its tenants and a bot work, and yield the Prometheus that scrapes them."""
-    server, worker, bot, own = _free_ports(4)
+    server, worker, bot, http, http_metrics, own = _free_ports(6)
     settings = {
+        "FOREWORD_HTTP": "true",
+        "FOREWORD_HTTP_PORT": str(http),
+        "FOREWORD_HTTP_METRICS_PORT": str(http_metrics),
         "FOREWORD_METRICS": "true",
         "FOREWORD_METRICS_PORT": str(server),
         "FOREWORD_WORKER_METRICS_PORT": str(worker),
@@ -72,7 +75,12 @@ def _work(folder: Path) -> Iterator[LocalPrometheus]:
     with ExitStack() as stack:
         click.echo("Starting a service ...")
         service = stack.enter_context(LocalService(folder / "home", environment=settings))
-        targets = {"foreword-server": server, "foreword-worker": worker, "foreword-slack": bot}
+        targets = {
+            "foreword-server": server,
+            "foreword-http": http_metrics,
+            "foreword-worker": worker,
+            "foreword-slack": bot,
+        }
         prometheus = LocalPrometheus(folder, own, targets, scrape_seconds=_SCRAPE_SECONDS)
         stack.callback(prometheus.stop)
         client = stack.enter_context(service.client())
@@ -80,7 +88,7 @@ def _work(folder: Path) -> Iterator[LocalPrometheus]:
             click.echo("Tuning the bot's model ...")
             held_out = tune_bot_model(client)
             stack.enter_context(bot_at_work(service.endpoint, bot, home=folder, held_out=held_out))
-            stack.enter_context(tenants_at_work(service.endpoint, client, click.echo))
+            stack.enter_context(tenants_at_work(service.endpoint, f"http://127.0.0.1:{http}/v1", client, click.echo))
             yield prometheus
         except ForewordError:
             click.echo(f"The end of the service's log:\n{service.log[-2000:]}", err=True)

@@ -31,14 +31,24 @@ class RunningHttp:
         port: Port on 127.0.0.1.
     """
 
-    def __init__(self, endpoint: str, **settings: Any) -> None:
+    def __init__(self, endpoint: str, *, tracer: Any = None, **settings: Any) -> None:
         self._loop = EventLoopThread()
-        given = Settings(**{"http_port": 0, "drain_seconds": 0, **settings})
+        given = Settings(**{"http_port": 0, "drain_seconds": 0, "metrics": False, **settings})
         listening = listen_for_http(given)
         self.port: int = listening.getsockname()[1]
         self._stop: asyncio.Event = self._loop.run(_event())
-        self._server = HttpServer(given, service_client(endpoint), listening)
+        self._server = HttpServer(given, service_client(endpoint), listening, tracer=tracer)
         self._running = asyncio.run_coroutine_threadsafe(self._server.run(self._stop), self._loop._loop)
+
+    @property
+    def metrics_port(self) -> int | None:
+        """The port of the metrics, once they are served."""
+        return self._server.metrics_port
+
+    @property
+    def open_connections(self) -> int:
+        """Number of open connections, without those that are refused."""
+        return self._server.open_connections
 
     @property
     def base_url(self) -> str:
@@ -95,9 +105,9 @@ class RunningHttp:
 
 
 @contextmanager
-def running_http(server: RunningServer, **settings: Any) -> Iterator[RunningHttp]:
+def running_http(server: RunningServer, *, tracer: Any = None, **settings: Any) -> Iterator[RunningHttp]:
     """Serve HTTP that calls a server over its Unix socket, as `foreword serve` does."""
-    running = RunningHttp(server.private_endpoint, **settings)
+    running = RunningHttp(server.private_endpoint, tracer=tracer, **settings)
     try:
         yield running
     finally:

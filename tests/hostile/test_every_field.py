@@ -17,7 +17,7 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
-from factories.blown_up import Growable, growable_fields, grown
+from factories.blown_up import Growable, growable_fields, grown, with_text
 from factories.charges import Charges
 from factories.rpcs import every_rpc
 from factories.servers import RunningServer
@@ -72,6 +72,29 @@ def test_every_field_of_any_size_is_refused_briefly_or_answered(
 
     outcome = charges.fairly(lambda: target.send(together), message_bytes=together.ByteSize())
     checked("all fields", 0, outcome)
+
+
+def display_name_of(method: MethodDescriptor) -> Growable | None:
+    """Return the name for people that a request gives to what it creates."""
+    found = (item for item in growable_fields(method.input_type) if item.path[-1] == "display_name")
+    return next((item for item in found if len(item.path) <= 2), None)
+
+
+NAMING: Final = [pytest.param(method, id=method.name) for method in every_rpc() if display_name_of(method)]
+
+
+@pytest.mark.parametrize("method", NAMING)
+def test_no_resource_gets_a_name_that_controls_a_terminal(stubs, names, method: MethodDescriptor) -> None:
+    target, name = Target(stubs, method, names), display_name_of(method)
+    request = with_text(target.request, name, "complaints\x1b[2J")
+    if hasattr(request, "update_mask"):
+        request.update_mask.paths[:] = ["display_name"]
+
+    outcome = target.send(request)
+
+    assert outcome.code is grpc.StatusCode.INVALID_ARGUMENT, outcome
+    refusals = (f"{name}: must not contain control characters", "'display_name' cannot be changed")
+    assert any(refusal in outcome.message for refusal in refusals), outcome
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -82,6 +82,17 @@ CASES: Mapping[str, Case] = {
         fires={'foreword_queue_depth{instance="a"}': "1+2x60"},
         quiet={'foreword_queue_depth{instance="a"}': "0+1x40 0 1 2 0 1 2 0 1 2 0 1 2 0 1 2 0 1 2 0 1"},
     ),
+    "ForewordHttpConnectionsRefused": Case(
+        fires={
+            'foreword_http_open_connections{instance="a"}': "2000x60",
+            'foreword_http_refused_connections_total{instance="a", limit="all"}': "0+5x60",
+        },
+        quiet={
+            'foreword_http_open_connections{instance="a"}': "20x60",
+            'foreword_http_refused_connections_total{instance="a", limit="all"}': "0x60",
+            'foreword_http_refused_connections_total{instance="a", limit="address"}': "0+5x60",
+        },
+    ),
     "ForewordRefusals": Case(
         fires={**requests("OK", 100), **requests("RESOURCE_EXHAUSTED", 10)},
         quiet={**requests("OK", 100), **requests("RESOURCE_EXHAUSTED", 1)},

@@ -1,4 +1,4 @@
-"""Every query of the dashboards and alerts returns series, from what server, worker and bot really export."""
+"""Every query of the dashboards and alerts returns series, from what server, HTTP, worker and bot really export."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from prometheus_client import start_http_server
 
 from factories.api import create_experiment, deployed, refused, upload
 from factories.captures import see
+from factories.http import RunningHttp
 from factories.monitoring import (
     FOLDER,
     every_query,
@@ -33,7 +34,7 @@ from factories.scrapes import scrape
 from factories.servers import RunningServer, ServerFactory
 from factories.shops import plugins, shop  # noqa: F401 - fixtures
 from factories.slack import install, new_event
-from factories.waiting import PATIENCE_SECONDS
+from factories.waiting import PATIENCE_SECONDS, wait_until
 from foreword.names import DeploymentName
 from foreword.observability.metrics.database import DatabaseMetrics
 from foreword.observability.metrics.process import new_registry
@@ -72,7 +73,7 @@ def test_panels_have_descriptions_and_ids_of_their_own() -> None:
 
 
 class Exporters:
-    """A server, a worker and a bot with something to export."""
+    """A server, HTTP, a worker and a bot with something to export."""
 
     def __init__(self, server: RunningServer, tuning: Any, database: Path) -> None:
         self._server, self._shop = server, tuning
@@ -87,8 +88,10 @@ class Exporters:
         self._bot = BotMetrics(lambda: datetime.now(UTC))
         asyncio.run(self._fill_store(database))
         self._started = [start_http_server(0, "127.0.0.1", source) for source in (registry, self._bot.registry)]
+        self._http = RunningHttp(server.private_endpoint, metrics=True, http_metrics_port=0)
         self.ports = {
             "foreword-server": server.metrics.port,
+            "foreword-http": wait_until(lambda: self._http.metrics_port),
             "foreword-worker": self._started[0][0].server_port,
             "foreword-slack": self._started[1][0].server_port,
         }
@@ -134,6 +137,7 @@ class Exporters:
         self._server.measure_drift()
         refused(self._server.stubs("fw_nobody_wrong").tenants.WhoAmI, tenant_service_pb2.WhoAmIRequest())
         create_experiment(self._stubs, upload(self._stubs).name)
+        self._http.send("GET", "/v1/models")
         self._shop.queue_run()
         Worker(self._workshop).run(StopWhenIdle())
         self._decide()
@@ -177,7 +181,8 @@ class Exporters:
         )  # fmt: skip
 
     def stop(self) -> None:
-        """Stop the worker's and the bot's endpoints."""
+        """Stop HTTP, and the worker's and the bot's endpoints."""
+        self._http.close()
         for server, thread in self._started:
             server.shutdown()
             server.server_close()

@@ -65,7 +65,9 @@ def http(
 async def _run(
     settings: Settings, endpoint: str, tls_ca: Path | None, descriptor: int | None, until_stdin_closes: bool
 ) -> None:
+    from foreword import __version__
     from foreword.http.process import HttpServer, check_http_address, listen_for_http, service_client
+    from foreword.observability.tracing import Tracing
     from foreword.scheduling.parent import when_stdin_closes
 
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # callers get what gRPC would log
@@ -81,4 +83,10 @@ async def _run(
     if descriptor is None:
         address = listening.getsockname()
         click.echo(f"HTTP is ready at {address[0]}:{address[1]}, for the service at {service.endpoint}.")
-    await HttpServer(settings, service, listening).run(stop)
+    tracing = Tracing(service="foreword-http", version=__version__) if settings.traces else None
+    try:
+        tracer = tracing.tracer if tracing is not None else None
+        await HttpServer(settings, service, listening, tracer=tracer).run(stop)
+    finally:
+        if tracing is not None:
+            tracing.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeVar
@@ -14,6 +15,7 @@ Number = TypeVar("Number", int, float)
 
 MAX_VIOLATIONS: Final = 100
 """Maximum number of faulty fields that an error names. A request of a few megabytes can have a million of them."""
+_NOT_SHOWN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 class Violations:
@@ -22,7 +24,7 @@ class Violations:
     It is true if there are any::
 
         violations = Violations()
-        name = violations.text("display_name", request.display_name, 200)
+        name = violations.name("display_name", request.display_name, 200)
         parent = violations.collect(lambda: TenantName.parse(request.parent, "parent"))
         violations.check()
     """
@@ -82,6 +84,22 @@ class Violations:
             self.add(field, f"must have at most {maximum:,} characters, not {len(value):,}")
         elif "\x00" in value:
             self.add(field, "must not contain the NUL character")
+        return value
+
+    def name(self, field: str, value: str, maximum: int, *, required: bool = False) -> str:
+        """Return a name for people after checking it as `text` does, and that it is shown as it is on one line.
+
+        Control characters, line breaks and those that reverse the direction of a text are refused: in a table, a log or
+        a terminal, a name could pass for another one with them.
+        """
+        found = _NOT_SHOWN.search(value)
+        if found is None or len(value) > maximum:
+            return self.text(field, value, maximum, required=required)
+        self.add(
+            field,
+            f"must not contain control characters, line breaks or changes of direction; character {found.start() + 1} "
+            f"is U+{ord(found[0]):04X}",
+        )
         return value
 
     def number(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -18,14 +20,22 @@ from foreword.http.errors import RequestError
 from foreword.http.openai.errors import error_response
 from foreword.http.openai.routes import ROUTES
 from foreword.http.security import Guard
+from foreword.observability.metrics.http import HttpMetrics
+
+if TYPE_CHECKING:
+    from foreword.http.traces import HttpTraces
 
 
-def create_app(service: AsyncClient, settings: Settings) -> ASGIApp:
+def create_app(
+    service: AsyncClient, settings: Settings, *, metrics: HttpMetrics | None = None, traces: HttpTraces | None = None
+) -> ASGIApp:
     """Return the application.
 
     Args:
         service: A client without a key, over whose connection the clients of all callers speak.
         settings: The hosts that requests may name, and whether to log requests.
+        metrics: Counts the requests.
+        traces: Records a span of each request.
     """
     app = Starlette(
         routes=ROUTES,
@@ -49,6 +59,8 @@ def create_app(service: AsyncClient, settings: Settings) -> ASGIApp:
         public=not is_loopback(settings.http_host),
         access_log=settings.access_log,
         render=error_response,
+        metrics=metrics,
+        traces=traces,
     )
 
 

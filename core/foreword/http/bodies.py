@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
 from foreword.errors import CancelledError
-from foreword.http.callers import tenant_of
+from foreword.http.callers import tenant_of, until_answered
 from foreword.http.errors import RequestError
 from foreword.turns.shares import exceeds_share
 
@@ -60,12 +59,46 @@ class BodyBudget:
             del self._held[tenant]
 
 
-@asynccontextmanager
-async def json_body(request: Request, parse: Callable[[dict[str, Any]], Parsed]) -> AsyncGenerator[Parsed]:
-    """Read and parse the JSON object of a request, whose memory is counted until the block ends.
+class HeldMemory:
+    """The memory of a budget that one request holds, until it is answered: as a whole, or with the end of its stream.
+
+    Args:
+        budget: The budget.
+    """
+
+    def __init__(self, budget: BodyBudget) -> None:
+        self._budget = budget
+        self._tenant = ""
+        self._size = 0
+
+    async def grow(self, request: Request, size: int) -> None:
+        """Hold at least this many bytes. A small number is not counted.
+
+        Raises:
+            RequestError: There is too little left.
+            UnauthenticatedError: The number is large, and the caller has no valid key.
+        """
+        if size <= max(_SMALL_BYTES, self._size):
+            return
+        self._tenant = self._tenant or await tenant_of(request)
+        self._budget.take(self._tenant, size - self._size)
+        self._size = size
+
+    def release(self) -> None:
+        """Return the memory."""
+        if self._size:
+            self._budget.release(self._tenant, self._size)
+            self._size = 0
+
+
+async def json_body(
+    request: Request, parse: Callable[[dict[str, Any]], Parsed], size: Callable[[Parsed], int] = lambda _: 0
+) -> Parsed:
+    """Read and parse the JSON object of a request, whose memory is counted until the request is answered.
 
     Args:
         parse: Returns what the object asks for. It runs in a thread if the body is large.
+        size: Returns the size in bytes of what is sent to the service at once, which may exceed that of the body.
 
     Raises:
         RequestError: The body is too large, too slow, no JSON, or no object, or `parse` refuses it.
@@ -79,28 +112,24 @@ async def json_body(request: Request, parse: Callable[[dict[str, Any]], Parsed])
             status=415,
             reason="CONTENT_TYPE_UNSUPPORTED",
         )
-    budget: BodyBudget = request.app.state.bodies
+    held = HeldMemory(request.app.state.bodies)
+    until_answered(request, held.release)
     content = bytearray()
-    tenant, taken = "", 0
     try:
-        try:
-            async with asyncio.timeout(_SECONDS):
-                async for chunk in request.stream():
-                    if len(content) + len(chunk) > MAX_JSON_BYTES:
-                        raise too_large(MAX_JSON_BYTES)
-                    content += chunk
-                    if len(content) > _SMALL_BYTES:
-                        tenant = tenant or await tenant_of(request)
-                        budget.take(tenant, len(content) - taken)
-                        taken = len(content)
-        except TimeoutError:
-            raise too_slow(_SECONDS) from None
-        except ClientDisconnect:
-            raise CancelledError("The caller closed the connection before its request was complete.") from None
-        yield await asyncio.to_thread(_parsed, content, parse) if taken else _parsed(content, parse)
-    finally:
-        if taken:
-            budget.release(tenant, taken)
+        async with asyncio.timeout(_SECONDS):
+            async for chunk in request.stream():
+                if len(content) + len(chunk) > MAX_JSON_BYTES:
+                    raise too_large(MAX_JSON_BYTES)
+                content += chunk
+                await held.grow(request, len(content))
+    except TimeoutError:
+        raise too_slow(_SECONDS) from None
+    except ClientDisconnect:
+        raise CancelledError("The caller closed the connection before its request was complete.") from None
+    is_small = len(content) <= _SMALL_BYTES
+    parsed = _parsed(content, parse) if is_small else await asyncio.to_thread(_parsed, content, parse)
+    await held.grow(request, size(parsed))
+    return parsed
 
 
 def check_encoding(request: Request) -> None:

@@ -1,9 +1,11 @@
-"""The caller of an HTTP request: its key, its address, and the client that speaks for it."""
+"""The caller of an HTTP request: its key, its address, the client that speaks for it, and what is held for it."""
 
 from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final
 
 from starlette.requests import Request
@@ -36,6 +38,12 @@ async def tenant_of(request: Request) -> str:
         UnauthenticatedError: The key is missing or wrong.
     """
     return await client_of(request).tenant
+
+
+def until_answered(request: Request, release: Callable[[], None]) -> None:
+    """Call a function once a request is answered, with the end of its stream if the answer is one."""
+    callbacks: ExitStack = request.state.until_answered
+    callbacks.callback(release)
 
 
 def bearer_key(request: Request) -> str:

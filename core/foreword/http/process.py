@@ -6,30 +6,34 @@ import asyncio
 import contextlib
 import logging
 import socket
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from foreword.addresses import is_loopback
+from foreword import __version__
+from foreword.addresses import is_loopback, parse_networks
 from foreword.client import AsyncClient
 from foreword.config import Settings
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.http.app import create_app
+from foreword.http.connections import MAX_CONNECTIONS, Connections, LimitedListener
+from foreword.http.protocol import PART_BYTES, SteadyProtocol
+from foreword.observability.metrics.endpoint import MetricsEndpoint
+from foreword.observability.metrics.http import HttpMetrics
+from foreword.observability.metrics.process import new_registry
 
-_HEAD_SECONDS: Final = 20.0
-"""Maximum time for the arrival of a request line and its headers."""
-_STALL_SECONDS: Final = 60.0
-"""Maximum time for which a caller may leave a full connection unread."""
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+    from foreword.http.traces import HttpTraces
+
+_KEEP_ALIVE_SECONDS: Final = 5.0
+"""Time for which a connection waits for another request."""
 _MAX_HEAD_BYTES: Final = 64 * 2**10
-_PART_BYTES: Final = 16 * 2**10
-"""Largest part of a request that is read at once. Thousands of tiny chunks may be in it, which are parsed without a
-pause: about 20 ms, in which nobody else is served. With TLS, the parts are larger."""
-_MAX_CONNECTIONS: Final = 2_000
-"""Connections beyond these are answered with status 503 at once."""
 _BACKLOG: Final = 256
 _TIMEOUT_SECONDS: Final = 600.0
 """Maximum time for an answer, which is also that of the official clients. A base model may have to be loaded first."""
@@ -94,24 +98,45 @@ class HttpServer:
         settings: Its address and its limits.
         service: The client from `service_client`, which is closed with the server.
         listening: The socket from `listen_for_http`.
+        tracer: Starts the spans of requests; None to record none.
 
     Raises:
         InvalidArgumentError: The certificate cannot be used.
     """
 
-    def __init__(self, settings: Settings, service: AsyncClient, listening: socket.socket) -> None:
+    def __init__(
+        self, settings: Settings, service: AsyncClient, listening: socket.socket, *, tracer: Tracer | None = None
+    ) -> None:
         self._service = service
         self._listening = listening
+        registry = new_registry(__version__)
+        metrics = HttpMetrics(registry)
+        self._endpoint = MetricsEndpoint(
+            registry,
+            host=settings.metrics_host,
+            ports=(settings.http_metrics_port,),
+            setting="FOREWORD_HTTP_METRICS_PORT",
+        )
+        self._serves_metrics = settings.metrics
+        self._connections = Connections(
+            most_of_client=settings.http_max_connections_per_address,
+            trusted=parse_networks(settings.trusted_proxies),
+            most=MAX_CONNECTIONS,
+            on_refusal=metrics.connection_refused,
+        )
+        metrics.watch(lambda: self.open_connections)
         # A stranger can cause a warning with every request.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         tls: dict[str, Any] = {}
         if not is_loopback(settings.http_host) and settings.tls_certificate is not None:
+            # asyncio has no option for it: the memory in which each connection receives, 256 KiB by default.
+            SSLProtocol.max_size = PART_BYTES
             tls = {"ssl_certfile": settings.tls_certificate, "ssl_keyfile": settings.tls_private_key}
             # An encrypted key is an error instead of a prompt on the terminal.
             tls["ssl_keyfile_password"] = "none"  # noqa: S105 - no password
         config = uvicorn.Config(
-            create_app(service, settings),
-            http=SteadyProtocol,
+            create_app(service, settings, metrics=metrics, traces=_traces(tracer)),
+            http=partial(SteadyProtocol, self._connections),  # type: ignore[arg-type] # only called
             ws="none",
             loop="none",
             lifespan="off",
@@ -120,7 +145,7 @@ class HttpServer:
             proxy_headers=False,  # only the service decides whose word about addresses counts
             server_header=False,
             backlog=_BACKLOG,
-            limit_concurrency=_MAX_CONNECTIONS,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,  # type: ignore[arg-type] # fractions work as well
             h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
             timeout_graceful_shutdown=round(settings.drain_seconds),
             **tls,
@@ -137,7 +162,10 @@ class HttpServer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, then complete running requests."""
-        serving = asyncio.create_task(self._server.serve(sockets=[self._listening]))
+        if self._serves_metrics:
+            await asyncio.to_thread(self._endpoint.start)
+        listening = LimitedListener(self._listening, self._connections)
+        serving = asyncio.create_task(self._server.serve(sockets=[listening]))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -146,7 +174,26 @@ class HttpServer:
         finally:
             stopping.cancel()
             await self._service.close()
-            self._listening.close()
+            listening.close()
+            await asyncio.to_thread(self._endpoint.stop)
+
+    @property
+    def open_connections(self) -> int:
+        """Number of open connections, without those that are refused."""
+        return self._connections.number
+
+    @property
+    def metrics_port(self) -> int | None:
+        """The port that serves the metrics; None if they are off, before `run`, and if the port was in use."""
+        return self._endpoint.port
+
+
+def _traces(tracer: Tracer | None) -> HttpTraces | None:
+    if tracer is None:
+        return None
+    from foreword.http.traces import HttpTraces
+
+    return HttpTraces(tracer)
 
 
 class _Server(uvicorn.Server):
@@ -156,61 +203,3 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave all signals alone."""
         yield
-
-
-class SteadyProtocol(H11Protocol):
-    """The protocol of a connection, which is closed if a head takes too long to arrive or a response to be read."""
-
-    _deadline: asyncio.TimerHandle | None = None
-    _stall: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
-        super().connection_made(transport)
-        transport.max_size = _PART_BYTES  # type: ignore[attr-defined] # of the transports of asyncio
-        self._wait_for_head()
-
-    def data_received(self, data: bytes) -> None:
-        """Take what has arrived, and wait for the rest of a head."""
-        super().data_received(data)
-        if self.conn.their_state is h11.IDLE:
-            self._wait_for_head()
-        else:
-            self._stop_waiting()
-
-    def pause_writing(self) -> None:
-        """Pause the response, because the caller has left too much of it unread."""
-        super().pause_writing()
-        if self._stall is None:
-            # Not `close`, which would wait for the caller to read the rest.
-            self._stall = self.loop.call_later(_STALL_SECONDS, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        """Continue the response."""
-        self._end_stall()
-        super().resume_writing()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Release the connection."""
-        self._stop_waiting()
-        self._end_stall()
-        super().connection_lost(exc)
-
-    def _end_stall(self) -> None:
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
-
-    def _wait_for_head(self) -> None:
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(_HEAD_SECONDS, self._close_if_waiting)
-
-    def _stop_waiting(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _close_if_waiting(self) -> None:
-        self._deadline = None
-        if self.conn.their_state is h11.IDLE and (self.cycle is None or self.cycle.response_complete):
-            self.transport.close()

@@ -1,11 +1,13 @@
-"""The outermost layer: the id of a request, the hosts that it may name, unexpected errors and the access log."""
+"""The outermost layer: the id of a request, the hosts that it may name, unexpected errors, and what is observed."""
 
 from __future__ import annotations
 
 import secrets
 import time
 from collections.abc import Callable, Collection
-from typing import Final
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -13,14 +15,35 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foreword.addresses import is_loopback
-from foreword.errors import InternalError
+from foreword.errors import ForewordError, InternalError
 from foreword.http.callers import new_request_id
 from foreword.http.errors import RequestError
 from foreword.observability.logging import get_logger
+from foreword.observability.metrics.http import HttpMetrics
+
+if TYPE_CHECKING:
+    from foreword.http.traces import HttpTraces
 
 _log = get_logger("http")
 
+REFUSAL: Final = "refusal"
+"""Key in the state of a request of the error with which its connection is refused."""
 _HEADERS: Final = (("x-content-type-options", "nosniff"), ("cache-control", "no-store"))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Answer:
+    """What is known of the answer to a request.
+
+    Attributes:
+        status: Its HTTP status; 0 before it begins.
+        is_stream: Whether it is sent in several parts.
+        error_id: Id of the log entry of an unexpected error; empty for none.
+    """
+
+    status: int = 0
+    is_stream: bool = False
+    error_id: str = ""
 
 
 class Guard:
@@ -33,6 +56,8 @@ class Guard:
         public: Whether other machines reach this one.
         access_log: Whether to log every request.
         render: Returns the response for an error.
+        metrics: Counts the requests; None to count none.
+        traces: Records a span of each request; None to record none.
     """
 
     def __init__(
@@ -43,12 +68,16 @@ class Guard:
         public: bool,
         access_log: bool,
         render: Callable[[Exception], Response],
+        metrics: HttpMetrics | None = None,
+        traces: HttpTraces | None = None,
     ) -> None:
         self._app = app
         self._hosts = frozenset(host.lower() for host in allowed_hosts)
         self._any_host = public and not self._hosts
         self._access_log = access_log
         self._render = render
+        self._metrics = metrics
+        self._traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -58,43 +87,60 @@ class Guard:
         began = time.monotonic()
         request = Request(scope)
         request.state.request_id = new_request_id(request.headers.get("x-request-id", ""))
-        status = 0
+        request.state.until_answered = held = ExitStack()
+        answer = _Answer()
+        with self._traces.request(request) if self._traces is not None else nullcontext() as span:
+            try:
+                await self._answer(request, receive, send, answer, began)
+            finally:
+                held.close()
+                route = getattr(scope.get("route"), "path", "")  # never the path itself, which may hold anything
+                facts: dict[str, Any] = {"method": scope["method"][:10], "route": route, "status": answer.status}
+                seconds = time.monotonic() - began
+                if answer.is_stream and self._metrics is not None:
+                    self._metrics.stream_ended()
+                if self._metrics is not None:
+                    self._metrics.ended(**facts, seconds=seconds)
+                if span is not None and self._traces is not None:
+                    self._traces.answered(span, **facts, error_id=answer.error_id)
+                if self._access_log:
+                    _log.info("request", **facts, seconds=round(seconds, 4), request_id=request.state.request_id)
+
+    async def _answer(self, request: Request, receive: Receive, send: Send, answer: _Answer, began: float) -> None:
+        scope = request.scope
+        refusal: ForewordError | None = scope.get("state", {}).get(REFUSAL)
 
         async def marked(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                answer.status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request.state.request_id
                 headers["openai-processing-ms"] = str(round(1000 * (time.monotonic() - began)))
                 for name, value in _HEADERS:
                     headers.setdefault(name, value)
+                if refusal is not None:
+                    headers["connection"] = "close"
+            elif message.get("more_body") and not answer.is_stream:
+                answer.is_stream = True
+                if self._metrics is not None:
+                    self._metrics.stream_begun()
             await send(message)
 
         try:
+            if refusal is not None:
+                raise refusal
             if not self._allows(request.headers.getlist("host")):
                 raise _wrong_host()
             await self._app(scope, receive, marked)
-        except RequestError as error:
+        except (RequestError, ForewordError) as error:
             await self._render(error)(scope, receive, marked)
         except Exception:
-            error_id = secrets.token_hex(8)
-            _log.exception("request_failed", error_id=error_id, request_id=request.state.request_id)
-            if not status:
-                message = f"Internal error {error_id}. The log of `foreword http` has an entry with this id."
-                fault = InternalError(message, metadata={"error_id": error_id})
+            answer.error_id = secrets.token_hex(8)
+            _log.exception("request_failed", error_id=answer.error_id, request_id=request.state.request_id)
+            if not answer.status:
+                message = f"Internal error {answer.error_id}. The log of `foreword http` has an entry with this id."
+                fault = InternalError(message, metadata={"error_id": answer.error_id})
                 await self._render(fault)(scope, receive, marked)
-        finally:
-            if self._access_log:
-                route = scope.get("route")
-                _log.info(
-                    "request",
-                    method=scope["method"][:10],
-                    route=getattr(route, "path", ""),  # never the path itself, which may hold anything
-                    status=status,
-                    seconds=round(time.monotonic() - began, 4),
-                    request_id=request.state.request_id,
-                )
 
     def _allows(self, hosts: list[str]) -> bool:
         """Return whether a request names a host of this service.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import grpc
 from grpc_health.v1 import health_pb2
 
+from foreword.addresses import parse_networks
 from foreword.config import Settings
 from foreword.domain.webhook import Attempt
 from foreword.errors import ForewordError, UnavailableError
@@ -33,7 +34,6 @@ from foreword.server.calls.hold_log import HoldLog
 from foreword.server.calls.interceptors import CallInterceptor, Layer, answer_errors
 from foreword.server.calls.message_coding import MessageCoder
 from foreword.server.calls.outcomes import OutcomeListener, Outcomes
-from foreword.server.calls.peers import parse_networks
 from foreword.server.calls.pools import WRITE_SECONDS, Pools
 from foreword.server.captures.drift import DriftMeasurer, DriftMonitor
 from foreword.server.captures.recorder import CaptureRecorder

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Final
+from urllib.request import ProxyHandler, Request, build_opener
 
 from foreword.client import Client, Dataset
 from foreword.errors import FailedPreconditionError, ForewordError
@@ -19,6 +21,7 @@ SERVING_NAME: Final = "complaints"
 
 _PAUSE_SECONDS = 1.0
 _MISTAKE_EVERY = 12
+_OVER_HTTP_EVERY = 3
 _WRONG_KEY = "fw_nobody_wrong"
 
 
@@ -46,17 +49,18 @@ WORK: Final = (
 
 
 @contextmanager
-def tenants_at_work(endpoint: str, admin: Client, report: Callable[[str], None]) -> Iterator[None]:
+def tenants_at_work(endpoint: str, http: str, admin: Client, report: Callable[[str], None]) -> Iterator[None]:
     """Let all tenants work inside `with`.
 
     Args:
+        http: Base URL of OpenAI's interface.
         admin: Client of an administrator, which creates the tenants.
     """
     stop = threading.Event()
     threads = []
     for work in WORK:
         admin.create_tenant(work.tenant)
-        tenant = _Tenant(endpoint, admin.create_api_key(work.tenant).secret, work, stop, report)
+        tenant = _Tenant(endpoint, http, admin.create_api_key(work.tenant).secret, work, stop, report)
         threads += [threading.Thread(target=tenant.tune), threading.Thread(target=tenant.ask)]
     for thread in threads:
         thread.start()
@@ -72,9 +76,10 @@ class _Tenant:
     """A tenant; `tune` and `ask` run in a thread each until `stop` is set."""
 
     def __init__(
-        self, endpoint: str, key: str, work: Work, stop: threading.Event, report: Callable[[str], None]
+        self, endpoint: str, http: str, key: str, work: Work, stop: threading.Event, report: Callable[[str], None]
     ) -> None:
-        self._endpoint, self._key, self._work, self._stop, self._report = endpoint, key, work, stop, report
+        self._endpoint, self._http, self._key = endpoint, http, key
+        self._work, self._stop, self._report = work, stop, report
         self._deployment = ""
 
     def tune(self) -> None:
@@ -111,8 +116,10 @@ class _Tenant:
                 if self._stop.wait(_PAUSE_SECONDS * chance.uniform(0.5, 2)):
                     return
                 text = chance.choice(texts)
-                with suppress(ForewordError):
-                    if number % _MISTAKE_EVERY == 0:
+                with suppress(ForewordError, OSError):
+                    if number % _OVER_HTTP_EVERY == 0:
+                        self._complete_over_http(text, "typo" if number % _MISTAKE_EVERY == 0 else BASE)
+                    elif number % _MISTAKE_EVERY == 0:
                         self._err(client, stranger, text, chance)
                     elif not self._deployment or number % 4 == 0:
                         client.generate(BASE, text, max_new_tokens=chance.randint(4, 16))
@@ -120,6 +127,12 @@ class _Tenant:
                         client.classify(SERVING_NAME, text)
                     else:
                         client.generate(SERVING_NAME, text, max_new_tokens=24)
+
+    def _complete_over_http(self, text: str, model: str) -> None:
+        body = json.dumps({"model": model, "prompt": text, "max_tokens": 8}).encode()
+        headers = {"authorization": f"Bearer {self._key}", "content-type": "application/json"}
+        request = Request(f"{self._http}/completions", body, headers)  # noqa: S310 - an address of this program
+        build_opener(ProxyHandler({})).open(request, timeout=60).close()
 
     def _err(self, client: Client, stranger: Client, text: str, chance: Random) -> None:
         match chance.randrange(3):

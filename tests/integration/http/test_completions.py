@@ -227,6 +227,10 @@ UNSUPPORTED = {
     "top_logprobs": 2,
     "stream_options": {"include_usage": True},
     "stream": "yes",
+    "user": 7,
+    "safety_identifier": ["x"],
+    "prompt_cache_key": {},
+    "metadata": {"team": "x"},
     "model": 7,
     "messages": "hello",
 }

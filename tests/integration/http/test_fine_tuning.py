@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import openai
 import pytest
@@ -14,6 +15,7 @@ from factories.api import LABELS, make_file
 from factories.http import RunningHttp, running_http
 from factories.servers import RunningServer
 from foreword.client import Client
+from foreword.client._async.service import ServiceMethods
 from foreword.domain.tenant import Scope
 
 BASE = "baseModels/foreword--starter"
@@ -106,11 +108,67 @@ def test_lists_have_pages(http: RunningHttp, server: RunningServer):
 
         assert [file.id for file in ai.files.list(limit=2)] == ids[::-1]  # the client reads page by page
         assert [file.id for file in ai.files.list(limit=2, order="asc")] == ids
-        assert len(ai.files.list(limit=2).data) == 2
+        assert [file.id for file in ai.files.list(limit=2, purpose="fine-tune")] == ids[::-1]
+        assert (list(ai.files.list(purpose="batch")), list(ai.files.list(purpose="vision"))) == ([], [])
+        first, rest, last = ai.files.list(limit=2), ai.files.list(after=ids[3]), ai.files.list(after=ids[0])
+        assert (first.has_more, [file.id for file in first.data]) == (True, ids[:2:-1])
+        assert (rest.has_more, [file.id for file in rest.data]) == (False, ids[2::-1])
+        assert (last.has_more, last.data) == (False, [])
         for wrong in ({"limit": 0}, {"after": "file-nothing"}, {"order": "up"}):
             with pytest.raises(openai.BadRequestError) as caught:
                 ai.files.list(**wrong)
             assert caught.value.param == next(iter(wrong))
+        ai.files.delete(ids[1])
+        with pytest.raises(openai.BadRequestError, match="Begin without it"):
+            ai.files.list(after=ids[1])
+
+
+def test_a_page_reads_not_much_more_than_itself_from_the_service(
+    http: RunningHttp, ai: openai.OpenAI, stored: str, monkeypatch: pytest.MonkeyPatch
+):
+    upload(ai, prompt_file())
+    sizes = []
+    messages = ServiceMethods._messages
+
+    def counted(service: ServiceMethods, method: Any, request: Any, *others: Any) -> Any:
+        pages = messages(service, method, request, *others)
+        sizes.append(request)
+        return pages
+
+    monkeypatch.setattr(ServiceMethods, "_messages", counted)
+    (newest,) = ai.files.list(limit=1).data
+    (next_one,) = ai.files.list(limit=1, after=newest.id).data
+
+    assert newest.id != next_one.id
+    assert [request.page_size for request in sizes] == [2, 2]
+    assert not any(request.page_token for request in sizes)  # no second page was read
+
+
+def test_jobs_and_models_have_pages_that_end_with_the_base_models(http: RunningHttp, server: RunningServer):
+    key = server.new_key("http-more-pages")
+    with http.client(key) as ai, Client(server.endpoint, key) as service:
+        file = upload(ai, prompt_file()).id
+        jobs = [ai.fine_tuning.jobs.create(model=BASE, training_file=file).id for _ in range(3)]
+        for job in jobs:
+            ai.fine_tuning.jobs.cancel(job)
+        assert [job.id for job in ai.fine_tuning.jobs.list(limit=1)] == jobs[::-1]
+
+        for name in ("first", "second"):
+            service.create_deployment(BASE, serving_name=name)
+        whole = http.send("GET", "/v1/models", key=key).body
+        ids = [model["id"] for model in whole["data"]]
+        assert (ids[:2], ids[-1], whole["has_more"]) == (["second", "first"], BASE, False)
+        found: list[str] = []
+        while True:
+            after = f"&after={found[-1]}" if found else ""
+            page = http.send("GET", f"/v1/models?limit=1{after}", key=key).body
+            found += [model["id"] for model in page["data"]]
+            if not page["has_more"]:
+                break
+        assert found == ids
+        for after in ("nothing", "ft:foreword--starter:http-more-pages::nothing", "baseModels/nothing"):
+            status, error = http.refused("GET", f"/v1/models?after={after}", key=key)
+            assert (status, error["param"]) == (400, "after")
 
 
 def test_chats_become_the_inputs_that_the_same_chats_have_in_requests(ai: openai.OpenAI, service: Client):
@@ -176,6 +234,14 @@ def test_a_file_keeps_its_name_without_its_folder(http: RunningHttp, tenant: str
     stored = http.send("POST", "/v1/files", form(*parts), key=tenant, content_type=FORM).body
 
     assert stored["filename"] == kept
+
+
+def test_a_file_name_with_control_characters_is_refused(http: RunningHttp, tenant: str):
+    parts = [("purpose", b"fine-tune"), ('file"; filename="a\x1b[2J.jsonl', make_file())]
+    status, error = http.refused("POST", "/v1/files", form(*parts), key=tenant, content_type=FORM)
+
+    assert (status, error["param"]) == (400, "file")
+    assert "control characters" in error["message"]
 
 
 def test_names_in_a_form_that_are_no_text_are_refused(http: RunningHttp, tenant: str):
@@ -300,6 +366,7 @@ WRONG_JOBS = {
     "method.type": {"method": {"type": "dpo"}},
     "method.supervised.hyperparameters.n_epochs": {"method": {"supervised": {"hyperparameters": {"n_epochs": 1.5}}}},
     "metadata": {"metadata": {"openai.suffix": "x"}},
+    "metadata.team": {"metadata": {"team": 7}},
     "training_file": {"training_file": "file-nothing"},
     "validation_file": {"validation_file": "nothing"},
     "model": {"model": ""},

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 import foreword.http.app
 import foreword.http.bodies
-import foreword.http.process
+import foreword.http.protocol
 import foreword.server.callers.failed_keys
 from factories.http import RunningHttp, running_http
 from factories.receivers import make_certificates
@@ -24,7 +24,8 @@ from factories.servers import RunningServer
 from factories.waiting import wait_until
 from foreword.config import Settings
 from foreword.errors import InvalidArgumentError
-from foreword.http.process import HttpServer, SteadyProtocol, check_http_address, listen_for_http, service_client
+from foreword.http.process import HttpServer, check_http_address, listen_for_http, service_client
+from foreword.http.protocol import SteadyProtocol
 
 BASE = "baseModels/foreword--starter"
 CHAT = "/v1/chat/completions"
@@ -206,7 +207,7 @@ def test_a_flood_of_tiny_chunks_is_read_in_small_parts(http: RunningHttp, monkey
 
 
 def test_a_slow_head_and_a_slow_body_end_the_connection(http: RunningHttp, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(foreword.http.process, "_HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(foreword.http.protocol, "_HEAD_SECONDS", 0.2)
     monkeypatch.setattr(foreword.http.bodies, "_SECONDS", 0.2)
     with socket.create_connection(("127.0.0.1", http.port), timeout=30) as slow:
         slow.sendall(b"POST /v1/completions HTTP/1.1\r\nhost: localhost\r\n")

@@ -46,6 +46,29 @@ def test_every_faulty_field_is_named_in_the_order_in_which_it_was_found():
     assert raised.value.violations[3].description == "must be in [1, 10], not 0"
 
 
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[2J", "a\x7f", "a\x85b", "a\u2028b", "txt.\u202elnosj", "a\x00"])
+def test_a_name_that_would_not_be_shown_as_it_is_is_refused(name: str):
+    violations = Violations()
+
+    violations.name("display_name", name, 20)
+
+    with pytest.raises(InvalidArgumentError, match=r"^display_name: must not contain control characters.* is U\+"):
+        violations.check()
+
+
+def test_names_in_any_script_are_accepted():
+    violations = Violations()
+
+    for name in ("Beschwerden (1)", "شكاوى", "ข้อร้องเรียน", "👩‍💻 v1", "שם\u200f!", ""):
+        violations.name("display_name", name, 20)
+
+    violations.check()
+    violations.name("display_name", "", 20, required=True)
+    violations.name("display_name", "x" * 21, 20)
+    with pytest.raises(InvalidArgumentError, match=r"must not be empty.*at most 20 characters"):
+        violations.check()
+
+
 def test_what_a_check_returns_is_handed_on():
     assert Violations().collect(lambda: 7) == 7
 

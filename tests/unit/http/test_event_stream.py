@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
 
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-import foreword.http.process
+import foreword.http.protocol
 from factories.waiting import eventually
 from foreword.errors import UnavailableError
+from foreword.http.connections import Connections
 from foreword.http.event_stream import EventStream, PacedResponse
-from foreword.http.process import SteadyProtocol
+from foreword.http.protocol import SteadyProtocol
 
 PART = b"x" * 64 * 2**10
 KERNEL_BYTES = 16 * 2**20
@@ -45,7 +47,8 @@ class Endless:
 async def served() -> AsyncIterator[tuple[Endless, int]]:
     app = Endless()
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, http=SteadyProtocol, ws="none", lifespan="off", log_config=None, access_log=False)
+    protocol = partial(SteadyProtocol, Connections(most_of_client=10, trusted=(), most=10))
+    config = uvicorn.Config(app, http=protocol, ws="none", lifespan="off", log_config=None, access_log=False)
     server = uvicorn.Server(config)
     config.load()
     server.lifespan = config.lifespan_class(config)
@@ -90,7 +93,7 @@ async def test_nothing_is_generated_for_a_caller_that_does_not_read(served: tupl
 async def test_a_caller_that_never_reads_loses_its_connection(
     served: tuple[Endless, int], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(foreword.http.process, "_STALL_SECONDS", 0.2)
+    monkeypatch.setattr(foreword.http.protocol, "_STALL_SECONDS", 0.2)
     app, port = served
     with await ask(port):
         await eventually(lambda: app.closed)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from foreword.server.calls.peers import client_of, parse_networks
+from foreword.addresses import parse_networks
+from foreword.server.calls.peers import client_of
 
 TRUSTED = parse_networks(["10.0.0.0/8", "127.0.0.1", "::1"])
 

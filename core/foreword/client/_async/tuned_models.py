@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -71,6 +71,23 @@ class TunedModelMethods(ServiceMethods):
         return await self._pages(
             self._tuned_models.ListTunedModels, request, lambda page: page.tuned_models, decode.tuned_model, limit
         )
+
+    async def stream_tuned_models(
+        self, *, filter: str = "", order_by: str = "", page_size: int = 1000
+    ) -> AsyncGenerator[resources.TunedModel]:
+        """Yield what `list_tuned_models` returns, of which only a page is in memory.
+
+        Args:
+            page_size: Number of items to read at once, at most 1,000.
+
+        Raises:
+            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+        """
+        request = build(messages.ListTunedModelsRequest, filter=filter, order_by=order_by)
+        async for message in self._messages(
+            self._tuned_models.ListTunedModels, request, lambda page: page.tuned_models, page_size, {}
+        ):
+            yield decode.tuned_model(message)
 
     async def update_tuned_model(
         self, tuned_model: Reference, *, tags: Mapping[str, str | None]

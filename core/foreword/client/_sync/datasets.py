@@ -164,6 +164,21 @@ class DatasetMethods(ServiceMethods):
         )
         return self._pages(self._datasets.ListDatasets, request, lambda page: page.datasets, decode.dataset, limit)
 
+    def stream_datasets(
+        self, *, filter: str = "", order_by: str = "", page_size: int = 1000
+    ) -> Generator[resources.Dataset]:
+        """Yield what `list_datasets` returns, of which only a page is in memory.
+
+        Args:
+            page_size: Number of items to read at once, at most 1,000.
+
+        Raises:
+            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+        """
+        request = build(messages.ListDatasetsRequest, filter=filter, order_by=order_by)
+        for message in self._messages(self._datasets.ListDatasets, request, lambda page: page.datasets, page_size, {}):
+            yield decode.dataset(message)
+
     def list_dataset_rows(self, dataset: Reference, *, limit: int | None = None) -> list[Row]:
         """Return the rows of a dataset in order.
 

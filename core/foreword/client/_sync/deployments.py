@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from foreword.client import decode, resources
@@ -141,6 +141,23 @@ class DeploymentMethods(SpaceMethods, PolicyEvaluationMethods):
             limit,
             {} if space is None else {"parent": (space, "spaces")},
         )
+
+    def stream_deployments(
+        self, *, filter: str = "", order_by: str = "", page_size: int = 1000
+    ) -> Generator[resources.Deployment]:
+        """Yield what `list_deployments` returns, of which only a page is in memory.
+
+        Args:
+            page_size: Number of items to read at once, at most 1,000.
+
+        Raises:
+            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+        """
+        request = build(messages.ListDeploymentsRequest, filter=filter, order_by=order_by)
+        for message in self._messages(
+            self._deployments.ListDeployments, request, lambda page: page.deployments, page_size, {}
+        ):
+            yield decode.deployment(message)
 
     def update_deployment(
         self,

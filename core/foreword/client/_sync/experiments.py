@@ -237,6 +237,23 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods, ExperimentChangeMethod
             limit,
         )
 
+    def stream_tune_experiments(
+        self, *, filter: str = "", order_by: str = "", page_size: int = 1000
+    ) -> Generator[resources.TuneExperiment]:
+        """Yield what `list_tune_experiments` returns, of which only a page is in memory.
+
+        Args:
+            page_size: Number of items to read at once, at most 1,000.
+
+        Raises:
+            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+        """
+        request = build(messages.ListTuneExperimentsRequest, filter=filter, order_by=order_by)
+        for message in self._messages(
+            self._experiments.ListTuneExperiments, request, lambda page: page.tune_experiments, page_size, {}
+        ):
+            yield decode.tune_experiment(message)
+
     def watch_tune_experiment(
         self, experiment: Reference, *, after_sequence: int = 0
     ) -> Generator[resources.TuneExperiment]:

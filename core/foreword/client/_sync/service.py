@@ -175,10 +175,11 @@ class ServiceMethods:
         return found
 
     def _messages(
-        self, method: Any, request: Any, items: Callable[[Any], Any], limit: int | None, references: References
+        self, method: Any, request: Any, items: Callable[[Any], Any], page_size: int | None, references: References
     ) -> Generator[Any]:
-        request.page_size = min(limit, 1000) if limit else 1000
-        while limit != 0:
+        """Yield all results of a list method, of which only a page is in memory; none for a page size of 0."""
+        request.page_size = min(page_size, 1000) if page_size else 1000
+        while page_size != 0:
             page = self._call(method, request, references)
             references = {}  # from here on, the request contains the names
             yield from items(page)

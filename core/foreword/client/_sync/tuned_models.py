@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -73,6 +73,23 @@ class TunedModelMethods(ServiceMethods):
         return self._pages(
             self._tuned_models.ListTunedModels, request, lambda page: page.tuned_models, decode.tuned_model, limit
         )
+
+    def stream_tuned_models(
+        self, *, filter: str = "", order_by: str = "", page_size: int = 1000
+    ) -> Generator[resources.TunedModel]:
+        """Yield what `list_tuned_models` returns, of which only a page is in memory.
+
+        Args:
+            page_size: Number of items to read at once, at most 1,000.
+
+        Raises:
+            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+        """
+        request = build(messages.ListTunedModelsRequest, filter=filter, order_by=order_by)
+        for message in self._messages(
+            self._tuned_models.ListTunedModels, request, lambda page: page.tuned_models, page_size, {}
+        ):
+            yield decode.tuned_model(message)
 
     def update_tuned_model(self, tuned_model: Reference, *, tags: Mapping[str, str | None]) -> resources.TunedModel:
         """Change the tags of a tuned model.

@@ -110,9 +110,33 @@ class Fields:
         if value is not None and not any(value == item and type(value) is type(item) for item in allowed):
             raise self.fault(name, f"cannot be honoured: {why}", reason="PARAMETER_UNSUPPORTED")
 
-    def ignore(self, *names: str) -> None:
-        """Accept fields without an effect on any answer, such as a name for the end user."""
-        self._read.update(names)
+    def ignore_texts(self, *names: str) -> None:
+        """Accept texts without an effect on any answer, such as a name for the end user.
+
+        Raises:
+            RequestError: One of them is no text.
+        """
+        for name in names:
+            self.text(name)
+
+    def texts(self, name: str, most: int) -> dict[str, str]:
+        """Return an object of texts; empty if it is unset.
+
+        Args:
+            most: Maximum number of texts.
+
+        Raises:
+            RequestError: It is something else. The error names the faulty text.
+        """
+        fields = self.object(name)
+        if fields is None:
+            return {}
+        if len(fields._values) > most:
+            raise self.fault(name, f"must have at most {most} keys, not {len(fields._values):,}")
+        for key, value in fields._values.items():
+            if not isinstance(value, str):
+                raise fields.fault(key[:_SHOWN], "must be a string", value)
+        return dict(fields._values)
 
     def finish(self) -> None:
         """Refuse fields that nobody has read.
@@ -146,4 +170,4 @@ def _brief(value: Any) -> str:
     if isinstance(value, list):
         return "a list"
     text = repr(value[:_SHOWN]) if isinstance(value, str) else f"{value!r:.{_SHOWN}}"
-    return {"True": "true", "False": "false"}.get(text, text)
+    return {"True": "true", "False": "false", "None": "null"}.get(text, text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,16 +15,40 @@ from foreword.errors import NotFoundError
 from foreword.http.callers import client_of
 from foreword.http.errors import RequestError
 from foreword.http.openai.model_names import base_model_of, name_of, service_name
+from foreword.http.openai.paging import from_moment, missing, page, query
 from foreword.names import is_serving_name
+
+_MOST_MODELS: Final = 10_000
 
 
 async def list_models(request: Request) -> Response:
     """List the serving names and the tuned models of the caller's tenant, and the base models."""
     client = client_of(request)
-    found = [_deployment(item) for item in await client.list_deployments()]
-    found += [_tuned_model(item) for item in await client.list_tuned_models()]
-    found += [_base_model(item) for item in await client.list_base_models()]
-    return JSONResponse({"object": "list", "data": found})
+
+    def models(after: str, number: int) -> AsyncGenerator[dict[str, Any]]:
+        return _models(client, after, number)
+
+    return JSONResponse(await page(query(request, "limit", "after"), models, limit=_MOST_MODELS, most=_MOST_MODELS))
+
+
+async def _models(client: AsyncClient, after: str, number: int) -> AsyncGenerator[dict[str, Any]]:
+    """Yield all models from that with the name `after`, newest first, and base models last."""
+    newest_first = "create_time desc"
+    of_base, of_tuned = after.startswith("baseModels/"), bool(base_model_of(after))
+    if not of_base and not of_tuned:
+        begin = (await _deployment_called(client, after)).create_time if after else None
+        deployments = client.stream_deployments(filter=from_moment(begin), order_by=newest_first, page_size=number)
+        async with aclosing(deployments):
+            async for deployment in deployments:
+                yield _deployment(deployment)
+    if not of_base:
+        begin = (await client.get_tuned_model(service_name(after))).create_time if of_tuned else None
+        tuned = client.stream_tuned_models(filter=from_moment(begin), order_by=newest_first, page_size=number)
+        async with aclosing(tuned):
+            async for model in tuned:
+                yield _tuned_model(model)
+    for base in await client.list_base_models():
+        yield _base_model(base)
 
 
 async def retrieve_model(request: Request) -> Response:
@@ -59,9 +85,8 @@ async def _found(client: AsyncClient, model: str) -> dict[str, Any]:
         resource = await found(name)
         shown = _tuned_model(resource) if isinstance(resource, TunedModel) else _deployment(resource)
         return shown | {"id": model}
-    if is_serving_name(name):
-        for deployment in await client.list_deployments(filter=f'serving_name = "{name}"'):
-            return _deployment(deployment)
+    with suppress(NotFoundError):
+        return _deployment(await _deployment_called(client, name))
     try:
         return _base_model(await client.get_base_model(name.removeprefix("baseModels/"))) | {"id": model}
     except NotFoundError:
@@ -69,6 +94,20 @@ async def _found(client: AsyncClient, model: str) -> dict[str, Any]:
             f"{model[:128]} is neither a model of your tenant nor a base model. List them with GET /v1/models.",
             metadata={"resource": model[:128]},
         ) from None
+
+
+async def _deployment_called(client: AsyncClient, name: str) -> Deployment:
+    """Return the deployment with a serving name or a resource name.
+
+    Raises:
+        NotFoundError: There is none in the caller's tenant.
+    """
+    if name.startswith("tenants/"):
+        return await client.get_deployment(name)
+    if is_serving_name(name):
+        for deployment in await client.list_deployments(filter=f'serving_name = "{name}"', limit=1):
+            return deployment
+    raise missing(name)
 
 
 def _deployment(deployment: Deployment) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -32,12 +34,17 @@ def query(request: Request, *names: str) -> dict[str, str]:
     return given
 
 
-def page(given: dict[str, str], items: Sequence[dict[str, Any]], *, limit: int, most: int) -> dict[str, Any]:
-    """Return a page of a list.
+Source = Callable[[str, int], AsyncGenerator[dict[str, Any]]]
+"""Yields the items of a list, each with its `id`. Gets the id after which a page begins, before which it may leave out
+all items, and the number of items that are going to be read."""
+
+
+async def page(given: dict[str, str], source: Source, *, limit: int, most: int) -> dict[str, Any]:
+    """Return a page of a list, of which not much more than the page is read.
 
     Args:
         given: The parameters of the address, of which `limit` and `after` are read.
-        items: All items, each with its `id`.
+        source: The list.
         limit: Number of items on a page if none is given.
         most: Largest number of items on a page.
 
@@ -47,20 +54,48 @@ def page(given: dict[str, str], items: Sequence[dict[str, Any]], *, limit: int, 
     text = given.get("limit", str(limit))
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= most):
         raise RequestError(f"limit: must be in [1, {most}], not {text[:80]!r}.", field="limit")
-    begin = 0
-    if after := given.get("after"):
-        place = next((place for place, item in enumerate(items) if item["id"] == after), None)
-        if place is None:
-            raise RequestError(f"after: {after[:80]!r} is not in the list. Begin without it.", field="after")
-        begin = place + 1
-    found = items[begin : begin + int(text)]
+    number, after = int(text), given.get("after", "")
+    found: list[dict[str, Any]] = []
+    begun, has_more = not after, False
+    try:
+        async with aclosing(source(after, number + 1)) as items:
+            async for item in items:
+                if not begun:
+                    begun = item["id"] == after
+                elif len(found) < number:
+                    found.append(item)
+                else:
+                    has_more = True
+                    break
+    except NotFoundError:
+        begun = False
+    if not begun:
+        raise RequestError(f"after: {after[:80]!r} is not in the list. Begin without it.", field="after")
     return {
         "object": "list",
         "data": found,
         "first_id": found[0]["id"] if found else None,
         "last_id": found[-1]["id"] if found else None,
-        "has_more": begin + len(found) < len(items),
+        "has_more": has_more,
     }
+
+
+def listed(items: Sequence[dict[str, Any]]) -> Source:
+    """Return a list that is in memory."""
+
+    async def source(_after: str, _number: int) -> AsyncGenerator[dict[str, Any]]:
+        for item in items:
+            yield item
+
+    return source
+
+
+def from_moment(moment: datetime | None, *, ascending: bool = False) -> str:
+    """Return the service's filter of what was created at a moment or before it, or after it if the order is ascending.
+
+    The moment is that of the item after which a page begins, so that the service skips what comes before it.
+    """
+    return "" if moment is None else f'create_time {">=" if ascending else "<="} "{moment.isoformat()}"'
 
 
 async def resource_name(client: AsyncClient, collection: str, id: str, prefix: str) -> str:

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from foreword.addresses import Network
 from foreword.domain.audit import DEV
 from foreword.server.audit.mutations import MUTATIONS, changed_fields, resource_of
 from foreword.server.calls.interceptors import Call
-from foreword.server.calls.peers import FORWARDED_FOR, Network, address_of
+from foreword.server.calls.peers import FORWARDED_FOR, address_of
 from foreword.storage.audit.action import Action, acting, current_action
 
 

@@ -9,13 +9,13 @@ from typing import Final, NamedTuple
 
 import grpc
 
+from foreword.addresses import Network
 from foreword.domain.audit import DEV, SERVICE
 from foreword.errors import UnavailableError
 from foreword.observability.logging import get_logger
 from foreword.server.audit.layer import method_name, peer_of
 from foreword.server.audit.mutations import MUTATIONS
 from foreword.server.calls.interceptors import Call
-from foreword.server.calls.peers import Network
 from foreword.server.calls.pools import WRITE_SECONDS
 from foreword.storage.audit.chains import AuditEntry
 from foreword.storage.repositories.audit_log import AuditLog

@@ -13,6 +13,7 @@ from typing import Final
 
 from cachetools import LRUCache, TTLCache
 
+from foreword.addresses import Network
 from foreword.domain.tenant import ApiKey, Caller, Scope, Tenant, TenantState
 from foreword.errors import NotFoundError, PermissionDeniedError, UnauthenticatedError
 from foreword.names import TenantName
@@ -21,7 +22,7 @@ from foreword.server.callers.last_uses import LastUses
 from foreword.server.callers.open_calls import OpenCalls
 from foreword.server.callers.scopes import NEEDS_READ, ON_OWN_KEYS, OWN_READS, SCOPES
 from foreword.server.calls.interceptors import Call
-from foreword.server.calls.peers import FORWARDED_FOR, Network, client_of
+from foreword.server.calls.peers import FORWARDED_FOR, client_of
 from foreword.server.calls.pools import READ_SECONDS
 from foreword.server.calls.recent import RecentCache
 from foreword.storage.repositories.key_ids import KeyIds

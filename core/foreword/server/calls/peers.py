@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from urllib.parse import unquote
 
+from foreword.addresses import Address, Network, client_id, parse_address
+
 FORWARDED_FOR = "x-forwarded-for"
 """Metadata in which a proxy passes on the address of its client."""
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-_IPV6_PREFIX = 64
-"""Bits of an IPv6 address that identify a client; the others are its own choice."""
-
-
-def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
-    """Parse addresses and networks, such as `192.0.2.1` and `2001:db8::/32`.
-
-    Raises:
-        ValueError: A text is neither an address nor a network.
-    """
-    return tuple(ipaddress.ip_network(text) for text in texts)
 
 
 def client_of(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
@@ -36,9 +22,7 @@ def client_of(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
         trusted: Networks of trusted proxies.
     """
     address = _address(peer, forwarded_for, trusted)
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
-    return peer if address is None else str(address)
+    return peer if address is None else client_id(address)
 
 
 def address_of(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
@@ -47,24 +31,16 @@ def address_of(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str
     return peer if address is None else str(address)
 
 
-def _address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> _Address | None:
+def _address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> Address | None:
     kind, _, rest = peer.partition(":")
-    address = _parse(unquote(rest).rpartition(":")[0]) if kind in ("ipv4", "ipv6") else None
+    address = parse_address(unquote(rest).rpartition(":")[0]) if kind in ("ipv4", "ipv6") else None
     if address is None and kind != "unix":
         return None
     for text in reversed(forwarded_for.split(",")):
         if address is not None and not any(address in network for network in trusted):
             break
-        previous = _parse(text)
+        previous = parse_address(text)
         if previous is None:
             break
         address = previous
     return address
-
-
-def _parse(text: str) -> _Address | None:
-    try:
-        address: _Address = ipaddress.ip_address(text.strip().strip("[]").partition("%")[0])
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address

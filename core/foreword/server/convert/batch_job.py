@@ -57,7 +57,7 @@ def parse_new_batch_job(request: batch_job_service_pb2.CreateBatchJobRequest) ->
     parent = violations.collect(lambda: TenantName.parse(request.parent, "parent")) if request.parent else None
     if request.batch_job_id:
         violations.collect(lambda: check_id(request.batch_job_id, "batch_job_id"))
-    display_name = violations.text("batch_job.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
+    display_name = violations.name("batch_job.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
     description = violations.text("batch_job.description", message.description, MAX_DESCRIPTION)
     dataset = None
     if message.dataset or not request.validate_only:

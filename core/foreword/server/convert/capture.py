@@ -166,7 +166,7 @@ def parse_export(request: capture_service_pb2.ExportCapturedRequestsRequest) -> 
     """Parse an ExportCapturedRequests request."""
     violations = Violations()
     name = violations.collect(lambda: DeploymentName.parse(request.name))
-    display_name = violations.text("display_name", request.display_name, MAX_DISPLAY_NAME, required=True)
+    display_name = violations.name("display_name", request.display_name, MAX_DISPLAY_NAME, required=True)
     description = violations.text("description", request.description, MAX_DESCRIPTION)
     violations.text("filter", request.filter, MAX_FILTER_CHARACTERS)
     violations.check()

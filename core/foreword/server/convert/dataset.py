@@ -86,7 +86,7 @@ def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> H
     """
     violations = Violations()
     parent = violations.collect(lambda: TenantName.parse(header.parent, "header.parent")) if header.parent else None
-    name = violations.text("header.display_name", header.display_name, MAX_DISPLAY_NAME, required=named)
+    name = violations.name("header.display_name", header.display_name, MAX_DISPLAY_NAME, required=named)
     description = violations.text("header.description", header.description, MAX_DESCRIPTION)
     if header.format:
         violations.choice("header.format", header.format, FORMATS)

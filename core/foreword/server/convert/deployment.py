@@ -142,7 +142,7 @@ def parse_new_deployment(request: deployment_service_pb2.CreateDeploymentRequest
         violations.collect(lambda: check_serving_name(request.deployment_id, "deployment_id"))
     if message.serving_name:
         violations.collect(lambda: check_serving_name(message.serving_name, "deployment.serving_name"))
-    display_name = violations.text("deployment.display_name", message.display_name, MAX_DISPLAY_NAME)
+    display_name = violations.name("deployment.display_name", message.display_name, MAX_DISPLAY_NAME)
     description = violations.text("deployment.description", message.description, MAX_DESCRIPTION)
     tags = parse_tags(violations, "deployment.tags", message.tags)
     model = violations.collect(lambda: parse_model(message.model, "deployment.model"))
@@ -198,7 +198,7 @@ def parse_deployment_change(request: deployment_service_pb2.UpdateDeploymentRequ
     if "model" in changed:
         model = violations.collect(lambda: parse_model(message.model, "deployment.model"))
     if "display_name" in changed:
-        display_name = violations.text("deployment.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
+        display_name = violations.name("deployment.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
     if "description" in changed:
         description = violations.text("deployment.description", message.description, MAX_DESCRIPTION)
     if "tags" in changed:

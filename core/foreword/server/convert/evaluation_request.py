@@ -70,7 +70,7 @@ def parse_new_evaluation(request: evaluation_service_pb2.CreateEvaluationRequest
     parent = violations.collect(lambda: TenantName.parse(request.parent, "parent")) if request.parent else None
     if request.evaluation_id:
         violations.collect(lambda: check_id(request.evaluation_id, "evaluation_id"))
-    display_name = violations.text("evaluation.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
+    display_name = violations.name("evaluation.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
     description = violations.text("evaluation.description", message.description, MAX_DESCRIPTION)
     dataset = None
     if message.dataset or not request.validate_only:

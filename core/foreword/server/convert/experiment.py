@@ -114,7 +114,7 @@ def parse_experiment(
     Returns:
         The configuration; None if its dataset is faulty.
     """
-    display_name = violations.text(f"{prefix}.display_name", message.display_name, MAX_DISPLAY_NAME, required=is_named)
+    display_name = violations.name(f"{prefix}.display_name", message.display_name, MAX_DISPLAY_NAME, required=is_named)
     description = violations.text(f"{prefix}.description", message.description, MAX_DESCRIPTION)
     base_model = violations.text(f"{prefix}.base_model", message.base_model, MAX_DISPLAY_NAME)
     dataset = violations.collect(lambda: DatasetName.parse(message.dataset, f"{prefix}.dataset"))

@@ -68,7 +68,7 @@ def parse_new_space(request: deployment_service_pb2.CreateSpaceRequest) -> NewSp
     message = request.space
     parent = violations.collect(lambda: TenantName.parse(request.parent, "parent")) if request.parent else None
     violations.collect(lambda: check_id(request.space_id, "space_id"))
-    display_name = violations.text("space.display_name", message.display_name, MAX_DISPLAY_NAME)
+    display_name = violations.name("space.display_name", message.display_name, MAX_DISPLAY_NAME)
     stage = _parse_stage(violations, message)
     description = violations.text("space.description", message.description, MAX_DESCRIPTION)
     tags = parse_tags(violations, "space.tags", message.tags)
@@ -114,7 +114,7 @@ def parse_space_change(request: deployment_service_pb2.UpdateSpaceRequest) -> Sp
     changed = changed_fields(violations, message, request.update_mask.paths, _MUTABLE_FIELDS, "a space")
     display_name = stage = description = tags = policy = None
     if "display_name" in changed:
-        display_name = violations.text("space.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
+        display_name = violations.name("space.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
     if "stage" in changed:
         stage = _parse_stage(violations, message)
     if "description" in changed:

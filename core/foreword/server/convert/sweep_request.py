@@ -84,7 +84,7 @@ def parse_new_sweep(request: tune_sweep_service_pb2.CreateTuneSweepRequest) -> N
     parent = violations.collect(lambda: TenantName.parse(request.parent, "parent")) if request.parent else None
     if request.tune_sweep_id:
         violations.collect(lambda: check_id(request.tune_sweep_id, "tune_sweep_id"))
-    display_name = violations.text("tune_sweep.display_name", message.display_name, MAX_SWEEP_NAME, required=True)
+    display_name = violations.name("tune_sweep.display_name", message.display_name, MAX_SWEEP_NAME, required=True)
     description = violations.text("tune_sweep.description", message.description, MAX_DESCRIPTION)
     common = parse_experiment(violations, "tune_sweep.tune_experiment", message.tune_experiment, is_named=False)
     space = _parse_space(violations, message)

@@ -79,7 +79,7 @@ def parse_new_tenant(request: tenant_service_pb2.CreateTenantRequest) -> NewTena
     """Parse a CreateTenant request."""
     violations = Violations()
     violations.collect(lambda: check_id(request.tenant_id, "tenant_id"))
-    name = violations.text("tenant.display_name", request.tenant.display_name, MAX_DISPLAY_NAME)
+    name = violations.name("tenant.display_name", request.tenant.display_name, MAX_DISPLAY_NAME)
     violations.check()
     return NewTenant(id=request.tenant_id, display_name=name or request.tenant_id)
 
@@ -102,7 +102,7 @@ def parse_tenant_change(request: tenant_service_pb2.UpdateTenantRequest) -> Tena
     changed = changed_fields(violations, message, request.update_mask.paths, ("display_name",), "a tenant")
     display_name = None
     if "display_name" in changed:
-        display_name = violations.text("tenant.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
+        display_name = violations.name("tenant.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
     violations.check()
     assert name is not None
     return TenantChange(tenant=name.tenant, etag=etag, display_name=display_name)
@@ -169,7 +169,7 @@ def parse_new_child_key(request: tenant_service_pb2.CreateChildApiKeyRequest, no
 
 
 def _parse_key(violations: Violations, key: tenant_pb2.ApiKey, now: datetime) -> NewApiKey:
-    name = violations.text("api_key.display_name", key.display_name, MAX_DISPLAY_NAME)
+    name = violations.name("api_key.display_name", key.display_name, MAX_DISPLAY_NAME)
     chosen: set[Scope] = set()
     for place, value in enumerate(key.scopes):
         scope = _SCOPES.get(value)

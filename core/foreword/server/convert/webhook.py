@@ -96,7 +96,7 @@ def parse_new_webhook(request: webhook_service_pb2.CreateWebhookRequest, rules: 
     parent = violations.collect(lambda: TenantName.parse(request.parent, "parent")) if request.parent else None
     if request.webhook_id:
         violations.collect(lambda: check_id(request.webhook_id, "webhook_id"))
-    display_name = violations.text("webhook.display_name", message.display_name, MAX_DISPLAY_NAME)
+    display_name = violations.name("webhook.display_name", message.display_name, MAX_DISPLAY_NAME)
     violations.collect(lambda: parse_target(message.url, rules))
     kinds = _parse_kinds(violations, message.kinds)
     space = violations.collect(lambda: SpaceName.parse(message.space, "webhook.space")) if message.space else None
@@ -133,7 +133,7 @@ def parse_webhook_change(request: webhook_service_pb2.UpdateWebhookRequest, rule
     changed = changed_fields(violations, message, request.update_mask.paths, _MUTABLE_FIELDS, "a webhook")
     display_name = url = kinds = enabled = None
     if "display_name" in changed:
-        display_name = violations.text("webhook.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
+        display_name = violations.name("webhook.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
     if "url" in changed:
         url = message.url
         violations.collect(lambda: parse_target(message.url, rules))

@@ -119,6 +119,7 @@ DATASETS: Final = ListSpec(
         "content_sha256": TextField(DatasetRow.content_sha256),
         "row_count": NumberField(DatasetRow.row_count, sortable=True),
         "byte_size": NumberField(DatasetRow.byte_size, sortable=True),
+        "unlabelled": FlagField(DatasetRow.unlabelled),
         "creator": TextField(DatasetRow.creator),
         "create_time": TimeField(DatasetRow.create_time, sortable=True),
     },

@@ -39,10 +39,10 @@ _TEXT_ONLY: Final = "models of this service read and write text only; leave it o
 async def create_chat_completion(request: Request) -> Response:
     """Answer a conversation, as a whole or as a stream of events."""
     client = client_of(request)
-    async with json_body(request, parse_request) as generation:
-        if generation.stream:
-            return EventStream(_events(client, generation), error_body)
-        results = await answered(request, generation.answers(client))
+    generation = await json_body(request, parse_request, Generation.sent_bytes)
+    if generation.stream:
+        return EventStream(_events(client, generation), error_body)
+    results = await answered(request, generation.answers(client))
     choices = [
         {
             "index": place,
@@ -110,7 +110,7 @@ def _refuse_others(fields: Fields) -> None:
     fields.only("reasoning_effort", ("none",), "models of this service do not reason; leave it out")
     fields.only("verbosity", (), "set max_completion_tokens instead")
     fields.only("web_search_options", (), "models of this service search nothing; leave it out")
-    fields.ignore("safety_identifier", "prompt_cache_key", "prompt_cache_retention")
+    fields.ignore_texts("safety_identifier", "prompt_cache_key", "prompt_cache_retention")
 
 
 async def _events(client: AsyncClient, generation: Generation) -> AsyncGenerator[Any]:

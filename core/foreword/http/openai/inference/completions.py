@@ -37,10 +37,10 @@ _TOKENS: Final = "must be a string or a list of strings; prompts as token ids ca
 async def create_completion(request: Request) -> Response:
     """Complete one or more texts, as a whole or as a stream of events."""
     client = client_of(request)
-    async with json_body(request, parse_request) as generation:
-        if generation.stream:
-            return EventStream(_events(client, generation), error_body)
-        results = await answered(request, generation.answers(client))
+    generation = await json_body(request, parse_request, Generation.sent_bytes)
+    if generation.stream:
+        return EventStream(_events(client, generation), error_body)
+    results = await answered(request, generation.answers(client))
     choices = [_choice(generation, place, result.text, result) for place, result in enumerate(results)]
     answer = {**_head(generation.model), "choices": choices, "usage": generation.usage(results)}
     return JSONResponse({**answer, "system_fingerprint": results[0].model_version})

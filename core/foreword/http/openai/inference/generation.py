@@ -21,6 +21,7 @@ MAX_CHOICES: Final = 128
 MAX_LOGPROBS: Final = 20
 _MOST_CHARACTERS: Final = 2**24
 """Maximum size of all prompts, multiplied by the number of choices: each choice is a call of its own."""
+_BYTES_OF_CHARACTER: Final = 4
 _MOST_STOPS: Final = 6
 _SEEDS: Final = 2**32
 _MOST_TOKENS: Final = 2**31 - 1
@@ -57,6 +58,10 @@ class Generation:
     details: bool
     stream: bool
     include_usage: bool
+
+    def sent_bytes(self) -> int:
+        """Return the size of all calls of the service, at most; each choice is a call with a copy of its prompt."""
+        return self.choices * sum(_most_bytes(prompt) for prompt in self.prompts)
 
     async def answers(self, client: AsyncClient) -> list[GenerateResult]:
         """Return all answers: those to the first prompt, then those to the next.
@@ -143,7 +148,7 @@ def parse_parameters(fields: Fields, *, details: bool, top_tokens: int, max_toke
     for name in ("presence_penalty", "frequency_penalty"):
         fields.only(name, (0, 0.0), _NO_PENALTY)
     fields.only("logit_bias", ({},), "the service has no such parameter; leave it out")
-    fields.ignore("user")
+    fields.ignore_texts("user")
     parameters = GenerateKeywords(decoding_method="sample" if samples else "greedy", max_new_tokens=max_tokens)
     if samples:
         parameters["temperature"] = temperature or None
@@ -220,7 +225,16 @@ def _stops(fields: Fields) -> list[str]:
 
 def _size(prompt: Prompt) -> int:
     """Return the number of characters of a prompt."""
+    return sum(map(len, _texts(prompt)))
+
+
+def _most_bytes(prompt: Prompt) -> int:
+    """Return the size of a prompt in UTF-8, at most."""
+    return sum(len(text) * (1 if text.isascii() else _BYTES_OF_CHARACTER) for text in _texts(prompt))
+
+
+def _texts(prompt: Prompt) -> list[str]:
     if isinstance(prompt, str):
-        return len(prompt)
-    examples = sum(len(example.input) + len(example.output) for example in prompt.examples)
-    return len(prompt.instruction) + len(prompt.input) + examples
+        return [prompt]
+    pairs = (text for example in prompt.examples for text in (example.input, example.output))
+    return [prompt.instruction, prompt.input, *pairs]

@@ -19,12 +19,16 @@ from foreword.http.callers import client_of
 from foreword.http.disconnects import answered
 from foreword.http.errors import RequestError
 from foreword.http.event_stream import PacedResponse
-from foreword.http.openai.paging import idempotency_key, last_part, page, query, resource_name
+from foreword.http.openai.paging import from_moment, idempotency_key, last_part, listed, page, query, resource_name
 from foreword.http.openai.tuning.training_rows import convert_rows
 from foreword.http.uploads import uploaded_form
 
 FILE_PREFIX: Final = "file-"
 _PURPOSE: Final = "fine-tune"
+_UNLABELLED: Final = "batch"
+"""Purpose of the files whose rows have no outputs."""
+_PURPOSES: Final = (_PURPOSE, _UNLABELLED)
+_MOST_FILES: Final = 10_000
 _MAX_NAME: Final = 200
 _PART_BYTES: Final = 64 * 2**10
 
@@ -50,30 +54,44 @@ async def list_files(request: Request) -> Response:
     order = given.get("order", "desc")
     if order not in ("asc", "desc"):
         raise RequestError(f"order: must be asc or desc, not {order[:80]!r}.", field="order")
-    datasets = await client.list_datasets(order_by="create_time" if order == "asc" else "create_time desc")
-    files = [file_object(dataset) for dataset in datasets]
-    purpose = given.get("purpose")
-    kept = [file for file in files if purpose in (None, file["purpose"])]
-    return JSONResponse(page(given, kept, limit=10_000, most=10_000))
+    purpose, ascending = given.get("purpose"), order == "asc"
+    if purpose not in (None, *_PURPOSES):
+        return JSONResponse(await page(given, listed([]), limit=_MOST_FILES, most=_MOST_FILES))
+
+    async def files(after: str, number: int) -> AsyncGenerator[dict[str, Any]]:
+        begin = (await client.get_dataset(await _name(client, after))).create_time if after else None
+        conditions = [from_moment(begin, ascending=ascending)]
+        if purpose is not None:
+            conditions.append(f"unlabelled = {'true' if purpose == _UNLABELLED else 'false'}")
+        datasets = client.stream_datasets(
+            filter=" AND ".join(filter(None, conditions)),
+            order_by="create_time" if ascending else "create_time desc",
+            page_size=number,
+        )
+        async with aclosing(datasets):
+            async for dataset in datasets:
+                yield file_object(dataset)
+
+    return JSONResponse(await page(given, files, limit=_MOST_FILES, most=_MOST_FILES))
 
 
 async def retrieve_file(request: Request) -> Response:
     """Return one file without its content."""
     client = client_of(request)
-    return JSONResponse(file_object(await client.get_dataset(await _name(client, request))))
+    return JSONResponse(file_object(await client.get_dataset(await _name(client, request.path_params["file"]))))
 
 
 async def delete_file(request: Request) -> Response:
     """Delete a dataset. Models that were tuned on it stay."""
     client = client_of(request)
-    await client.delete_dataset(await _name(client, request))
+    await client.delete_dataset(await _name(client, request.path_params["file"]))
     return JSONResponse({"id": request.path_params["file"], "object": "file", "deleted": True})
 
 
 async def file_content(request: Request) -> Response:
     """Return the rows of a dataset as JSONL of `prompt` and `completion`, which can be uploaded again."""
     client = client_of(request)
-    return PacedResponse(_content(client, await _name(client, request)), "application/jsonl")
+    return PacedResponse(_content(client, await _name(client, request.path_params["file"])), "application/jsonl")
 
 
 def file_object(dataset: Dataset) -> dict[str, Any]:
@@ -84,13 +102,13 @@ def file_object(dataset: Dataset) -> dict[str, Any]:
         "bytes": dataset.byte_size,
         "created_at": int(dataset.create_time.timestamp()) if dataset.create_time is not None else 0,
         "filename": dataset.display_name,
-        "purpose": "batch" if dataset.unlabelled else _PURPOSE,
+        "purpose": _UNLABELLED if dataset.unlabelled else _PURPOSE,
         "status": "processed",
     }
 
 
-async def _name(client: AsyncClient, request: Request) -> str:
-    return await resource_name(client, "datasets", request.path_params["file"], FILE_PREFIX)
+async def _name(client: AsyncClient, id: str) -> str:
+    return await resource_name(client, "datasets", id, FILE_PREFIX)
 
 
 async def _content(client: AsyncClient, name: str) -> AsyncGenerator[bytes]:

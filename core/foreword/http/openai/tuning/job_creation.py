@@ -53,9 +53,8 @@ class JobRequest:
 async def create_job(request: Request) -> Response:
     """Queue a tuning experiment on an uploaded file."""
     client, key = client_of(request), idempotency_key(request)
-    async with json_body(request, parse_request) as asked:
-        experiment = await _create(client, asked, key)
-    return JSONResponse(job_object(experiment))
+    asked = await json_body(request, parse_request)
+    return JSONResponse(job_object(await _create(client, asked, key)))
 
 
 def parse_request(body: dict[str, Any]) -> JobRequest:
@@ -174,13 +173,7 @@ def _automatic(fields: Fields, name: str, *, whole: bool, high: float) -> float 
 
 
 def _metadata(fields: Fields) -> dict[str, str]:
-    metadata = fields.value("metadata")
-    if metadata is None:
-        return {}
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise fields.fault("metadata", "must be an object of strings")
-    if len(metadata) > _MOST_METADATA:
-        raise fields.fault("metadata", f"must have at most {_MOST_METADATA} keys, not {len(metadata):,}")
+    metadata = fields.texts("metadata", _MOST_METADATA)
     if reserved := next((key for key in metadata if key.startswith(RESERVED)), None):
         raise fields.fault("metadata", f"has the key {reserved[:80]!r}, but keys that begin with {RESERVED} are taken")
-    return dict(metadata)
+    return metadata

@@ -7,6 +7,8 @@ served at once under the name that the job gives; see `model_names`.
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -15,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from foreword.client import AsyncClient, JobState, TuneExperiment
 from foreword.http.callers import client_of
 from foreword.http.openai.model_names import SUFFIX_TAG, fine_tuned_name
-from foreword.http.openai.paging import last_part, page, query, resource_name
+from foreword.http.openai.paging import from_moment, last_part, listed, page, query, resource_name
 from foreword.http.openai.tuning.files import FILE_PREFIX
 from foreword.http.openai.tuning.job_events import job_events
 
@@ -36,33 +38,43 @@ _STATUS: Final = {
 async def list_jobs(request: Request) -> Response:
     """List the experiments of the caller's tenant, newest first."""
     client = client_of(request)
-    given = query(request, "limit", "after")
-    jobs = [job_object(item) for item in await client.list_tune_experiments()]
-    return JSONResponse(page(given, jobs, limit=20, most=1_000))
+
+    async def jobs(after: str, number: int) -> AsyncGenerator[dict[str, Any]]:
+        begin = (await _experiment(client, after)).create_time if after else None
+        experiments = client.stream_tune_experiments(
+            filter=from_moment(begin), order_by="create_time desc", page_size=number
+        )
+        async with aclosing(experiments):
+            async for experiment in experiments:
+                yield job_object(experiment)
+
+    return JSONResponse(await page(query(request, "limit", "after"), jobs, limit=20, most=1_000))
 
 
 async def retrieve_job(request: Request) -> Response:
     """Return one job."""
-    return JSONResponse(job_object(await _experiment(client_of(request), request)))
+    return JSONResponse(job_object(await _asked(request)))
 
 
 async def cancel_job(request: Request) -> Response:
     """Ask a job to stop."""
     client = client_of(request)
-    return JSONResponse(job_object(await client.cancel_tune_experiment(await _name(client, request))))
+    return JSONResponse(
+        job_object(await client.cancel_tune_experiment(await _name(client, request.path_params["job"])))
+    )
 
 
 async def list_events(request: Request) -> Response:
     """List what has happened in a job, newest first."""
     given = query(request, "limit", "after")
-    events = job_events(await _experiment(client_of(request), request))
-    return JSONResponse(page(given, events, limit=20, most=1_000))
+    events = job_events(await _asked(request))
+    return JSONResponse(await page(given, listed(events), limit=20, most=1_000))
 
 
 async def list_checkpoints(request: Request) -> Response:
     """List the models that a job has stored: the one that it keeps, once it has succeeded."""
     given = query(request, "limit", "after")
-    experiment = await _experiment(client_of(request), request)
+    experiment = await _asked(request)
     id = last_part(experiment.name)
     kept: dict[str, Any] = {
         "id": f"ftckpt-{id}",
@@ -73,7 +85,7 @@ async def list_checkpoints(request: Request) -> Response:
         "metrics": {},
         "step_number": experiment.progress.step,
     }
-    return JSONResponse(page(given, [kept] if experiment.tuned_model else [], limit=10, most=1_000))
+    return JSONResponse(await page(given, listed([kept] if experiment.tuned_model else []), limit=10, most=1_000))
 
 
 def job_object(experiment: TuneExperiment) -> dict[str, Any]:
@@ -134,9 +146,14 @@ def _seconds(moment: Any) -> int | None:
     return None if moment is None else int(moment.timestamp())
 
 
-async def _name(client: AsyncClient, request: Request) -> str:
-    return await resource_name(client, "tuneExperiments", request.path_params["job"], JOB_PREFIX)
+async def _name(client: AsyncClient, id: str) -> str:
+    return await resource_name(client, "tuneExperiments", id, JOB_PREFIX)
 
 
-async def _experiment(client: AsyncClient, request: Request) -> TuneExperiment:
-    return await client.get_tune_experiment(await _name(client, request))
+async def _experiment(client: AsyncClient, id: str) -> TuneExperiment:
+    return await client.get_tune_experiment(await _name(client, id))
+
+
+async def _asked(request: Request) -> TuneExperiment:
+    """Return the experiment that the address of a request names."""
+    return await _experiment(client_of(request), request.path_params["job"])
