@@ -45,7 +45,7 @@ pictures: $(INSTALLED)
 # Generate constraints.lock, the hashes of what a service and a bot need; tests/unit/test_lock.py compares the versions.
 lock: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet uv==0.13.9
-	$(BIN)/uv pip compile pyproject.toml --extra server --extra http --extra slack --extra tracing --extra pandas --constraint constraints.txt \
+	$(BIN)/uv pip compile pyproject.toml --extra server --extra http --extra slack --extra tracing --extra oidc --extra pandas --constraint constraints.txt \
 	  --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' \
 	  --upgrade --quiet --output-file constraints.lock
 
@@ -53,7 +53,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo 'Foreword needs Python 3.11 or newer; select one with: make PYTHON=python3.11 ...'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[server,http,slack,tracing,mlflow,tensorboard,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[server,http,slack,tracing,oidc,mlflow,tensorboard,dev]'
 	@touch $@
 
 clean:

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from foreword.domain.dataset import MAX_DATASET_BYTES
+from foreword.domain.oidc import OidcIssuer
 
 DEFAULT_PORT = 50051
 
@@ -152,6 +153,14 @@ class Settings(BaseSettings):
         gt=0,
         le=3600,
         description="Minimum interval between pings of a client; the server disconnects clients that ping more often.",
+    )
+    oidc_issuers: tuple[OidcIssuer, ...] = Field(
+        default=(),
+        description="Issuers of OpenID Connect tokens that callers may send instead of keys, as a JSON list; see "
+        "`deploy/tokens.md`. Needs the extra oidc.",
+    )
+    oidc_clock_skew_seconds: float = Field(
+        default=30.0, ge=0, le=300, description="Time by which the clocks of issuers of tokens may differ."
     )
     max_failed_keys_per_minute: int = Field(
         default=300,
@@ -341,6 +350,15 @@ class Settings(BaseSettings):
                 first.isdecimal() and (last or first).isdecimal() and 1 <= int(first) <= int(last or first) <= 65535
             ):
                 raise ValueError(f"must hold ports or ranges such as 8000-8999, not {text[:80]!r}")
+        return value
+
+    @field_validator("oidc_issuers")
+    @classmethod
+    def _check_issuers(cls, value: tuple[OidcIssuer, ...]) -> tuple[OidcIssuer, ...]:
+        """Refuse two issuers that callers, or the audit log, could not tell apart."""
+        for member in ("name", "issuer"):
+            if len({getattr(issuer, member) for issuer in value}) < len(value):
+                raise ValueError(f"must hold issuers with different values of {member}")
         return value
 
     @field_validator("webhook_proxy")

@@ -34,6 +34,8 @@ _RULES: tuple[_Rule, ...] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), SECRET),
     # Keys of Foreword. Their id is no secret and shows which key it was.
     (re.compile(r"(fw_[0-9A-Za-z-]{1,64})_[^\s'\"\\<>]+"), rf"\1_{SECRET}"),
+    # Signed tokens (JWT).
+    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*"), SECRET),
     # Secrets of webhooks.
     (re.compile(r"\bwhsec_[A-Za-z0-9+/=]+"), SECRET),
     # Tokens of Slack, and its URLs that contain one.

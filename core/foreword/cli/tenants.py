@@ -28,9 +28,10 @@ def whoami(client: Client, as_json: bool) -> None:
         return
     named = f" ({identity.api_key_display_name})" if identity.api_key_display_name else ""
     state = "unknown" if identity.tenant_state is None else identity.tenant_state.value
+    key = f"{identity.api_key}{named}" if identity.api_key else "the development key"
     facts = [
         ("tenant", f"{identity.tenant} ({identity.tenant_display_name}), {state}"),
-        ("key", f"{identity.api_key}{named}" if identity.api_key else "the development key"),
+        ("token of", identity.subject) if identity.subject else ("key", key),
         ("scopes", scope_names(identity.scopes)),
         ("expires", moment(identity.expire_time) or "never"),
     ]

@@ -384,6 +384,7 @@ def identity(message: tenant_service_pb2.WhoAmIResponse) -> resources.Identity:
         scopes=_scopes(message.scopes),
         expire_time=values.time(message, "expire_time"),
         parent_key=message.parent_key,
+        subject=message.subject,
         server_version=message.server_version,
     )
 

@@ -88,11 +88,14 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The caller of a request: its tenant, the id of its key (empty for the development key) and the key's scopes.
+    """The caller of a request: its tenant, its id (empty for the development key) and its scopes.
 
     Attributes:
-        key: The key; None for the development key.
-        owner: The tenant as the last look-up of the key has found it; None for the development key.
+        api_key: Id of the key; for the caller of a token `oidc:ISSUER:SUBJECT`.
+        key: The key; None for the development key and for a token.
+        owner: The tenant as the last look-up has found it; None for the development key.
+        token_digest: SHA-256 of the token; empty for a key.
+        expire_time: Expiry time of the token; None for a key.
     """
 
     tenant: str
@@ -100,6 +103,8 @@ class Caller:
     scopes: frozenset[Scope]
     key: ApiKey | None = None
     owner: Tenant | None = None
+    token_digest: str = ""
+    expire_time: datetime | None = None
 
     @property
     def reads_only_of(self) -> str | None:

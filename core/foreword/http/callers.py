@@ -14,7 +14,8 @@ from foreword.client import AsyncClient
 from foreword.errors import UnauthenticatedError
 from foreword.redaction import redact
 
-_MAX_KEY: Final = 200
+_MAX_KEY: Final = 7_000
+"""A token of an issuer is much longer than a key."""
 _MAX_FORWARDED: Final = 1_000
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 

@@ -17,8 +17,9 @@ from grpc_health.v1 import health_pb2
 from foreword.addresses import parse_networks
 from foreword.config import Settings
 from foreword.domain.webhook import Attempt
-from foreword.errors import ForewordError, UnavailableError
+from foreword.errors import FailedPreconditionError, ForewordError, UnavailableError
 from foreword.inference.interfaces import EngineClient
+from foreword.installation import install_command
 from foreword.observability.logging import get_logger
 from foreword.observability.loop_watchdog import LoopWatchdog
 from foreword.plugin.manager import PluginManager
@@ -68,7 +69,8 @@ from foreword.storage.workers.abandoned_jobs import AbandonedJobs
 from foreword.storage.workers.delivery_queue import Result
 from foreword.turns.turn_pool import SERVICE, TurnPool
 
-if TYPE_CHECKING:  # it needs OpenTelemetry
+if TYPE_CHECKING:  # they need PyJWT and OpenTelemetry
+    from foreword.server.callers.tokens.verifier import TokenVerifier
     from foreword.server.traces.server_traces import ServerTraces
 
 _HOUSEKEEPING_SECONDS = 60.0
@@ -184,6 +186,7 @@ class ForewordServer:
             self._failed_keys,
             strangers=self._pools.strange_keys,
             ids=await asyncio.to_thread(key_ids, self._database),
+            tokens=self._token_verifier(),
             calls=self._open_calls,
             uses=self._last_uses,
             trusted_proxies=self._trusted_proxies,
@@ -319,6 +322,26 @@ class ForewordServer:
         self._pools.close()
         self._failed_keys.close()
         self._watchdog.stop()
+
+    def _token_verifier(self) -> TokenVerifier | None:
+        """Return the check of tokens; None if no issuer is configured.
+
+        Raises:
+            FailedPreconditionError: The extra `oidc` is not installed.
+        """
+        settings = self._settings
+        if not settings.oidc_issuers:
+            return None
+        try:
+            from foreword.server.callers.tokens.verifier import TokenVerifier
+        except ModuleNotFoundError as error:
+            raise FailedPreconditionError(
+                f"FOREWORD_OIDC_ISSUERS needs the package {error.name!r}, which is not installed. Install it with: "
+                f"{install_command('oidc')}",
+                reason="EXTRA_MISSING",
+            ) from error
+        skew = timedelta(seconds=settings.oidc_clock_skew_seconds)
+        return TokenVerifier(settings.oidc_issuers, clock_skew=skew, clock=self._clock, now=self._now)
 
     def _engine_lost(self) -> None:
         self._announcing = asyncio.create_task(self._health.enter_graceful_shutdown(), name="engine lost")

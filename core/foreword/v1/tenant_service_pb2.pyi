@@ -19,7 +19,7 @@ class WhoAmIRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class WhoAmIResponse(_message.Message):
-    __slots__ = ("tenant", "api_key", "scopes", "server_version", "tenant_display_name", "tenant_state", "api_key_display_name", "expire_time", "parent_key")
+    __slots__ = ("tenant", "api_key", "scopes", "server_version", "tenant_display_name", "tenant_state", "api_key_display_name", "expire_time", "parent_key", "subject")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     API_KEY_FIELD_NUMBER: _ClassVar[int]
     SCOPES_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,7 @@ class WhoAmIResponse(_message.Message):
     API_KEY_DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     PARENT_KEY_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     api_key: str
     scopes: _containers.RepeatedScalarFieldContainer[_tenant_pb2.Scope]
@@ -38,7 +39,8 @@ class WhoAmIResponse(_message.Message):
     api_key_display_name: str
     expire_time: _timestamp_pb2.Timestamp
     parent_key: str
-    def __init__(self, tenant: _Optional[str] = ..., api_key: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[_tenant_pb2.Scope, str]]] = ..., server_version: _Optional[str] = ..., tenant_display_name: _Optional[str] = ..., tenant_state: _Optional[_Union[_tenant_pb2.Tenant.State, str]] = ..., api_key_display_name: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_key: _Optional[str] = ...) -> None: ...
+    subject: str
+    def __init__(self, tenant: _Optional[str] = ..., api_key: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[_tenant_pb2.Scope, str]]] = ..., server_version: _Optional[str] = ..., tenant_display_name: _Optional[str] = ..., tenant_state: _Optional[_Union[_tenant_pb2.Tenant.State, str]] = ..., api_key_display_name: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_key: _Optional[str] = ..., subject: _Optional[str] = ...) -> None: ...
 
 class CreateTenantRequest(_message.Message):
     __slots__ = ("tenant", "tenant_id", "request_id")

@@ -34,7 +34,8 @@ class Connection:
 
     Args:
         endpoint: See `parse_endpoint`.
-        api_key: Secret of the key; surrounding whitespace is removed; empty to send none.
+        api_key: Secret of the key, or a function that returns one or a token at the beginning of each call. Surrounding
+            whitespace is removed; empty to send none.
         timeout_seconds: Time limit of a unary call, including repetitions.
         retry_seconds: Time for which a call that is safe to repeat is repeated while the service is unavailable.
         tls: See `channel_credentials`.
@@ -50,7 +51,7 @@ class Connection:
         self,
         *,
         endpoint: str,
-        api_key: str,
+        api_key: str | Callable[[], str],
         timeout_seconds: float,
         retry_seconds: float,
         tls: Tls = None,
@@ -61,7 +62,8 @@ class Connection:
         self.endpoint = place.target
         self.timeout_seconds = timeout_seconds
         self.retry_seconds = retry_seconds
-        self._metadata = key_metadata(api_key)
+        self._key = api_key if callable(api_key) else None
+        self._metadata = [] if callable(api_key) else key_metadata(api_key)
         self._request_id = ""
         self._credentials = channel_credentials(place, tls)
         self._keepalive = keepalive_options(keepalive_seconds, keepalive_timeout_seconds)
@@ -80,6 +82,7 @@ class Connection:
             UnauthenticatedError: The key contains characters that no key has.
         """
         connection = copy.copy(self)
+        connection._key = None
         connection._metadata = key_metadata(api_key)
         if forwarded_for:
             connection._metadata.append(("x-forwarded-for", forwarded_for))
@@ -221,7 +224,8 @@ class Connection:
 
     def _failure(self, raised: grpc.RpcError) -> AttemptError:
         failure = call_failure(raised, self.endpoint, self._shared.proxy)
-        if isinstance(failure.error, UnauthenticatedError) and not self._metadata and not self._borrowed:
+        sends_key = bool(self._metadata or self._key or self._borrowed)
+        if isinstance(failure.error, UnauthenticatedError) and not sends_key:
             # The service serves all kinds of clients, so it cannot explain how to set the key of this one.
             failure.error = UnauthenticatedError(
                 "The API key is missing. Set FOREWORD_API_KEY or pass api_key; with `foreword serve --dev` it is dev.",
@@ -231,7 +235,8 @@ class Connection:
         return failure
 
     def _call_metadata(self) -> list[tuple[str, str]]:
-        return [*self._metadata, ("x-request-id", self._request_id or uuid.uuid4().hex), *trace_metadata()]
+        key = [] if self._key is None else key_metadata(self._key())
+        return [*key, *self._metadata, ("x-request-id", self._request_id or uuid.uuid4().hex), *trace_metadata()]
 
 
 class _Channel:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -61,7 +62,9 @@ class Client(
     Args:
         endpoint: `HOST:PORT`, which uses TLS except on loopback, or the same after `http://` or `https://`.
             Default: FOREWORD_ENDPOINT, or 127.0.0.1:50051 if it is not set.
-        api_key: Secret of the key. Default: FOREWORD_API_KEY.
+        api_key: Secret of the key, or a token of an issuer that the service accepts. Default: FOREWORD_API_KEY.
+        token: Returns a token, for example from a library of its issuer that renews it; called at the beginning of each
+            call, so that it should return quickly. It takes the place of `api_key`. Default: none.
         timeout_seconds: Time limit of a unary call, including repetitions.
         retry_seconds: Time for which a call is repeated while the service is unavailable.
         tls: True or False to force TLS on or off; a path or PEM bytes to trust these certificates. Default: as the
@@ -80,6 +83,7 @@ class Client(
         endpoint: str | None = None,
         api_key: str | None = None,
         *,
+        token: Callable[[], str] | None = None,
         timeout_seconds: float = 60.0,
         retry_seconds: float = 15.0,
         tls: Tls = None,
@@ -88,7 +92,7 @@ class Client(
     ) -> None:
         self._connection = Connection(
             endpoint=endpoint or os.environ.get("FOREWORD_ENDPOINT") or DEFAULT_ENDPOINT,
-            api_key=os.environ.get("FOREWORD_API_KEY", "") if api_key is None else api_key,
+            api_key=token or (os.environ.get("FOREWORD_API_KEY", "") if api_key is None else api_key),
             timeout_seconds=timeout_seconds,
             retry_seconds=retry_seconds,
             tls=tls,

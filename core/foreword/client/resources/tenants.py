@@ -10,13 +10,14 @@ from foreword.domain.tenant import Scope, TenantState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The tenant and the key of a caller.
+    """The tenant and the key or the token of a caller.
 
     Attributes:
         tenant_state: State of the tenant; None if the service is older and sends none.
-        api_key: Name of the key; empty for the development key.
-        expire_time: Time at which the key expires; None for never.
+        api_key: Name of the key; empty for the development key and for a token.
+        expire_time: Time at which the key or the token expires; None for never.
         parent_key: Name of the parent of a child key; empty for other keys.
+        subject: Id of the caller of a token, `oidc:ISSUER:SUBJECT`; empty for a key.
     """
 
     tenant: str
@@ -27,6 +28,7 @@ class Identity:
     scopes: frozenset[Scope]
     expire_time: datetime | None
     parent_key: str
+    subject: str
     server_version: str
 
 

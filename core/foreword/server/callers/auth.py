@@ -1,4 +1,4 @@
-"""Authentication with API keys, their scopes and the development key."""
+"""Authentication with API keys, their scopes, the development key and tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cachetools import LRUCache, TTLCache
 
@@ -29,6 +29,9 @@ from foreword.storage.repositories.key_ids import KeyIds
 from foreword.storage.repositories.tenants import TenantRepository, hash_secret
 from foreword.turns.turn_pool import TurnPool
 
+if TYPE_CHECKING:  # it needs PyJWT
+    from foreword.server.callers.tokens.verifier import TokenVerifier
+
 DEV_KEY = "dev"
 DEV_TENANT = "dev"
 
@@ -40,6 +43,8 @@ _UNKNOWN_SECONDS: Final = 60.0
 random, and a secret is shown only after its key is stored."""
 _CACHED_IDS: Final = 10_000
 _NO_HASH = "0" * 64
+_TOKEN_DOTS: Final = 2
+"""Dots of a signed token. No key has any."""
 _caller: ContextVar[Caller] = ContextVar("caller")
 
 
@@ -59,6 +64,7 @@ class Authenticator:
         failed: Limits failures by client.
         strangers: Runs the look-ups of ids that are probably invented.
         ids: Recognises ids that are not.
+        tokens: Checks tokens of OpenID Connect issuers; None if there are none.
         calls: The running calls.
         uses: Records when keys are used.
         trusted_proxies: Proxies that pass on the addresses of their clients.
@@ -75,6 +81,7 @@ class Authenticator:
         *,
         strangers: TurnPool,
         ids: KeyIds,
+        tokens: TokenVerifier | None = None,
         calls: OpenCalls,
         uses: LastUses,
         trusted_proxies: Sequence[Network] = (),
@@ -87,6 +94,7 @@ class Authenticator:
         self._failed = failed
         self._strangers = strangers
         self._ids = ids
+        self._tokens = tokens
         self._calls = calls
         self._uses = uses
         self._trusted_proxies = trusted_proxies
@@ -94,6 +102,7 @@ class Authenticator:
         self._dev_key = dev_key
         self._now = now
         self._keys: RecentCache[str, tuple[ApiKey, Tenant] | None] = RecentCache(_MAX_AGE_SECONDS, clock=clock)
+        self._owners: RecentCache[str, Tenant | None] = RecentCache(_MAX_AGE_SECONDS, clock=clock)
         # Apart from the keys, so that invented ids push out no key.
         self._unknown: TTLCache[str, bool] = TTLCache(_CACHED_IDS, _UNKNOWN_SECONDS, timer=clock)
         self._seen: LRUCache[str, bool] = LRUCache(_CACHED_IDS)
@@ -112,7 +121,7 @@ class Authenticator:
             raise exhausted from None
         token = _caller.set(caller)
         try:
-            with self._calls.running(caller.api_key, lambda: self._admit(call, client)):
+            with self._calls.running(caller.token_digest or caller.api_key, lambda: self._admit(call, client)):
                 yield
         finally:
             _caller.reset(token)
@@ -135,6 +144,8 @@ class Authenticator:
             )
         if self._dev_key and hmac.compare_digest(secret.encode(), DEV_KEY.encode()):
             return Caller(tenant=DEV_TENANT, api_key="", scopes=frozenset(Scope))
+        if self._tokens is not None and secret.count(".") == _TOKEN_DOTS:
+            return await self._caller_of_token(self._tokens, secret, client)
         parsed = _SECRET.fullmatch(secret)
         if parsed is None:
             raise _wrong_key()
@@ -148,8 +159,7 @@ class Authenticator:
             raise UnauthenticatedError(
                 "The API key has expired. Ask an administrator for a new one.", reason="API_KEY_EXPIRED"
             )
-        if owner.state is not TenantState.ACTIVE:
-            raise _inactive(owner)
+        _check_active(owner)
         self._uses.note(key.id)
         return Caller(tenant=key.tenant, api_key=key.id, scopes=key.scopes, key=key, owner=owner)
 
@@ -160,6 +170,7 @@ class Authenticator:
     def forget_all(self) -> None:
         """Drop all keys from the cache, because their tenant was just changed."""
         self._keys.clear()
+        self._owners.clear()
 
     @property
     def has_dev_key(self) -> bool:
@@ -179,6 +190,35 @@ class Authenticator:
         if scope is not None and scope not in caller.scopes and not reads_own:
             raise scope_missing(scope)
         return caller
+
+    async def _caller_of_token(self, tokens: TokenVerifier, token: str, client: str) -> Caller:
+        """Return the caller of a token.
+
+        Raises:
+            UnauthenticatedError: The token is not valid.
+            PermissionDeniedError: It grants nothing, or its tenant does not exist, is suspended or deleted.
+            UnavailableError: The keys of its issuer cannot be fetched.
+        """
+        found = await tokens.verify(token)
+        tenant = found.tenant
+        owner = await self._owners.get(
+            tenant, lambda: self._threads.run(client, READ_SECONDS, self._tenants.find_tenant, tenant)
+        )
+        if owner is None:
+            raise PermissionDeniedError(
+                f"The token is of {TenantName(tenant)}, which does not exist. Ask the operator of the service to "
+                "create it, or the administrator of the token's issuer to correct the claim.",
+                reason="TOKEN_TENANT_UNKNOWN",
+            )
+        _check_active(owner)
+        return Caller(
+            tenant=tenant,
+            api_key=found.subject,
+            scopes=found.scopes,
+            owner=owner,
+            token_digest=found.digest,
+            expire_time=found.expire_time,
+        )
 
     async def _find(self, id: str, client: str) -> tuple[ApiKey, Tenant] | None:
         """Return the key with an id, and its tenant."""
@@ -202,6 +242,12 @@ class Authenticator:
 
 def _wrong_key() -> UnauthenticatedError:
     return UnauthenticatedError("The API key is wrong or was revoked. Ask an administrator for a new one.")
+
+
+def _check_active(tenant: Tenant) -> None:
+    """Raise PermissionDeniedError if a tenant is suspended or is being deleted."""
+    if tenant.state is not TenantState.ACTIVE:
+        raise _inactive(tenant)
 
 
 def _inactive(tenant: Tenant) -> PermissionDeniedError:

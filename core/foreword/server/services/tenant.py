@@ -45,13 +45,14 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
             owner = await self._storage.run(caller.tenant, READ_SECONDS, self._tenants.get_tenant, caller.tenant)
         return tenant_service_pb2.WhoAmIResponse(
             tenant=str(TenantName(caller.tenant)),
-            api_key=str(ApiKeyName(caller.tenant, caller.api_key)) if caller.api_key else "",
+            api_key="" if key is None else str(ApiKeyName(caller.tenant, key.id)),
             scopes=convert.scopes(caller.scopes),
             server_version=foreword.__version__,
             tenant_display_name=owner.display_name,
             tenant_state=f"STATE_{owner.state.name}",
             api_key_display_name="" if key is None else key.display_name,
-            expire_time=None if key is None else timestamp(key.expire_time),
+            expire_time=timestamp(caller.expire_time if key is None else key.expire_time),
+            subject=caller.api_key if caller.token_digest else "",
             parent_key="" if key is None else convert.parent_key(key),
         )
 
@@ -150,8 +151,8 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         )
         if caller.key is None:
             raise FailedPreconditionError(
-                "The development key cannot have child keys. Create a key: foreword keys create.",
-                reason="DEVELOPMENT_KEY",
+                "The development key and tokens cannot have child keys. Create a key: foreword keys create.",
+                reason="NO_PARENT_KEY" if caller.token_digest else "DEVELOPMENT_KEY",
             )
         key, secret = await self._storage.run(
             caller.tenant,

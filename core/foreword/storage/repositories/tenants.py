@@ -92,6 +92,12 @@ class TenantRepository:
             row = session.get(TenantRow, id)
             return tenant_of(row or _add_tenant(session, id, "", self._database.clock(session)))
 
+    def find_tenant(self, id: str) -> Tenant | None:
+        """Return a tenant; None if it does not exist."""
+        with self._database.read() as session:
+            row = session.get(TenantRow, id)
+            return None if row is None else tenant_of(row)
+
     def get_tenant(self, id: str) -> Tenant:
         """Return a tenant.
 
