@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any, Protocol
@@ -18,6 +17,8 @@ from foreword_slack.catch_up import CatchUp
 from foreword_slack.check import identify
 from foreword_slack.clock import Clock
 from foreword_slack.config import BotConfig, TeamConfig
+from foreword_slack.delivery.clients import TokenNotRenewedError
+from foreword_slack.dispatch import Dispatcher
 from foreword_slack.health import Readiness
 from foreword_slack.hooks import Hooks
 from foreword_slack.housekeeping import Housekeeping
@@ -26,19 +27,20 @@ from foreword_slack.installations import Installations
 from foreword_slack.listeners import read_event, register
 from foreword_slack.metrics import BotMetrics, BotState
 from foreword_slack.outbox import Outbox, OutboxSettings
+from foreword_slack.payloads import MESSAGE
+from foreword_slack.plugin_calls import SETTINGS as CALL_SETTINGS
+from foreword_slack.plugin_calls import plugin_caller
 from foreword_slack.scopes import OPTIONAL, REQUIRED
 from foreword_slack.secrets import Secrets
 from foreword_slack.service import ForewordService
-from foreword_slack.slack_api import SLACK_URL, SlackApi
-from foreword_slack.store import Event, Overview, Store, UnitOfWork
+from foreword_slack.slack_api import SlackApi
+from foreword_slack.store import Event, Lane, Overview, Store, UnitOfWork
+from foreword_slack.team import Team
 from foreword_slack.token_vault import TokenVault, key_from
 from foreword_slack.transport.http import HttpServer
 from foreword_slack.transport.intake import ANSWER_SECONDS, Intake
 from foreword_slack.transport.oauth import oauth_flow
 from foreword_slack.transport.socket import SocketMode, SocketSettings
-from foreword_slack.triage.dispatch import Dispatcher
-from foreword_slack.triage.payloads import MESSAGE
-from foreword_slack.triage.team import Team
 
 
 class Transport(Protocol):
@@ -62,6 +64,7 @@ class Bot:
         config: The configuration.
         store: The durable state.
         inbox: The events to handle.
+        plugin_calls: The calls of plugins to make.
         outbox: The calls to Slack to make.
         transport: The source of events.
         teams: The configured workspaces, by id.
@@ -76,6 +79,7 @@ class Bot:
         api: SlackApi,
         service: ForewordService,
         inbox: Inbox,
+        plugin_calls: Inbox,
         outbox: Outbox,
         intake: Intake,
         installations: Installations,
@@ -87,7 +91,7 @@ class Bot:
         self.config = config
         self._api, self._service, self.transport = api, service, transport
         self.store, self.inbox, self.outbox, self.teams = store, inbox, outbox, teams
-        self.metrics = metrics
+        self.metrics, self.plugin_calls = metrics, plugin_calls
         self._catch_up = catch_up
         self._intake = intake
         self._housekeeping = Housekeeping(store, installations, self.facts)
@@ -118,6 +122,7 @@ class Bot:
         return {
             "intake_payloads": dict(self._intake.counts),
             "inbox_events": dict(self.inbox.counts),
+            "plugin_calls": dict(self.plugin_calls.counts),
             "outbox_calls": dict(self.outbox.counts),
             "transport_events": dict(self.transport.counts),
         }
@@ -138,6 +143,7 @@ class Bot:
         """Start to handle waiting events and posts, then start to listen."""
         self.outbox.start()
         self.inbox.start()
+        self.plugin_calls.start()
         self._housekeeping.start()
         await self.transport.start()
         self._catch_up.start()
@@ -148,6 +154,7 @@ class Bot:
         await self._catch_up.stop()
         await self.transport.stop()
         await self.inbox.stop(seconds)
+        await self.plugin_calls.stop(seconds)
         await self.outbox.stop(seconds)
         await self._housekeeping.stop()
         await self._service.close()
@@ -162,7 +169,6 @@ async def build_bot(
     clock: Clock | None = None,
     random: Random | None = None,
     hooks: Hooks | None = None,
-    slack_url: str = SLACK_URL,
     inbox: InboxSettings | None = None,
     outbox: OutboxSettings | None = None,
     answer_seconds: float = ANSWER_SECONDS,
@@ -173,7 +179,6 @@ async def build_bot(
         clock: Default: the system clock.
         random: Source of the jitter of waits.
         hooks: Default: the installed plugins.
-        slack_url: Base URL of Slack's Web API.
         answer_seconds: Time after which Slack gets an error for an event that is not stored yet.
 
     Raises:
@@ -186,20 +191,29 @@ async def build_bot(
     async with AsyncExitStack() as opened:
         store = await Store.open(secrets.database_url or config.store.place, clock=clock)
         opened.push_async_callback(store.close)
-        api = SlackApi(slack_url)
+        api = SlackApi(config.slack.api_url, clock=store.clock)
         opened.push_async_callback(api.close)
         service = ForewordService(config.service, secrets.api_keys)
         opened.push_async_callback(service.close)
         installations = _installations(config, secrets, store, api)
+        await installations.reseal_all()
+        metrics = BotMetrics(store.clock.now)
         teams: dict[str, Team] = {}
         for team in config.teams:
             token = secrets.bot_tokens.get(team.team)
-            if token:
-                await installations.install_token(team.team, token)
-            teams[team.team] = await _team(config, team, service, store, installations, hooks, chance)
+            url = await (installations.install_token(team.team, token) if token else _find_url(installations, team))
+            teams[team.team] = Team(
+                config=team,
+                timers=config.timers,
+                service=service.tenant(team.team),
+                store=store,
+                hooks=hooks,
+                random=chance,
+                clients=installations,
+                observe=metrics.observe,
+                url=url or config.slack.site_url,
+            )
         dispatcher = Dispatcher(teams)
-        metrics = BotMetrics(store.clock.now)
-        hooks.add(metrics)
 
         def give_up(uow: UnitOfWork, event: Event, reason: str) -> None:
             dispatcher.give_up(uow, event, reason)
@@ -214,6 +228,7 @@ async def build_bot(
             on_dead=give_up,
             on_repeated=metrics.repeated,
         )
+        plugin_calls = Inbox(store, plugin_caller(hooks), lane=Lane.PLUGINS, settings=CALL_SETTINGS, random=chance)
         intake = Intake(
             events,
             store,
@@ -230,6 +245,7 @@ async def build_bot(
             api=api,
             service=service,
             inbox=events,
+            plugin_calls=plugin_calls,
             outbox=Outbox(
                 store,
                 installations,
@@ -275,6 +291,7 @@ def _oauth(
         client_secret=secrets.client_secret,
         scopes=[*REQUIRED, *OPTIONAL],
         public_url=config.slack.public_url,
+        site_url=config.slack.site_url,
     )
 
 
@@ -306,27 +323,10 @@ def _transport(
     )
 
 
-async def _team(
-    config: BotConfig,
-    team: TeamConfig,
-    service: ForewordService,
-    store: Store,
-    installations: Installations,
-    hooks: Hooks,
-    random: Random,
-) -> Team:
-    """Return a workspace, with its address if the bot is installed there already."""
-    made = Team(
-        config=team,
-        timers=config.timers,
-        service=service.tenant(team.team),
-        store=store,
-        hooks=hooks,
-        random=random,
-        clients=installations,
-    )
+async def _find_url(installations: Installations, team: TeamConfig) -> str:
+    """Return the address of a workspace if the bot was installed there through OAuth; empty otherwise."""
     try:
-        client = await installations.client(team.team)
-        return made if client is None else replace(made, url=(await identify(client)).url)
-    except (SlackApiError, aiohttp.ClientError, FailedPreconditionError, TimeoutError):
-        return made  # the outbox will detect and report this, and wait for another token
+        client = await installations.client(team.team, reads=True)
+        return "" if client is None else (await identify(client)).url
+    except (SlackApiError, aiohttp.ClientError, FailedPreconditionError, TokenNotRenewedError, TimeoutError):
+        return ""  # the outbox will detect and report this

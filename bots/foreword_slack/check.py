@@ -15,6 +15,7 @@ from foreword_slack.config import TeamConfig
 from foreword_slack.scopes import OPTIONAL, REQUIRED
 from foreword_slack.service import TenantService, is_transient
 from foreword_slack.slack_api import without_password
+from foreword_slack.verdicts import judge
 
 _UNREACHABLE = (aiohttp.ClientError, OSError, TimeoutError)
 
@@ -71,17 +72,19 @@ async def check_app_token(client: AsyncWebClient) -> list[Fault]:
     try:
         await client.apps_connections_open(app_token=str(client.token))
     except SlackApiError as error:
-        code = str(error.response.get("error"))
+        failure = judge(error)
+        if failure.is_passing:
+            return [_unreachable(failure.reason, client)]
         return [
             Fault(
                 where="app token",
-                problem=f"Slack refuses it: {code}",
+                problem=f"Slack refuses it: {failure.reason}",
                 remedy="Generate an app-level token with the scope connections:write under Basic Information, and "
                 "enable Socket Mode.",
             )
         ]
     except _UNREACHABLE as error:
-        return [_unreachable(error, client)]
+        return [_unreachable(type(error).__name__, client)]
     return []
 
 
@@ -102,16 +105,18 @@ async def check_workspace(team: TeamConfig, client: AsyncWebClient | None) -> li
     try:
         identity = await identify(client)
     except SlackApiError as error:
-        code = str(error.response.get("error"))
+        failure = judge(error)
+        if failure.is_passing:
+            return [_unreachable(failure.reason, client)]
         return [
             Fault(
                 where=f"{team.team} bot token",
-                problem=f"Slack refuses it: {code}",
+                problem=f"Slack refuses it: {failure.reason}",
                 remedy="Copy it again from the app's page OAuth & Permissions.",
             )
         ]
     except _UNREACHABLE as error:
-        return [_unreachable(error, client)]
+        return [_unreachable(type(error).__name__, client)]
     if identity.team != team.team:
         return [
             Fault(
@@ -196,13 +201,20 @@ async def _channel_faults(team: TeamConfig, client: AsyncWebClient) -> AsyncIter
         try:
             found = (await client.conversations_info(channel=channel))["channel"]
         except SlackApiError as error:
+            failure = judge(error)
+            if failure.is_passing:
+                yield _unreachable(failure.reason, client)
+                return
             yield Fault(
                 where=where,
-                problem=f"Slack does not know it: {error.response.get('error')}",
+                problem=f"Slack does not know it: {failure.reason}",
                 remedy="Copy the id from the channel's details; invite the bot first if the channel is private.",
                 bearable=bearable,
             )
             continue
+        except _UNREACHABLE as error:
+            yield _unreachable(type(error).__name__, client)
+            return
         if found.get("is_archived"):
             yield Fault(
                 where=where,
@@ -321,11 +333,11 @@ def _precision_faults(team: TeamConfig, model: TunedModel) -> Iterator[Fault]:
         )
 
 
-def _unreachable(error: BaseException, client: AsyncWebClient) -> Fault:
+def _unreachable(reason: str, client: AsyncWebClient) -> Fault:
     way = f" through the proxy {without_password(client.proxy)}" if client.proxy else ""
     return Fault(
         where="Slack",
-        problem=f"it cannot be reached{way} ({type(error).__name__})",
+        problem=f"it cannot be reached{way} ({reason})",
         remedy="Check the network, the proxy settings (HTTPS_PROXY, no_proxy) and https://slack-status.com.",
         bearable=True,
     )

@@ -10,12 +10,15 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from foreword.addresses import is_loopback
 from foreword.errors import FieldViolation, InvalidArgumentError
 
+SLACK_URL = "https://slack.com/api/"
 _MOST_LABELS = 100  # options of one select menu
 _HIGHEST_PRECISION = 0.98  # that of `ClassifyRequest.min_precision`
 _ALSO_COMPLAINTS = (
@@ -39,6 +42,17 @@ Channel = Annotated[
 User = Annotated[str, _matching(r"[UW][A-Z0-9]{2,20}", "the id of a person, such as U0123ABCD, from their profile")]
 Team = Annotated[str, _matching(r"[TE][A-Z0-9]{2,20}", "the id of a workspace, such as T0123ABCD")]
 Variable = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable")]
+
+
+def _check_api_url(text: str) -> str:
+    parts = urlsplit(text)
+    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    if not (secure and parts.hostname) or parts.query or parts.fragment:
+        raise ValueError("must be the base URL of a Web API, such as https://slack.com/api/")
+    return text.rstrip("/") + "/"
+
+
+ApiUrl = Annotated[str, AfterValidator(_check_api_url)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=30 * 86_400)]
 
@@ -86,6 +100,7 @@ class SlackConfig(_Section):
         host: Address to listen on with `http`; a proxy in front of it terminates TLS.
         public_url: Public address of the bot with `http`, for installations through OAuth.
         connections: Number of sockets kept open with `socket`; Slack allows 10 per app.
+        api_url: Base URL of Slack's Web API; https://slack-gov.com/api/ for GovSlack.
     """
 
     mode: Literal["socket", "http"] = "socket"
@@ -93,6 +108,12 @@ class SlackConfig(_Section):
     port: int = Field(default=3000, ge=0, le=65535)
     public_url: str = ""
     connections: int = Field(default=2, ge=1, le=10)
+    api_url: ApiUrl = SLACK_URL
+
+    @property
+    def site_url(self) -> str:
+        """Slack's address without the path of the Web API, for links and installations."""
+        return self.api_url.removesuffix("/").removesuffix("api")
 
 
 class HealthConfig(_Section):

@@ -10,31 +10,43 @@ from dataclasses import replace
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword_slack.app import Bot, build_bot
 from foreword_slack.check import Fault, check_app_token, check_config, check_service, check_workspace, find_blocking
+from foreword_slack.clock import Clock
 from foreword_slack.config import BotConfig
 from foreword_slack.health import HealthServer
 from foreword_slack.listeners.commands import linked_complaint
 from foreword_slack.metrics import render
+from foreword_slack.payloads import RETRY, RetryPayload
 from foreword_slack.reports import complaint_report, process_report, status_report, work_report
 from foreword_slack.secrets import Secrets
 from foreword_slack.service import ForewordService
-from foreword_slack.slack_api import SLACK_URL, SlackApi
+from foreword_slack.slack_api import SlackApi
 from foreword_slack.store import NewEvent, Operator, Store
-from foreword_slack.triage.payloads import RETRY, RetryPayload
 
 
-async def check_all(config: BotConfig, secrets: Secrets, *, slack_url: str = SLACK_URL) -> list[Fault]:
-    """Return every fault, with the workspaces in the order of the configuration."""
-    api = SlackApi(slack_url)
+async def check_all(
+    config: BotConfig,
+    secrets: Secrets,
+    *,
+    clock: Clock | None = None,
+    report: Callable[[str], object] = lambda _: None,
+) -> list[Fault]:
+    """Return every fault, with the workspaces in the order of the configuration.
+
+    Args:
+        clock: Clock of the waits for Slack. Default: the system clock.
+        report: Called with a sentence before each wait.
+    """
+    api = SlackApi(config.slack.api_url, clock=clock, on_wait=report)
     service = ForewordService(config.service, secrets.api_keys)
     try:
         faults = []
         if config.slack.mode == "socket":
-            faults += await check_app_token(api.client(secrets.app_token))
+            faults += await check_app_token(api.reader(secrets.app_token))
         for team in config.teams:
             found = check_config(team)
             token = secrets.bot_tokens.get(team.team)
             if token or not secrets.oauth:  # tokens of an OAuth installation are in the store
-                found += await check_workspace(team, api.client(token) if token else None)
+                found += await check_workspace(team, api.reader(token) if token else None)
             found += await check_service(team, service.tenant(team.team))
             faults += [replace(fault, team=team.team) for fault in found]
         return faults
@@ -43,9 +55,7 @@ async def check_all(config: BotConfig, secrets: Secrets, *, slack_url: str = SLA
         await api.close()
 
 
-async def run_bot(
-    config: BotConfig, secrets: Secrets, *, checked: bool, report: Callable[[str], None], slack_url: str = SLACK_URL
-) -> None:
+async def run_bot(config: BotConfig, secrets: Secrets, *, checked: bool, report: Callable[[str], None]) -> None:
     """Run the bot until SIGTERM or Ctrl-C.
 
     Args:
@@ -56,7 +66,7 @@ async def run_bot(
         FailedPreconditionError: The check found faults that leave no workspace to serve.
     """
     if checked:
-        faults = await check_all(config, secrets, slack_url=slack_url)
+        faults = await check_all(config, secrets, report=report)
         blocking = find_blocking(faults, [team.team for team in config.teams])
         if blocking:
             listed = "\n".join(f"  {fault}" for fault in blocking)
@@ -67,7 +77,7 @@ async def run_bot(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    bot = await build_bot(config, secrets, slack_url=slack_url)
+    bot = await build_bot(config, secrets)
     health = _health(bot)
     try:
         await bot.start()
@@ -84,6 +94,7 @@ def _health(bot: Bot) -> HealthServer:
     health = bot.config.health
     return HealthServer(
         bot.store,
+        teams=[team.team for team in bot.config.teams],
         ready=lambda: bot.readiness,
         metrics=lambda overview: render(bot.metrics, bot.state(overview)),
         host=health.host,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from foreword.errors import UnavailableError
-from foreword_slack.store import Overview, Store
+from foreword_slack.store import InstallationState, Operator, Overview, Store
 from foreword_slack.store.post_queue import Refusal
 
 
@@ -26,6 +26,7 @@ class HealthServer:
     """A server of `/healthz`, `/readyz` and `/metrics` (Prometheus text format). It exposes nothing secret or personal.
 
     Args:
+        teams: The configured workspaces.
         ready: Returns whether events can be received.
         metrics: Returns the metrics in Prometheus's text format, of the state of the store; None if it is unavailable.
         host: Address to listen on.
@@ -36,12 +37,13 @@ class HealthServer:
         self,
         store: Store,
         *,
+        teams: Collection[str] = (),
         ready: Callable[[], Readiness],
         metrics: Callable[[Overview | None], str],
         host: str = "127.0.0.1",
         port: int = 9466,
     ) -> None:
-        self._store, self._ready, self._render = store, ready, metrics
+        self._store, self._teams, self._ready, self._render = store, teams, ready, metrics
         self._host, self._port = host, port
         self._runner: web.AppRunner | None = None
 
@@ -77,18 +79,36 @@ class HealthServer:
     async def _is_ready(self, request: web.Request) -> web.Response:
         readiness = self._ready()
         refusals: list[Refusal] = []
+        down: dict[str, str] = {}
         try:
-            refusals = await self._store.survey(lambda operator: operator.posts.refusals())
+            refusals, down = await self._store.survey(self._troubles)
         except UnavailableError:
             if readiness.is_ready:
                 readiness = Readiness(is_ready=False, reason="the store cannot be reached")
+        if readiness.is_ready and self._teams and down.keys() >= set(self._teams):
+            # One workspace of several must not take the others' bot out of service.
+            readiness = Readiness(is_ready=False, reason="Slack accepts the token of no workspace")
         status = {
             "status": "ready" if readiness.is_ready else "not ready",
             "reason": readiness.reason,
+            "down": down,
             # Does not affect readiness: Slack would refuse another bot as well. A person must open the channel.
             "refused": [asdict(refusal) for refusal in refusals],
         }
         return web.json_response(status, status=200 if readiness.is_ready else 503)
+
+    def _troubles(self, operator: Operator) -> tuple[list[Refusal], dict[str, str]]:
+        return operator.posts.refusals(), self._down(operator)
+
+    def _down(self, operator: Operator) -> dict[str, str]:
+        """Return why Slack cannot be called in configured workspaces, by id."""
+        found = {workspace.team: workspace for workspace in operator.workspaces.all()}
+        states = {team: found.get(team) for team in self._teams}
+        return {
+            team: "not_installed" if workspace is None else workspace.reason or workspace.state.value
+            for team, workspace in states.items()
+            if workspace is None or workspace.state is not InstallationState.ACTIVE
+        }
 
     async def _metrics(self, request: web.Request) -> web.Response:
         overview: Overview | None = None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from foreword_slack.payloads import HomePayload
 from foreword_slack.reports import day_counts, start_of_day
 from foreword_slack.store import Event, RetrainingState, UnitOfWork
-from foreword_slack.triage.payloads import HomePayload
-from foreword_slack.triage.team import Team
+from foreword_slack.team import Team
 from foreword_slack.views.home import HomeCard, home_view
 
 _MEASURED = (

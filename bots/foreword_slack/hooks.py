@@ -9,30 +9,31 @@
     def redact(text):
         return my_redaction(text)
 
-The operator installs and trusts plugins. An exception in a plugin is logged and never stops a complaint, except in
-`redact`: text that could not be redacted must not be stored.
+The operator installs and trusts plugins. Hooks that report an event are called in threads, apart from the handling of
+complaints. Each call is stored together with its event and repeated until it returns, so a plugin is called at least
+once for each event; `key` is the same in a repeated call. The exception is `redact`, which a complaint waits for: text
+that could not be redacted must not be stored.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Self
+from typing import Any, Self
 
 import pluggy
+from pydantic import TypeAdapter
 
-from foreword.errors import FailedPreconditionError
-from foreword.observability.logging import get_logger
+from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.personal_data import redact_personal_data
-
-if TYPE_CHECKING:
-    from foreword_slack.routing import Decision
+from foreword_slack.routing import Decision
+from foreword_slack.threads import run_in_thread
 
 NAME = "foreword_slack"
 hookspec = pluggy.HookspecMarker(NAME)
 hookimpl = pluggy.HookimplMarker(NAME)
-_log = get_logger("slack.hooks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +41,13 @@ class RoutingDecided:
     """The event that a complaint was routed, or left to people.
 
     Attributes:
+        key: Unique id of the event, the same in a repeated call.
         text: The redacted text.
         decision: The departments or the reasons for a review, and the model's answer.
         actor: The person who decided; empty if the model did.
     """
 
+    key: str
     team: str
     complaint: str
     text: str
@@ -55,8 +58,13 @@ class RoutingDecided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComplaintCorrected:
-    """The event that a person corrected the departments. `text` is redacted; `said` is the model's answer."""
+    """The event that a person corrected the departments. `text` is redacted; `said` is the model's answer.
 
+    Attributes:
+        key: Unique id of the event, the same in a repeated call.
+    """
+
+    key: str
     team: str
     complaint: str
     text: str
@@ -68,14 +76,30 @@ class ComplaintCorrected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChanged:
-    """The event that a model was promoted or rolled back. `actor` is the person who clicked."""
+    """The event that a model was promoted or rolled back. `actor` is the person who clicked.
 
+    Attributes:
+        key: Unique id of the event, the same in a repeated call.
+    """
+
+    key: str
     team: str
     deployment: str
     model: str
     rolled_back: bool
     actor: str
     time: datetime
+
+
+HookEvent = RoutingDecided | ComplaintCorrected | ModelChanged
+"""An event that plugins are notified of."""
+
+_HOOKS: Mapping[type[HookEvent], str] = {
+    RoutingDecided: "routing_decided",
+    ComplaintCorrected: "complaint_corrected",
+    ModelChanged: "model_changed",
+}
+_STORED: Mapping[str, TypeAdapter[Any]] = {hook: TypeAdapter(kind) for kind, hook in _HOOKS.items()}
 
 
 class Specification:
@@ -85,13 +109,15 @@ class Specification:
     def redact(self, text: str) -> str | None:
         """Redact a text. Called before it is classified, stored or logged; the first plugin that returns a text wins.
 
+        It runs in a thread. A complaint is not routed before it returns.
+
         Args:
             text: A person's message as plain text.
         """
 
     @hookspec
     def routing_decided(self, event: RoutingDecided) -> None:
-        """Called after a decision was stored, unless the bot is killed in between.
+        """Called after a decision was stored, at least once, in a thread.
 
         Args:
             event: The decision.
@@ -99,7 +125,7 @@ class Specification:
 
     @hookspec
     def complaint_corrected(self, event: ComplaintCorrected) -> None:
-        """Called after a correction was stored, unless the bot is killed in between.
+        """Called after a correction was stored, at least once, in a thread.
 
         Args:
             event: The correction.
@@ -107,7 +133,7 @@ class Specification:
 
     @hookspec
     def model_changed(self, event: ModelChanged) -> None:
-        """Called after a promotion or a rollback, unless the bot is killed in between.
+        """Called after a promotion or a rollback, at least once, in a thread.
 
         Args:
             event: The change.
@@ -115,17 +141,21 @@ class Specification:
 
 
 class Hooks:
-    """The plugins of this process: `Hooks.load()` uses the installed ones, `Hooks(plugin, ...)` the given ones.
+    """The plugins of this process: `Hooks.load()` uses the installed ones, `Hooks(plugin, name=plugin)` the given ones.
+
+    Waiting calls are stored with the name of their plugin, which is that of its entry point.
 
     Raises:
         FailedPreconditionError: A plugin implements a hook that does not exist.
     """
 
-    def __init__(self, *plugins: object) -> None:
+    def __init__(self, *plugins: object, **named: object) -> None:
         self._pluggy = pluggy.PluginManager(NAME)
         self._pluggy.add_hookspecs(Specification)
         for plugin in plugins:
             self._pluggy.register(plugin)
+        for name, plugin in named.items():
+            self._pluggy.register(plugin, name)
         try:
             self._pluggy.check_pending()
         except pluggy.PluginValidationError as error:
@@ -140,41 +170,52 @@ class Hooks:
         Raises:
             FailedPreconditionError: A plugin cannot be loaded; the bot must not start without its redaction.
         """
-        plugins = []
+        plugins: dict[str, object] = {}
         for point in sorted(entry_points(group=NAME), key=lambda item: item.name):
+            if point.name in plugins:
+                raise FailedPreconditionError(
+                    f"Two plugins of the Slack bot have the name {point.name}. Rename or uninstall one of them."
+                )
             try:
-                plugins.append(point.load())
+                plugins[point.name] = point.load()
             except Exception as error:  # plugins are third-party code
                 raise FailedPreconditionError(
                     f"The plugin {point.name} of the Slack bot cannot be loaded: {type(error).__name__}: {error}. "
                     f"Correct or uninstall it."
                 ) from error
-        return cls(*plugins)
+        return cls(**plugins)
 
-    def add(self, plugin: object) -> None:
-        """Add a plugin of the bot itself."""
-        self._pluggy.register(plugin)
+    def of(self, event: HookEvent) -> tuple[str, list[str]]:
+        """Return the hook of an event, and the names of the plugins that implement it."""
+        hook = _HOOKS[type(event)]
+        return hook, sorted(found.plugin_name for found in getattr(self._pluggy.hook, hook).get_hookimpls())
 
-    def redact(self, text: str) -> str:
+    def call(self, plugin: str, hook: str, values: Mapping[str, Any]) -> None:
+        """Call a plugin's hook on this thread; a plugin may raise any exception.
+
+        Args:
+            plugin: Name of the plugin.
+            values: The event as `stored` returned it.
+
+        Raises:
+            NotFoundError: This process has no such plugin.
+        """
+        found = self._pluggy.get_plugin(plugin)
+        if found is None:
+            raise NotFoundError.of(f"The plugin {plugin} of the Slack bot")
+        others = [other for other in self._pluggy.get_plugins() if other is not found]
+        self._pluggy.subset_hook_caller(hook, remove_plugins=others)(event=_STORED[hook].validate_python(values))
+
+    async def redact(self, text: str) -> str:
         """Return a text without personal data."""
+        return await run_in_thread(lambda: self._redact(text))
+
+    def _redact(self, text: str) -> str:
         answer = self._pluggy.hook.redact(text=text)
         return redact_personal_data(text) if answer is None else str(answer)
 
-    def routing_decided(self, event: RoutingDecided) -> None:
-        """Notify the plugins."""
-        self._notify("routing_decided", event)
 
-    def complaint_corrected(self, event: ComplaintCorrected) -> None:
-        """Notify the plugins."""
-        self._notify("complaint_corrected", event)
-
-    def model_changed(self, event: ModelChanged) -> None:
-        """Notify the plugins."""
-        self._notify("model_changed", event)
-
-    def _notify(self, hook: str, event: object) -> None:
-        try:
-            getattr(self._pluggy.hook, hook)(event=event)
-        except Exception as error:  # plugins are third-party code
-            # Not the traceback: it may show the complaint.
-            _log.error("plugin_raised", hook=hook, error=type(error).__name__)
+def stored(event: HookEvent) -> dict[str, Any]:
+    """Return the values of an event in a form that JSON supports."""
+    values: dict[str, Any] = _STORED[_HOOKS[type(event)]].dump_python(event, mode="json")
+    return values

@@ -1,4 +1,4 @@
-"""Periodic work of a running bot: heartbeats, renewal of tokens, and removal of bots that were killed."""
+"""Periodic work of a running bot: heartbeats, renewed and refused tokens, and removal of bots that were killed."""
 
 from __future__ import annotations
 
@@ -66,6 +66,7 @@ class Housekeeping:
         while True:
             try:
                 await self._store.operate(self._beat)
+                await self._installations.try_again()
                 if renewed is None or clock.now() - renewed >= self._renew_after:
                     await self._installations.renew_all()
                     renewed = clock.now()

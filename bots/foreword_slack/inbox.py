@@ -19,7 +19,7 @@ from random import Random
 from foreword.backoff import Backoff
 from foreword.errors import ForewordError, LeaseLostError, UnavailableError
 from foreword.observability.logging import get_logger
-from foreword_slack.store import Event, NewEvent, Operator, Store, UnitOfWork
+from foreword_slack.store import Event, Lane, NewEvent, Operator, Store, UnitOfWork
 from foreword_slack.wakeup import Wakeup
 
 _log = get_logger(__name__)
@@ -43,6 +43,18 @@ class PostponedError(Exception):
 
 class HopelessError(Exception):
     """Raised by a handler if no further attempt can succeed; the event is given up at once.
+
+    Args:
+        reason: The reason, without quoting a person's text.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class RetriedError(Exception):
+    """Raised by a handler for a failure that is retried, and shown with a reason.
 
     Args:
         reason: The reason, without quoting a person's text.
@@ -86,6 +98,7 @@ class Inbox:
 
     Args:
         handle: Handles one event.
+        lane: The events to handle.
         random: Source of the jitter of waits.
         on_dead: Called with the reason in the transaction that gives an event up.
         on_repeated: Called with the kind of each event that was known already.
@@ -96,12 +109,14 @@ class Inbox:
         store: Store,
         handle: Handler,
         *,
+        lane: Lane = Lane.EVENTS,
         settings: InboxSettings | None = None,
         random: Random | None = None,
         on_dead: Callable[[UnitOfWork, Event, str], None] | None = None,
         on_repeated: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._store, self._clock, self._handle = store, store.clock, handle
+        self._lane = lane
         self._settings = settings or InboxSettings()
         self._backoff = Backoff(
             self._settings.first_wait_seconds,
@@ -199,14 +214,14 @@ class Inbox:
         room = self._settings.workers - len(self._in_progress)
         if room <= 0:
             return self._settings.poll_seconds
-        events = await self._store.operate(lambda operator: operator.events.claim(room, self._lease))
+        events = await self._store.operate(lambda operator: operator.events.claim(room, self._lease, self._lane))
         for event in events:
             task = asyncio.create_task(self._attend(event))
             self._in_progress[task] = event
             task.add_done_callback(self._let_go)
         if len(events) == room:
             return self._settings.poll_seconds
-        due = await self._store.survey(lambda operator: operator.events.next_due())
+        due = await self._store.survey(lambda operator: operator.events.next_due(self._lane))
         if due is None:
             return self._settings.poll_seconds
         # An event that is due now waits for one in progress, whose end wakes the loop, or for one that is not due yet.
@@ -316,4 +331,4 @@ def _settle(kept: asyncio.Future[bool], result: bool | Exception) -> None:
 
 def _reason(error: Exception) -> str:
     # The message may quote a person; the class and the stable reason cannot.
-    return error.reason if isinstance(error, ForewordError) else type(error).__name__
+    return error.reason if isinstance(error, ForewordError | RetriedError) else type(error).__name__

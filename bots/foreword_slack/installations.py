@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 import time
 from asyncio import Lock
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -20,20 +20,22 @@ from slack_sdk.oauth.installation_store import Bot, Installation
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from foreword.backoff import Backoff
-from foreword.errors import FailedPreconditionError, InvalidArgumentError, UnavailableError
+from foreword.errors import FailedPreconditionError, ForewordError, InvalidArgumentError, UnavailableError
 from foreword.observability.logging import get_logger
-from foreword_slack.delivery.verdicts import Verdict, judge
+from foreword_slack.delivery.clients import TokenNotRenewedError
 from foreword_slack.slack_api import SlackApi
-from foreword_slack.store import InstallationState, Operation, Operator, Store, Workspace
+from foreword_slack.store import InstallationState, Operator, Store, Workspace
 from foreword_slack.token_vault import TokenVault
+from foreword_slack.verdicts import Failure, Verdict, judge
 
 _log = get_logger(__name__)
 
 _RENEW_BEFORE = timedelta(hours=2)  # of the 12 h that a rotating token lives
-_IDENTIFY_ATTEMPTS = 8
+_RENEWAL_REFUSED = frozenset({"invalid_refresh_token", "bad_client_secret", "invalid_client_id", "invalid_grant_type"})
+_FIRST_PROBE = timedelta(minutes=1)
+_LONGEST_PROBE = timedelta(hours=1)
 _STATE_LIFETIME = timedelta(minutes=10)
 
 
@@ -60,7 +62,11 @@ class Installations(AsyncInstallationStore):
         self._store, self._vault, self._api, self._tenant_of = store, vault, api, tenant_of
         self._client_id, self._client_secret = client_id, client_secret
         self._renewals: defaultdict[str, Lock] = defaultdict(Lock)
-        self._backoff = Backoff(1.0, 30.0, Random())  # noqa: S311 - jitter
+        self._backoff = Backoff(5.0, 300.0, Random())  # noqa: S311 - jitter
+        self._renewable: dict[str, tuple[datetime, str]] = {}  # when Slack may be asked again, and why not before
+        self._renewal_failures: Counter[str] = Counter()
+        self._refused: dict[str, str] = {}  # tokens of the operator, by workspace
+        self._probes: dict[str, tuple[int, datetime]] = {}  # attempts, and the time of the next
 
     # Called by Bolt's OAuth flow
 
@@ -160,27 +166,35 @@ class Installations(AsyncInstallationStore):
 
     # Called by the bot
 
-    async def install_token(self, team: str, token: str) -> None:
+    async def install_token(self, team: str, token: str) -> str:
         """Install the bot in a workspace with a token from the operator; failures do not affect other workspaces.
 
         If Slack refuses the token, the workspace is marked as down, which `foreword slack status` shows. If Slack is
         unreachable, the bot continues with the stored facts about the workspace.
+
+        Returns:
+            The workspace's address, such as `https://acme.slack.com/`; empty if Slack did not tell it.
 
         Raises:
             InvalidArgumentError: The token belongs to another workspace, or the workspace has no tenant.
             UnavailableError: Slack cannot be reached, and the bot was never installed in this workspace.
         """
         try:
-            found = await self._identify(token)
-        except FailedPreconditionError as error:
-            reason = error.metadata["reason"]
-            _log.error("token_refused", team=team, reason=reason)
-            await self._store.write(team, lambda uow: uow.end_installation(InstallationState.DOWN, reason))
-            return
-        except UnavailableError:
-            if not await self._keep_token(team, token):
-                raise
-            return
+            found = await self._api.reader(token).auth_test()
+        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+            failure = judge(error)
+            if failure.is_passing:
+                if await self._keep_token(team, token):
+                    return ""
+                raise UnavailableError(
+                    f"The bot token of {team} could not be checked with Slack: {failure.reason}. Start the bot again "
+                    "when Slack can be reached."
+                ) from None
+            _log.error("token_refused", team=team, reason=failure.reason)
+            self._refused[team] = token
+            if await self._keep_token(team, token):
+                await self._store.write(team, lambda uow: uow.end_installation(InstallationState.DOWN, failure.reason))
+            return ""
         if found["team_id"] != team:
             raise InvalidArgumentError.of(
                 f"the bot token of {team}", f"belongs to the workspace {found['team_id']}; use the token of {team}"
@@ -200,6 +214,7 @@ class Installations(AsyncInstallationStore):
             await self.async_save(installation)
         except BoltError as error:
             raise InvalidArgumentError.of("tenant", str(error)) from None
+        return str(found.get("url") or "")
 
     async def _keep_token(self, team: str, token: str) -> bool:
         """Store a token that could not be checked with Slack; return False if the bot was never in the workspace."""
@@ -212,37 +227,24 @@ class Installations(AsyncInstallationStore):
         await self._store.operate(lambda operator: operator.workspaces.save(kept), team=team)
         return True
 
-    async def _identify(self, token: str) -> AsyncSlackResponse:
-        """Return Slack's answer to `auth.test`; retry during an outage of Slack, so that a restart survives it."""
-        failure = None
-        for attempt in range(1, _IDENTIFY_ATTEMPTS + 1):
-            try:
-                return await self._api.client(token).auth_test()
-            except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
-                failure = judge(error, Operation.POST)
-            if failure.verdict not in (Verdict.NOT_MADE, Verdict.RATE_LIMITED, Verdict.UNSURE):
-                raise FailedPreconditionError(
-                    f"Slack refuses the bot token: {failure.reason}. Copy it again from the app's page "
-                    "OAuth & Permissions.",
-                    reason="SLACK_TOKEN_REFUSED",
-                    metadata={"reason": failure.reason},
-                )
-            await self._store.clock.sleep(failure.retry_after_seconds or self._backoff.seconds(attempt))
-        assert failure is not None
-        raise UnavailableError(
-            f"The bot token could not be checked with Slack in {_IDENTIFY_ATTEMPTS} attempts: {failure.reason}. Start "
-            "the bot again when Slack can be reached."
-        )
+    async def client(self, team: str, *, reads: bool = False) -> AsyncWebClient | None:
+        """Return a client with a workspace's token; None if the bot is not installed there or its token is refused.
 
-    async def client(self, team: str) -> AsyncWebClient | None:
-        """Return a client with a workspace's token; None if the bot is not installed there or its token is refused."""
+        Args:
+            reads: Whether the client only reads, so that its calls are repeated while Slack limits or fails them.
+
+        Raises:
+            FailedPreconditionError: The token cannot be decrypted.
+            TokenNotRenewedError: The token has expired, and could not be renewed now.
+        """
         workspace = await self._active(team)
         if workspace is None:
             return None
         if self._ends_within(workspace, timedelta(0)) and await self.renew(team):
             workspace = await self._active(team)
             assert workspace is not None
-        return self._api.client(self._vault.open(workspace.sealed)["bot_token"])
+        token = self._vault.open(workspace.sealed)["bot_token"]
+        return self._api.reader(token) if reads else self._api.client(token)
 
     async def authorize(self, team_id: object, user_id: str | None) -> AuthorizeResult | None:
         """Return the authorization of a workspace for Bolt, from the store, so that no event causes a call to Slack."""
@@ -259,10 +261,10 @@ class Installations(AsyncInstallationStore):
         )
 
     async def renew(self, team: str) -> bool:
-        """Renew an expired token; return False if it cannot be renewed.
+        """Renew an expired token; return False if it can never be renewed.
 
         Raises:
-            aiohttp.ClientError: Slack cannot be reached.
+            TokenNotRenewedError: It could not be renewed now.
         """
         before = await self._active(team)
         async with self._renewals[team]:
@@ -274,6 +276,7 @@ class Installations(AsyncInstallationStore):
             tokens = self._vault.open(workspace.sealed)
             if not (tokens["bot_refresh_token"] and self._client_id and self._client_secret):
                 return False
+            self._check_renewable(team)
             try:
                 answer = await self._api.client().oauth_v2_access(
                     client_id=self._client_id,
@@ -281,9 +284,10 @@ class Installations(AsyncInstallationStore):
                     grant_type="refresh_token",
                     refresh_token=tokens["bot_refresh_token"],
                 )
-            except SlackApiError as error:
-                _log.error("token_not_renewed", team=team, reason=error.response.get("error", "no_reason"))
-                return False
+            except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+                return self._not_renewed(team, judge(error))
+            self._renewable.pop(team, None)
+            self._renewal_failures.pop(team, None)
             renewed = replace(
                 workspace,
                 sealed=self._vault.seal(
@@ -294,23 +298,97 @@ class Installations(AsyncInstallationStore):
             await self._store.operate(lambda operator: operator.workspaces.save(renewed), team=team)
             return True
 
+    def _check_renewable(self, team: str) -> None:
+        until, reason = self._renewable.get(team, (None, ""))
+        now = self._store.clock.now()
+        if until is not None and until > now:
+            raise TokenNotRenewedError((until - now).total_seconds(), reason)
+
+    def _not_renewed(self, team: str, failure: Failure) -> bool:
+        """Return False if a token can never be renewed; otherwise raise when it may be."""
+        if failure.verdict in (Verdict.TENANT_DOWN, Verdict.PERMANENT) or failure.reason in _RENEWAL_REFUSED:
+            _log.error("token_not_renewed", team=team, reason=failure.reason)
+            return False
+        self._renewal_failures[team] += 1
+        seconds = failure.retry_after_seconds or 1.0 + self._backoff.seconds(self._renewal_failures[team])
+        self._renewable[team] = (self._store.clock.now() + timedelta(seconds=seconds), failure.reason)
+        _log.warning("token_not_renewed", team=team, reason=failure.reason, seconds=round(seconds))
+        raise TokenNotRenewedError(seconds, failure.reason)
+
     async def renew_all(self) -> None:
         """Renew the tokens that expire soon."""
         for workspace in await self._store.survey(lambda operator: operator.workspaces.all()):
             if workspace.state is InstallationState.ACTIVE and self._ends_within(workspace, _RENEW_BEFORE):
                 try:
                     await self.renew(workspace.team)
-                except (aiohttp.ClientError, FailedPreconditionError, TimeoutError) as error:
+                except (FailedPreconditionError, TokenNotRenewedError) as error:
                     # The next round tries again; the other workspaces must not wait for this one.
                     _log.warning("token_not_renewed", team=workspace.team, reason=type(error).__name__)
 
+    async def try_again(self) -> None:
+        """Ask Slack, at growing intervals, whether it accepts the tokens again that it has refused."""
+        workspaces = await self._store.survey(lambda operator: operator.workspaces.all())
+        down = [item for item in workspaces if item.state is InstallationState.DOWN and item.sealed]
+        for team in self._refused.keys() - {item.team for item in workspaces}:  # never installed, but configured
+            if self._is_probe_due(team):
+                await self._attempt(team, self.install_token(team, self._refused.pop(team)))
+        for workspace in down:
+            if self._is_probe_due(workspace.team):
+                await self._attempt(workspace.team, self._probe(workspace))
+        now = self._store.clock.now()
+        waiting = {item.team for item in down} | self._refused.keys()
+        # A workspace that is soon refused again is not asked at short intervals again.
+        self._probes = {
+            team: (attempts, due)
+            for team, (attempts, due) in self._probes.items()
+            if team in waiting or now < due + _LONGEST_PROBE
+        }
+
+    def _is_probe_due(self, team: str) -> bool:
+        """Return whether a workspace's token is to be tried now; if so, choose the time of the next attempt."""
+        now = self._store.clock.now()
+        attempts, due = self._probes.setdefault(team, (0, now + _FIRST_PROBE))
+        if due > now:
+            return False
+        self._probes[team] = (attempts + 1, now + min(_FIRST_PROBE * 2.0 ** min(attempts + 1, 10), _LONGEST_PROBE))
+        return True
+
+    async def _attempt(self, team: str, attempt: Coroutine[Any, Any, object]) -> None:
+        try:
+            await attempt
+        except (ForewordError, SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+            _log.warning("token_not_probed", team=team, error=type(error).__name__)
+
+    async def _probe(self, workspace: Workspace) -> None:
+        team = workspace.team
+        client = self._api.client(self._vault.open(workspace.sealed)["bot_token"])
+        try:
+            found = await client.auth_test()
+        except SlackApiError as error:
+            reason = judge(error).reason
+            _log.error("installation_down", team=team, reason=reason, next_attempt=self._probes[team][1].isoformat())
+            return
+        if found["team_id"] != team:
+            return
+
+        def revive(operator: Operator) -> None:
+            current = operator.workspaces.get(team)
+            if current is not None and current.sealed == workspace.sealed:
+                operator.workspaces.mark(team, InstallationState.ACTIVE, "")
+                operator.of(team).audit.append("installation_up")
+
+        await self._store.operate(revive, team=team)
+        self._store.notify_outbox(team)
+        _log.info("installation_up", team=team)
+
     async def reseal_all(self) -> None:
-        """Encrypt all tokens with the first key, so that older keys can be removed."""
+        """Encrypt all tokens with the first key, so that older keys can be removed; skip those of unknown keys."""
 
         def reseal(operator: Operator) -> None:
             for workspace in operator.workspaces.all():
-                if workspace.sealed:
-                    operator.workspaces.save(replace(workspace, sealed=self._vault.reseal(workspace.sealed)))
+                sealed = self._vault.reseal(workspace.sealed) if workspace.sealed else None
+                if sealed is not None:
+                    operator.workspaces.save(replace(workspace, sealed=sealed))
 
         await self._store.operate(reseal)
 

@@ -7,10 +7,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
 
 _CONTROL = re.compile(r"<([^<>]*)>")
 _SPECIAL = {"here": "@here", "channel": "@channel", "everyone": "@everyone"}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))  # the ampersand last: `&amp;lt;` is a literal `&lt;`
+
+
+def without_surrogates(value: Any) -> Any:
+    """Replace lone surrogates in the texts of a payload by U+FFFD; JSON may have them, but UTF-8 does not."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {without_surrogates(name): without_surrogates(item) for name, item in value.items()}
+    return [without_surrogates(item) for item in value] if isinstance(value, list) else value
 
 
 def plain_text(text: str) -> str:

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from foreword import __version__
 from foreword.observability.metrics.labels import LATENCY_BUCKETS, BoundedLabel
 from foreword.observability.metrics.process import new_registry
-from foreword_slack.hooks import ComplaintCorrected, RoutingDecided, hookimpl
+from foreword_slack.hooks import ComplaintCorrected, HookEvent, RoutingDecided
 from foreword_slack.routing.decision import ReasonCode
 from foreword_slack.store import InstallationState, Operation, Overview
 from foreword_slack.store.post_queue import Sending
@@ -27,7 +27,7 @@ _WITHOUT_MODEL = frozenset({ReasonCode.MODEL_FAILED, ReasonCode.NO_WORDS, Reason
 
 
 class BotMetrics:
-    """What a bot counts since its start. It is a plugin of the bot's hooks.
+    """What a bot counts since its start.
 
     Args:
         now: The bot's clock.
@@ -92,9 +92,14 @@ class BotMetrics:
             registry=self.registry,
         )
 
-    @hookimpl
-    def routing_decided(self, event: RoutingDecided) -> None:
-        """Count a decision."""
+    def observe(self, event: HookEvent) -> None:
+        """Count a decision or a correction."""
+        if isinstance(event, RoutingDecided):
+            self._decided(event)
+        elif isinstance(event, ComplaintCorrected):
+            self._count_correction(event)
+
+    def _decided(self, event: RoutingDecided) -> None:
         decision = event.decision
         if event.actor:
             outcome = "person"
@@ -109,8 +114,7 @@ class BotMetrics:
         if decision.guess is not None and not event.actor:
             self._confidence.labels(event.team).observe(decision.guess.probability)
 
-    @hookimpl
-    def complaint_corrected(self, event: ComplaintCorrected) -> None:
+    def _count_correction(self, event: ComplaintCorrected) -> None:
         """Count a correction, by the labels that were wrong and those that are right instead."""
         wrong = sorted(set(event.said) - set(event.corrected)) or [_NONE]
         right = sorted(set(event.corrected) - set(event.said)) or [_NONE]

@@ -15,7 +15,8 @@ from random import Random
 
 from foreword.errors import UnavailableError
 from foreword.observability.logging import get_logger
-from foreword_slack.delivery.sender import Clients, TeamSender
+from foreword_slack.delivery.clients import Clients
+from foreword_slack.delivery.sender import TeamSender
 from foreword_slack.delivery.settings import OutboxSettings
 from foreword_slack.store import Operator, Store, UnitOfWork
 from foreword_slack.store.post_queue import Sending

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from foreword_slack.config import TeamConfig
 from foreword_slack.store import BotProcess, ComplaintState, InstallationState, PostState, TeamOverview, UnitOfWork
-from foreword_slack.triage.team import policy_of
+from foreword_slack.store.overview import InboxOverview
+from foreword_slack.team import policy_of
 
 _MOST_COUNTED = 100_000
 _ACTION_NAMES = {"untold": "department_not_notified", "nobody_told": "nobody_notified"}
@@ -90,11 +91,12 @@ def work_report(team: TeamOverview, now: datetime) -> list[str]:
             f"Installation {installation.state.value} ({installation.reason}). "
             f"{team.parked} calls wait until the app is installed again."
         ]
-    inbox, posts = team.inbox, team.posts
-    waits = f", the oldest waiting for {_seconds(now - inbox.oldest_time)}" if inbox.oldest_time else ""
-    dead = sum(inbox.dead.values())
-    lines.append(f"Inbox: {inbox.pending} pending, {inbox.overdue} of them due{waits}; {dead} given up.")
-    lines += [f"  {count} given up: {reason}" for reason, count in sorted(inbox.dead.items())]
+    posts = team.posts
+    lines += _inbox_report("Inbox", team.inbox, now)
+    calls = team.plugin_calls
+    if calls.pending or calls.dead:
+        lines += _inbox_report("Plugins", calls, now)
+        lines += [f"  {count} to be repeated: {reason}" for reason, count in sorted(calls.reasons.items())]
     waiting = posts[PostState.PENDING] + posts[PostState.SENDING]
     lines.append(
         f"Outbox: {waiting} waiting, {posts[PostState.SENT]} sent, {posts[PostState.FAILED]} given up, "
@@ -108,6 +110,15 @@ def work_report(team: TeamOverview, now: datetime) -> list[str]:
             f"  {channel.channel}: {count} given up, {reason}" for reason, count in sorted(channel.failed.items())
         ]
     return lines
+
+
+def _inbox_report(name: str, inbox: InboxOverview, now: datetime) -> list[str]:
+    waits = f", the oldest waiting for {_seconds(now - inbox.oldest_time)}" if inbox.oldest_time else ""
+    dead = sum(inbox.dead.values())
+    return [
+        f"{name}: {inbox.pending} pending, {inbox.overdue} of them due{waits}; {dead} given up.",
+        *(f"  {count} given up: {reason}" for reason, count in sorted(inbox.dead.items())),
+    ]
 
 
 def process_report(bots: Sequence[BotProcess]) -> list[str]:

@@ -10,7 +10,6 @@ REQUIRED: Mapping[str, str] = {
     "channels:read": "to check public channels",
     "groups:read": "to check private channels",
     "chat:write": "to post",
-    "users:read": "to distinguish people from bots",
     "metadata.message:read": "to find its own posts after a lost connection",
     "commands": "for /foreword and the shortcut",
 }

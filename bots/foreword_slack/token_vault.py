@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -36,8 +37,9 @@ class TokenVault:
 
     def __init__(self, keys: Sequence[str]) -> None:
         try:
-            self._fernet = MultiFernet([Fernet(key) for key in keys])
-        except ValueError:
+            fernets = [Fernet(key) for key in keys]
+            self._fernet, self._first = MultiFernet(fernets), fernets[0]
+        except (IndexError, ValueError):
             raise InvalidArgumentError.of(
                 "token_keys",
                 "must be one or more Fernet keys (32 bytes in URL-safe base64); generate one with "
@@ -64,6 +66,11 @@ class TokenVault:
             ) from None
         return opened
 
-    def reseal(self, sealed: str) -> str:
-        """Encrypt tokens again with the first key."""
-        return self._fernet.rotate(sealed.encode()).decode()
+    def reseal(self, sealed: str) -> str | None:
+        """Encrypt tokens again with the first key; return None if they are already, or if their key is unknown."""
+        with contextlib.suppress(InvalidToken):
+            self._first.decrypt(sealed.encode())
+            return None
+        with contextlib.suppress(InvalidToken):
+            return self._fernet.rotate(sealed.encode()).decode()
+        return None

@@ -91,7 +91,7 @@ async def measure(access: Access, folder: Path, labels: Sequence[str], complaint
             {
                 "service": {"endpoint": access.endpoint},
                 "store": {"url": f"sqlite:///{folder}/slack.db"},
-                "slack": {"mode": "http", "port": 0},
+                "slack": {"mode": "http", "port": 0, "api_url": slack.api_url},
                 "teams": [office_values(office, access)],
             }
         )

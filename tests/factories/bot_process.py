@@ -41,7 +41,6 @@ class BotProcess:
             "secrets": secrets,
             "speed": slack.clock.speed,
             "origin": slack.clock.origin,
-            "slack_url": slack.api_url,
             "log": str(log),
         }
         self._process: multiprocessing.process.BaseProcess | None = None
@@ -114,7 +113,6 @@ async def _run(order: dict[str, Any], ready: Connection) -> None:
         Secrets(**order["secrets"]),
         clock=ScaledClock(order["speed"], origin=order["origin"]),
         hooks=Hooks(),
-        slack_url=order["slack_url"],
     )
     try:
         await bot.start()

@@ -26,9 +26,18 @@ SPEED = 8.0
 
 # Slack's pace has tests of its own; these would only wait for it. Its deadlines have, too: on a clock this fast they
 # would test how busy the machine is.
-QUICK = OutboxSettings(channel_rate=20.0, channel_burst=20.0, team_rate=200.0, team_burst=200.0)
+QUICK = OutboxSettings(
+    channel_rate=20.0,
+    channel_burst=20.0,
+    update_rate=20.0,
+    update_burst=20.0,
+    other_rate=20.0,
+    other_burst=20.0,
+    team_rate=200.0,
+    team_burst=200.0,
+)
 LIMITS = Limits(
-    posts_per_second=50.0, post_burst=100, posts_per_minute=100_000, ack_seconds=100.0, trigger_seconds=100.0
+    tier_factor=100.0, posts_per_second=1000, posts_per_minute=100_000, ack_seconds=100.0, trigger_seconds=100.0
 )
 
 
@@ -165,7 +174,7 @@ async def running_office(
             {
                 "service": {"endpoint": access.endpoint, "timeout_seconds": timeout_seconds},
                 "store": {"url": f"sqlite:///{folder}/slack.db"},
-                "slack": {"mode": "http", "port": 0},
+                "slack": {"mode": "http", "port": 0, "api_url": slack.api_url},
                 "timers": dict(timers or {}),
                 "teams": [office_values(office, access, **team)],
             }
@@ -219,7 +228,6 @@ async def start_bot(
         clock=office.slack.clock,
         random=Random(0),
         hooks=hooks or Hooks(),
-        slack_url=office.slack.api_url,
         outbox=QUICK,
         answer_seconds=LIMITS.ack_seconds,
     )

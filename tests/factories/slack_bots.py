@@ -90,7 +90,7 @@ async def bot_parts(
     random = Random(1)
     inbox = Inbox(store, handle, settings=inbox_settings, random=random)
     installations = Installations(
-        store, TokenVault([key]), api, tenant_of=tenants.get, client_id=client_id, client_secret=client_secret
+        store, TokenVault(key.split(",")), api, tenant_of=tenants.get, client_id=client_id, client_secret=client_secret
     )
     outbox = Outbox(store, installations, settings=outbox_settings, random=random)
     intake = Intake(inbox, store, read_message)

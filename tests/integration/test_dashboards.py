@@ -161,12 +161,19 @@ class Exporters:
         unsure = Decision(reasons=(Reason(code=ReasonCode.SMALL_MARGIN, text="x"),), guess=guess)
         now = datetime.now(UTC)
         for decision in (routed, unsure):
-            self._bot.routing_decided(
-                RoutingDecided(team="T1", complaint="C1:1.1", text="", decision=decision, actor="", time=now)
+            self._bot.observe(
+                RoutingDecided(key="1", team="T1", complaint="C1:1.1", text="", decision=decision, actor="", time=now)
             )
-        self._bot.complaint_corrected(
+        self._bot.observe(
             ComplaintCorrected(
-                team="T1", complaint="C1:1.1", text="", said=("Service",), corrected=("Planning",), actor="U1", time=now
+                key="2",
+                team="T1",
+                complaint="C1:1.1",
+                text="",
+                said=("Service",),
+                corrected=("Planning",),
+                actor="U1",
+                time=now,
             )
         )
         self._bot.given_up("T1")

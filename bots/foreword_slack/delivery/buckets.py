@@ -19,6 +19,7 @@ class TokenBucket:
         self._rate, self._burst = rate, burst
         self._tokens = burst
         self._time: datetime | None = None
+        self._held = 0
         self._blocked_until: datetime | None = None
 
     def wait(self, now: datetime) -> float:
@@ -29,15 +30,23 @@ class TokenBucket:
             wait = max(wait, (self._blocked_until - now).total_seconds())
         return wait
 
+    def permitted(self, now: datetime) -> int:
+        """Return the number of calls that are permitted at once."""
+        return 0 if self.wait(now) > 0 else int(self._tokens)
+
     def take(self, now: datetime) -> None:
         """Record a call."""
         self._fill(now)
         self._tokens -= 1.0
 
-    def forfeit(self, now: datetime) -> None:
-        """Earn no tokens for the time until now, because the last call may have reached Slack only now."""
-        if self._time is None or now > self._time:
-            self._time = now
+    def hold(self) -> None:
+        """Earn no tokens until `release`: Slack counts a call when it arrives, which may be at the end of its wait."""
+        self._held += 1
+
+    def release(self, now: datetime) -> None:
+        """End a `hold`, and earn tokens from now on."""
+        self._fill(now)
+        self._held -= 1
 
     def block(self, now: datetime, seconds: float) -> None:
         """Permit no call for a while, and no burst after it, because Slack limited the rate."""
@@ -47,7 +56,7 @@ class TokenBucket:
         self._tokens = min(self._tokens, 1.0)
 
     def _fill(self, now: datetime) -> None:
-        if self._time is not None and now > self._time:
+        if self._time is not None and now > self._time and not self._held:
             seconds = (now - self._time).total_seconds()
             # 1e-9: after a wait of exactly the returned length, rounding must not leave the token incomplete.
             self._tokens = min(self._burst, self._tokens + seconds * self._rate + 1e-9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from enum import Enum
 from typing import Any
@@ -11,9 +11,10 @@ from uuid import NAMESPACE_URL, uuid5
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from foreword_slack.delivery.verdicts import Verdict, judge
+from foreword_slack.slack_api import answer_privately
 from foreword_slack.store import Operation
 from foreword_slack.store.post_queue import Sending
+from foreword_slack.verdicts import Verdict, judge
 
 EVENT_TYPE = "foreword_post"
 """The type of the metadata that every message of the bot carries; its payload holds the post's name as `key`."""
@@ -62,24 +63,33 @@ async def call(client: AsyncWebClient, sending: Sending) -> str | None:
             # The text of a post is literal by default, but that of an update is searched for names and links.
             content |= {"channel": sending.channel, "ts": sending.target_ts, "parse": "none"}
             await client.api_call("chat.update", json=content)
-        case Operation.DELETE:
-            await client.api_call("chat.delete", json={"channel": sending.channel, "ts": sending.target_ts})
         case Operation.EPHEMERAL:
             await client.api_call("chat.postEphemeral", json=content | {"channel": sending.channel})
-        case Operation.REACTION:
-            await client.api_call("reactions.add", json=content | {"channel": sending.channel})
+        case Operation.RESPONSE:
+            await _respond(client, content)
         case Operation.HOME:
             await client.api_call("views.publish", json=content | {"user_id": sending.channel})
     return None
 
 
-async def find(client: AsyncWebClient, sending: Sending, skew_seconds: float) -> str | Absence:
+async def _respond(client: AsyncWebClient, content: dict[str, Any]) -> None:
+    answer = await answer_privately(str(content.pop("response_url")), content, session=client.session)
+    if answer.status_code != 200:
+        raise SlackApiError(f"The response_url answers {answer.status_code}.", answer)  # type: ignore[no-untyped-call]
+
+
+async def find(
+    client: AsyncWebClient, sending: Sending, skew_seconds: float, *, on_page: Callable[[str], object]
+) -> str | Absence:
     """Look in the channel or the thread for a post whose outcome is unknown.
 
-    Reads every message since the first attempt, with one call for 200 messages.
+    Reads every message between the posts before and after it, as far as they are known, else since its first attempt.
+    An app that is distributed outside Slack's marketplace gets 15 messages a minute, so a search that a rate limit
+    interrupts goes on at the page that it has reached.
 
     Args:
         skew_seconds: Maximum difference between Slack's clock and the bot's.
+        on_page: Called with the cursor of the next page after each page; empty if the search has to start again.
 
     Returns:
         Slack's timestamp of the post, or the reason why it was not found.
@@ -93,11 +103,15 @@ async def find(client: AsyncWebClient, sending: Sending, skew_seconds: float) ->
     oldest = (sending.first_send_time - timedelta(seconds=skew_seconds)).timestamp()
     arguments: dict[str, Any] = {
         "channel": sending.channel,
-        "oldest": f"{oldest:.6f}",
+        "oldest": max(f"{oldest:.6f}", sending.after_ts),
         "inclusive": True,
         "include_all_metadata": True,
         "limit": _PAGE_SIZE,
     }
+    if sending.before_ts:
+        arguments["latest"] = sending.before_ts
+    if sending.look_up_cursor:
+        arguments["cursor"] = sending.look_up_cursor
     thread_ts = sending.target_ts or sending.payload.get("thread_ts")
     method = "conversations.history" if thread_ts is None else "conversations.replies"
     if thread_ts is not None:
@@ -106,7 +120,10 @@ async def find(client: AsyncWebClient, sending: Sending, skew_seconds: float) ->
         try:
             response = await client.api_call(method, http_verb="GET", params=dict(arguments))
         except SlackApiError as error:
-            if judge(error, Operation.POST).verdict is Verdict.PERMANENT or "missing_scope" in str(error.response):
+            if "invalid_cursor" in str(error.response):
+                on_page("")  # a cursor does not live for ever
+                raise
+            if judge(error).verdict is Verdict.PERMANENT or "missing_scope" in str(error.response):
                 return Absence.UNKNOWN
             raise
         for message in response.get("messages") or ():
@@ -116,6 +133,7 @@ async def find(client: AsyncWebClient, sending: Sending, skew_seconds: float) ->
         if not cursor:
             return Absence.ABSENT
         arguments["cursor"] = cursor
+        on_page(cursor)
     return Absence.UNKNOWN
 
 

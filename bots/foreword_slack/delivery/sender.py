@@ -3,48 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import Callable
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from random import Random
-from typing import Protocol
 
-import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from foreword.backoff import Backoff
 from foreword.errors import FailedPreconditionError, LeaseLostError, UnavailableError
 from foreword.observability.logging import get_logger
-from foreword_slack.delivery.buckets import TokenBucket
+from foreword_slack.delivery.budgets import Budgets
 from foreword_slack.delivery.calls import Absence, call, find
+from foreword_slack.delivery.clients import Clients, TokenNotRenewedError
 from foreword_slack.delivery.settings import OutboxSettings
-from foreword_slack.delivery.verdicts import Failure, Verdict, judge
 from foreword_slack.store import InstallationState, Operation, Operator, Store, UnitOfWork
-from foreword_slack.store.post_queue import TARGET_FAILED, Sending
+from foreword_slack.store.post_queue import OTHERS, TARGET_FAILED, Sending
+from foreword_slack.verdicts import Failure, Verdict, judge
 from foreword_slack.wakeup import Wakeup
 
 _log = get_logger(__name__)
-
-
-class Clients(Protocol):
-    """A source of clients for workspaces."""
-
-    async def client(self, team: str) -> AsyncWebClient | None:
-        """Return a client with the workspace's token; None if the bot is not installed there or its token is invalid.
-
-        Raises:
-            FailedPreconditionError: The token cannot be decrypted.
-            aiohttp.ClientError: The token has expired, and Slack cannot be reached to renew it.
-        """
-        ...
-
-    async def renew(self, team: str) -> bool:
-        """Renew an expired token; return False if it cannot be renewed.
-
-        Raises:
-            aiohttp.ClientError: Slack cannot be reached.
-        """
-        ...
 
 
 class TeamSender:
@@ -71,11 +49,10 @@ class TeamSender:
         self._settings, self._counts, self._on_failed, self._on_sent = settings, counts, on_failed, on_sent
         self._backoff = Backoff(settings.first_wait_seconds, settings.longest_wait_seconds, random)
         self._lease = timedelta(seconds=settings.lease_seconds)
-        self._bucket = TokenBucket(settings.team_rate, settings.team_burst)
-        self._channels: defaultdict[str, TokenBucket] = defaultdict(
-            lambda: TokenBucket(settings.channel_rate, settings.channel_burst)
-        )
-        self._slowed: Counter[str] = Counter()  # consecutive rate limits by channel
+        # A call that was cut off may take effect a little later.
+        self._latest_effect = timedelta(seconds=settings.call_seconds + settings.settle_seconds)
+        self._budgets = Budgets(settings)
+        self._cursors: dict[int, str] = {}  # of the searches in progress, by key
         self._in_progress: dict[asyncio.Task[None], Sending] = {}
         self.wakeup = Wakeup(self._clock)
         self._stopping = False
@@ -109,26 +86,33 @@ class TeamSender:
     async def _claim(self) -> float | None:
         """Start the calls that may be made now; return the seconds until the next may be, or None if none is left."""
         now = self._clock.now()
-        waits = {channel: bucket.wait(now) for channel, bucket in self._channels.items()}
-        busy = {sending.channel for sending in self._in_progress.values()}
-        off = busy | {channel for channel, wait in waits.items() if wait > 0}
-        room = self._settings.calls_at_once - len(self._in_progress)
-        team_wait = self._bucket.wait(now)
+        in_progress = list(self._in_progress.values())
+        busy = {sending.channel for sending in in_progress if sending.operation is Operation.POST}
+        closed = self._budgets.closed_channels(now)
+        room = self._settings.calls_at_once - len(in_progress)
+        team_wait = self._budgets.team_wait(now)
         if room <= 0:
             return self._settings.poll_seconds
         if team_wait > 0:
             return team_wait
+        others = self._permitted_others(in_progress, now)
 
         def claim(operator: Operator) -> list[Sending]:
             for orphan in operator.posts.fail_orphans(self._team):
                 if self._on_failed is not None:
                     self._on_failed(operator.of(self._team), orphan, TARGET_FAILED)
-            return operator.posts.claim(self._team, off, room, self._lease)
+            return operator.posts.claim(
+                self._team,
+                busy | closed.keys(),
+                room,
+                self._lease,
+                others=others,
+                latest_effect=self._latest_effect,
+            )
 
         claimed = await self._store.operate(claim, team=self._team)
         for sending in claimed:
-            self._bucket.take(now)
-            self._channels[sending.channel].take(now)
+            self._budgets.begin(sending, now)
             task = asyncio.create_task(self._send(sending))
             self._in_progress[task] = sending
             task.add_done_callback(self._let_go)
@@ -138,14 +122,21 @@ class TeamSender:
         if due is None:
             return None
         until_due = (due - self._clock.now()).total_seconds()
-        ready = [wait for channel, wait in waits.items() if wait > 0 and channel not in busy]
-        # A call that is due now waits for its channel's bucket, or for a call in progress, whose end wakes the loop.
+        ready = [wait for channel, wait in closed.items() if channel not in busy]
+        ready += self._budgets.closed_operations(now).values()
+        # A call that is due now waits for its budget, or for a call in progress, whose end wakes the loop.
         return min([until_due if until_due > 0 else self._settings.poll_seconds, *ready, self._settings.poll_seconds])
+
+    def _permitted_others(self, in_progress: Sequence[Sending], now: datetime) -> dict[Operation, int]:
+        """Return how many calls other than posts may begin; they leave room for posts, which come first."""
+        running = sum(sending.operation is not Operation.POST for sending in in_progress)
+        room = max(0, self._settings.calls_at_once // 2 - running)
+        return {operation: min(room, self._budgets.permitted(operation, now)) for operation in OTHERS}
 
     def _let_go(self, task: asyncio.Task[None]) -> None:
         sending = self._in_progress.pop(task)
-        # Slack counts a call when it arrives. The call that has just ended may have been delayed on its way.
-        self._channels[sending.channel].forfeit(self._clock.now())
+        self._budgets.end(sending, self._clock.now())
+        self._cursors.pop(sending.key, None)
         self.wakeup.set()
 
     async def _send(self, sending: Sending) -> None:
@@ -166,11 +157,8 @@ class TeamSender:
             _log.error("call_not_made", team=self._team, reason=reason)
             await self._release(sending, self._settings.longest_wait_seconds, reason, unsure=sending.unsure)
             return
-        except (aiohttp.ClientError, TimeoutError):
-            # The token has expired, and Slack could not be reached to renew it.
-            await self._release(
-                sending, self._backoff.seconds(sending.attempt), "token_not_renewed", unsure=sending.unsure
-            )
+        except TokenNotRenewedError as error:
+            await self._release(sending, error.seconds, "token_not_renewed", unsure=sending.unsure)
             return
         if client is None:
             await self._release(sending, self._settings.poll_seconds, "not_installed", unsure=sending.unsure)
@@ -183,7 +171,7 @@ class TeamSender:
                     await self._sent(sending, ts)
                     return
         except Exception as error:
-            await self._look_up_failed(sending, client, judge(error, Operation.POST))
+            await self._look_up_failed(sending, client, judge(error))
             return
         try:
             async with self._clock.timeout(self._settings.call_seconds):
@@ -191,18 +179,28 @@ class TeamSender:
         except Exception as error:
             await self._failed(sending, client, judge(error, sending.operation))
             return
-        self._slowed.pop(sending.channel, None)
+        self._budgets.accepted(sending)
         await self._sent(sending, ts)
 
     async def _look(self, client: AsyncWebClient, sending: Sending) -> str | None:
-        found = await find(client, sending, self._settings.skew_seconds)
+        self._cursors[sending.key] = sending.look_up_cursor
+        found = await find(
+            client,
+            sending,
+            self._settings.skew_seconds,
+            on_page=lambda cursor: self._cursors.update({sending.key: cursor}),
+        )
         if isinstance(found, str):
             return found
         self._counts[found.value] += 1
-        if found is Absence.UNKNOWN and sending.operation in (Operation.POST, Operation.EPHEMERAL):
+        self._cursors.pop(sending.key, None)
+        if sending.operation in (Operation.UPDATE, Operation.HOME):
+            return None  # repeating it does no harm
+        if found is Absence.UNKNOWN:
             # Better twice than never. Where Slack honours the client_msg_id, the post appears only once.
             _log.warning("call_unresolved", team=self._team, key=sending.key)
-            await self._store.operate(lambda operator: operator.posts.resolve(sending, found=False), team=self._team)
+        is_absent = found is Absence.ABSENT
+        await self._store.operate(lambda operator: operator.posts.resolve(sending, found=is_absent), team=self._team)
         return None
 
     async def _sent(self, sending: Sending, ts: str | None) -> None:
@@ -222,8 +220,6 @@ class TeamSender:
     async def _failed(self, sending: Sending, client: AsyncWebClient, failure: Failure) -> None:
         self._counts[failure.verdict.value] += 1
         match failure.verdict:
-            case Verdict.DONE:
-                await self._sent(sending, None)
             case Verdict.PERMANENT:
                 await self._give_up(sending, failure.reason)
             case Verdict.RATE_LIMITED:
@@ -242,17 +238,16 @@ class TeamSender:
                 await self._release_or_give_up(sending, seconds, failure.reason, unsure=False, counted=True)
 
     async def _slow_down(self, sending: Sending, retry_after_seconds: float | None) -> None:
-        self._slowed[sending.channel] += 1
-        seconds = retry_after_seconds or max(1.0, self._backoff.seconds(self._slowed[sending.channel]))
-        self._channels[sending.channel].block(self._clock.now(), seconds)
+        times = self._budgets.limited(sending)
+        seconds = retry_after_seconds or max(1.0, self._backoff.seconds(times))
+        self._budgets.block(sending, self._clock.now(), seconds)
         await self._release(sending, seconds, "ratelimited", unsure=False)
 
     async def _token_expired(self, sending: Sending, client: AsyncWebClient, *, unsure: bool) -> None:
         try:
             renewed = await self._replaced(client) or await self._clients.renew(self._team)
-        except (aiohttp.ClientError, TimeoutError):
-            seconds = self._backoff.seconds(sending.attempt)
-            await self._release(sending, seconds, "token_not_renewed", unsure=unsure)
+        except TokenNotRenewedError as error:
+            await self._release(sending, error.seconds, "token_not_renewed", unsure=unsure)
             return
         if renewed:
             await self._release(sending, 0.0, "token_expired", unsure=unsure)
@@ -263,12 +258,12 @@ class TeamSender:
         """Return whether the workspace now has another token than the one that Slack refused."""
         try:
             current = await self._clients.client(self._team)
-        except (FailedPreconditionError, aiohttp.ClientError, TimeoutError):
+        except (FailedPreconditionError, TokenNotRenewedError):
             return False
         return current is not None and current.token != client.token
 
     async def _down(self, sending: Sending, client: AsyncWebClient, reason: str, *, unsure: bool) -> None:
-        """Park the workspace's calls until the bot is installed again."""
+        """Park the workspace's calls until the bot is installed again, or Slack accepts its token again."""
         if await self._replaced(client):
             await self._release(sending, 0.0, reason, unsure=unsure)
             return
@@ -297,8 +292,12 @@ class TeamSender:
     ) -> None:
         due = self._clock.now() + timedelta(seconds=seconds)
 
+        cursor = self._cursors.get(sending.key, "") if unsure else ""
+
         def release(operator: Operator) -> None:
-            operator.posts.release(sending, due_time=due, reason=reason, unsure=unsure, counted=counted)
+            operator.posts.release(
+                sending, due_time=due, reason=reason, unsure=unsure, counted=counted, look_up_cursor=cursor
+            )
 
         await self._store.operate(release, team=self._team)
 

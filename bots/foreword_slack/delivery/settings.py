@@ -10,8 +10,14 @@ class OutboxSettings:
     """Settings of the calls to Slack.
 
     Attributes:
-        channel_rate: Calls per second and channel, from the end of one to the next; Slack permits 1.
-        channel_burst: Calls at once to a quiet channel.
+        channel_rate: Posts per second and channel, from the end of one to the next; Slack permits 1.
+        channel_burst: Posts at once to a quiet channel.
+        update_rate: Updates of posts per second and workspace. With the burst, at most the 50 in any minute that Slack
+            permits (tier 3).
+        update_burst: Updates at once in a quiet workspace.
+        other_rate: Calls per second and workspace of each other method, with the burst at most 100 in any minute (tier
+            4).
+        other_burst: Calls at once of each other method in a quiet workspace.
         team_rate: Calls per second and workspace; Slack permits some hundreds per minute.
         team_burst: Calls at once to a quiet workspace.
         calls_at_once: Maximum number of concurrent calls of one workspace.
@@ -31,6 +37,10 @@ class OutboxSettings:
 
     channel_rate: float = 1.0
     channel_burst: float = 1.0
+    update_rate: float = 40 / 60
+    update_burst: float = 10.0
+    other_rate: float = 80 / 60
+    other_burst: float = 20.0
     team_rate: float = 5.0
     team_burst: float = 20.0
     calls_at_once: int = 8

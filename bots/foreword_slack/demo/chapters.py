@@ -12,8 +12,8 @@ from rich.rule import Rule
 from foreword_slack.demo.complaints import AFTERWARDS, NEW, OPENING, TAUGHT
 from foreword_slack.demo.office import Office
 from foreword_slack.demo.screen import Screen
+from foreword_slack.payloads import PROMOTE, RETRAIN, ROLL_BACK
 from foreword_slack.testing import FakeSlack, Message, Person
-from foreword_slack.triage.payloads import PROMOTE, RETRAIN, ROLL_BACK
 from foreword_slack.views import complaint as view
 
 _PATIENCE_SECONDS = 120.0

@@ -35,11 +35,12 @@ class Office:
         """All channels in display order."""
         return [self.complaints, *self.departments.values(), self.review]
 
-    def config(self, *, endpoint: str, home: Path, held_out: str, num_epochs: int | None) -> BotConfig:
+    def config(self, *, endpoint: str, slack_url: str, home: Path, held_out: str, num_epochs: int | None) -> BotConfig:
         """Return the bot's configuration for this workspace.
 
         Args:
             endpoint: Address of the Foreword service.
+            slack_url: Base URL of Slack's Web API.
             home: Folder for the bot's store.
             held_out: Dataset to evaluate with.
             num_epochs: Number of epochs of a retrain; None for the recipe's.
@@ -65,7 +66,7 @@ class Office:
         values = {
             "service": {"endpoint": endpoint},
             "store": {"path": home / "slack.db"},
-            "slack": {"mode": "socket"},
+            "slack": {"mode": "socket", "api_url": slack_url},
             "teams": [team],
         }
         return BotConfig.model_validate(values)

@@ -46,8 +46,10 @@ async def _walk(client: Client, endpoint: str, console: Console, home: Path, num
     held_out = await asyncio.to_thread(tune_first_model, client, console, num_epochs=num_epochs)
     async with FakeSlack(speed=_SPEED, limits=_LIMITS) as slack:
         office = create_office(slack)
-        config = office.config(endpoint=endpoint, home=home, held_out=held_out, num_epochs=num_epochs)
-        bot = await build_bot(config, office.secrets(slack), clock=slack.clock, slack_url=slack.api_url)
+        config = office.config(
+            endpoint=endpoint, slack_url=slack.api_url, home=home, held_out=held_out, num_epochs=num_epochs
+        )
+        bot = await build_bot(config, office.secrets(slack), clock=slack.clock)
         try:
             await bot.start()
             await Chapters(slack, office, console, num_sockets=config.slack.connections).play()

@@ -9,9 +9,10 @@ from foreword.errors import FailedPreconditionError, ForewordError
 from foreword_slack.hooks import ModelChanged
 from foreword_slack.learning.policy import is_policy, meet_policy
 from foreword_slack.learning.progress import await_service, fail, schedule_steps, short, show, stored_comparison
+from foreword_slack.payloads import DECLINE, PROMOTE, RETRAIN, ROLL_BACK, LearningPayload
+from foreword_slack.plugin_calls import notify_plugins
 from foreword_slack.store import Event, Retraining, RetrainingState, UnitOfWork
-from foreword_slack.triage.payloads import DECLINE, PROMOTE, RETRAIN, ROLL_BACK, LearningPayload
-from foreword_slack.triage.team import Team
+from foreword_slack.team import Team
 from foreword_slack.views.learning import RetrainingCard
 
 
@@ -102,7 +103,7 @@ async def _end_with(
     back = state is RetrainingState.ROLLED_BACK
     model = str(retraining.metrics["current_model"] if back else retraining.tuned_model)
 
-    def change(uow: UnitOfWork) -> None:
+    def change(uow: UnitOfWork) -> ModelChanged:
         uow.inbox.done(event)
         uow.retrainings.save(replace(retraining, state=state, actor=decision.actor))
         uow.audit.append(state.value, actor=decision.actor, facts={"retraining": retraining.key, "model": model})
@@ -116,18 +117,19 @@ async def _end_with(
         )
         show(uow, team, card)
         _show_other_promotions(uow, team, retraining, model)
-
-    await team.store.write(team.id, change)
-    team.hooks.model_changed(
-        ModelChanged(
+        news = ModelChanged(
+            key=f"{team.id}:{event.dedupe_key}",
             team=team.id,
             deployment=team.config.deployment,
             model=model,
             rolled_back=back,
             actor=decision.actor,
-            time=team.clock.now(),
+            time=uow.now,
         )
-    )
+        notify_plugins(uow, team.hooks, news)
+        return news
+
+    team.observe(await team.store.write(team.id, change))
 
 
 def _show_other_promotions(uow: UnitOfWork, team: Team, retraining: Retraining, serving: str) -> None:

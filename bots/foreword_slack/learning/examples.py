@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from foreword_slack.words import input_key
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
@@ -86,11 +88,6 @@ def split(
 def is_held_out(key: str, share: float) -> bool:
     """Return whether a complaint is held out for evaluation."""
     return int.from_bytes(hashlib.sha256(f"held out:{key}".encode()).digest()[:8], "big") < share * 2**64
-
-
-def input_key(text: str) -> str:
-    """Return the words of an input without case, spacing and punctuation."""
-    return " ".join("".join(letter if letter.isalnum() else " " for letter in text.casefold()).split())
 
 
 def _bounded(judgements: Sequence[Judgement], most: int) -> tuple[list[Judgement], int]:

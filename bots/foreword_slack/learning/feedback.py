@@ -12,10 +12,10 @@ from typing import Final
 from foreword.errors import ForewordError, NotFoundError
 from foreword.observability.logging import get_logger
 from foreword_slack.inbox import PostponedError
+from foreword_slack.payloads import FEEDBACK, FeedbackPayload
 from foreword_slack.service import is_transient
 from foreword_slack.store import AcknowledgementState, Complaint, ComplaintState, Event, NewEvent, UnitOfWork
-from foreword_slack.triage.payloads import FEEDBACK, FeedbackPayload
-from foreword_slack.triage.team import Team
+from foreword_slack.team import Team
 
 DELAY: Final = timedelta(seconds=5)
 """Time until feedback is sent; the service stores captured requests within a second."""

@@ -14,10 +14,10 @@ from foreword.errors import ForewordError, NotFoundError
 from foreword.observability.logging import get_logger
 from foreword_slack.inbox import PostponedError
 from foreword_slack.learning.feedback import DELAY
+from foreword_slack.payloads import FEEDBACK, FORGET, ForgetPayload
 from foreword_slack.service import is_transient
 from foreword_slack.store import Complaint, Event, NewEvent, UnitOfWork
-from foreword_slack.triage.payloads import FEEDBACK, FORGET, ForgetPayload
-from foreword_slack.triage.team import Team
+from foreword_slack.team import Team
 
 _ASK_AGAIN_SECONDS: Final = 60.0
 _GIVE_UP: Final = timedelta(days=7)

@@ -11,7 +11,7 @@ from foreword.client import Deployment, TunedModel
 from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword_slack.learning.examples import Example, Judgement, Split, split
 from foreword_slack.store import AcknowledgementState, ComplaintState, Correction, UnitOfWork
-from foreword_slack.triage.team import Team
+from foreword_slack.team import Team
 
 SEPARATOR = ", "
 _MOST_CONFIRMED = 5000

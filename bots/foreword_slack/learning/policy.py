@@ -10,9 +10,9 @@ from foreword.client import JobState
 from foreword.errors import FailedPreconditionError, ForewordError
 from foreword_slack.inbox import PostponedError
 from foreword_slack.learning.progress import await_service, fail, short, show, stored_comparison
+from foreword_slack.payloads import LearningPayload
 from foreword_slack.store import Event, Retraining, RetrainingState, UnitOfWork
-from foreword_slack.triage.payloads import LearningPayload
-from foreword_slack.triage.team import Team
+from foreword_slack.team import Team
 from foreword_slack.views.learning import RetrainingCard
 
 _NOT_EVALUATED: Final = "POLICY_NOT_EVALUATED"

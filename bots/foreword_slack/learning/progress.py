@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from foreword.errors import ForewordError
+from foreword_slack.comparison import Comparison, Score
 from foreword_slack.inbox import PostponedError
-from foreword_slack.learning.comparison import Comparison, Score
+from foreword_slack.payloads import LEARNING_STEP, StepPayload
 from foreword_slack.service import is_transient
 from foreword_slack.store import Event, NewEvent, Retraining, RetrainingState, UnitOfWork
-from foreword_slack.triage.payloads import LEARNING_STEP, StepPayload
-from foreword_slack.triage.team import Team
+from foreword_slack.team import Team
 from foreword_slack.views.learning import RetrainingCard, retraining_post
 
 ASK_AGAIN_SECONDS = 15.0

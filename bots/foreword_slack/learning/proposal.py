@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from foreword_slack.learning.material import gather
 from foreword_slack.learning.progress import await_service, enqueue, show
+from foreword_slack.payloads import DECLINE, PROPOSAL, RETRAIN
 from foreword_slack.store import Event, RetrainingState, UnitOfWork
-from foreword_slack.triage.payloads import DECLINE, PROPOSAL, RETRAIN
-from foreword_slack.triage.team import Team
+from foreword_slack.team import Team
 from foreword_slack.views.learning import RetrainingCard
 
 _OPEN = (RetrainingState.PROPOSED, RetrainingState.TUNING, RetrainingState.READY)

@@ -10,15 +10,15 @@ from dataclasses import asdict, replace
 
 from foreword.client import JobState, TuneExperiment
 from foreword.errors import ForewordError
+from foreword_slack.comparison import Comparison, score
 from foreword_slack.inbox import PostponedError
-from foreword_slack.learning.comparison import Comparison, score
 from foreword_slack.learning.material import Material, as_rows, digest, gather
 from foreword_slack.learning.progress import ASK_AGAIN_SECONDS, fail, short, show
+from foreword_slack.payloads import DECLINE, PROMOTE, StepPayload
 from foreword_slack.pictures import upload_learning_curve
 from foreword_slack.service import is_transient
 from foreword_slack.store import Correction, Event, Retraining, RetrainingState, UnitOfWork
-from foreword_slack.triage.payloads import DECLINE, PROMOTE, StepPayload
-from foreword_slack.triage.team import Team
+from foreword_slack.team import Team
 from foreword_slack.views.learning import RetrainingCard
 
 _LOOK_AGAIN_SECONDS = 5.0

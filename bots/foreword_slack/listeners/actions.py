@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from foreword_slack.listeners.moments import micros
-from foreword_slack.store import NewEvent
-from foreword_slack.triage.payloads import (
+from foreword_slack.payloads import (
     DECISION,
     LEARNING_KINDS,
     TAKE,
@@ -15,7 +14,8 @@ from foreword_slack.triage.payloads import (
     LearningPayload,
     TakePayload,
 )
-from foreword_slack.triage.team import Team
+from foreword_slack.store import NewEvent
+from foreword_slack.team import Team
 from foreword_slack.views import complaint as view
 from foreword_slack.views.modals import selected
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from foreword_slack.markup import escape
+from foreword_slack.payloads import MESSAGE, MessagePayload
 from foreword_slack.reports import complaint_report, status_report
 from foreword_slack.store import NewEvent, complaint_id
-from foreword_slack.triage.payloads import MESSAGE, MessagePayload
-from foreword_slack.triage.team import Team
+from foreword_slack.team import Team
 
 COMMAND = "/foreword"
 HELP = (
@@ -36,6 +36,7 @@ def read_command(body: Mapping[str, Any], team: Team) -> NewEvent | None:
         author=str(body["user_id"]),
         text=text,
         asker=str(body["user_id"]),
+        response_url=str(body.get("response_url") or ""),
         linked=False,
     )
     return NewEvent(
@@ -54,7 +55,7 @@ async def answer(body: Mapping[str, Any], team: Team | None) -> str:
         return "This workspace is not configured. Ask the operator of Foreword to add it to the bot's configuration."
     verb, text = _split(body)
     if verb == "route" and text:
-        return "Received. If the bot is a member of this channel, the result will be shown here."
+        return "Received. The result will be shown here."
     if verb == "status":
         return escape(await team.store.read(team.id, lambda uow: status_report(uow, team.config)))
     if verb == "lookup":
@@ -77,5 +78,5 @@ def linked_complaint(text: str) -> str | None:
 
 
 def _split(body: Mapping[str, Any]) -> tuple[str, str]:
-    verb, _, text = str(body.get("text") or "").strip().partition(" ")
-    return verb.lower(), text.strip()
+    verb, *rest = str(body.get("text") or "").split(maxsplit=1) or [""]
+    return verb.lower(), "".join(rest).strip()

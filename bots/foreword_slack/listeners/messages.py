@@ -7,9 +7,9 @@ from typing import Any
 
 from foreword_slack.listeners.content import is_enclosed, words_of
 from foreword_slack.listeners.moments import micros
+from foreword_slack.payloads import DELETION, EDIT, HOME, MESSAGE, DeletionPayload, HomePayload, MessagePayload
 from foreword_slack.store import NewEvent, complaint_id
-from foreword_slack.triage.payloads import DELETION, EDIT, HOME, MESSAGE, DeletionPayload, HomePayload, MessagePayload
-from foreword_slack.triage.team import Team
+from foreword_slack.team import Team
 
 _WRITTEN = (None, "file_share", "me_message", "thread_broadcast")
 """Subtypes of messages that people write; the others report joins, topics, pins and the like."""

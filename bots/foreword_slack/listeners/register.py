@@ -13,10 +13,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from foreword.observability.logging import get_logger
 from foreword_slack.listeners.actions import chosen_labels
 from foreword_slack.listeners.commands import COMMAND, answer
-from foreword_slack.listeners.reading import team_of
+from foreword_slack.listeners.reading import find_team
 from foreword_slack.listeners.settings import open_settings, save_settings
 from foreword_slack.slack_api import answer_privately
-from foreword_slack.triage.team import Team
+from foreword_slack.team import Team
 from foreword_slack.views import complaint as view
 from foreword_slack.views import home, settings
 from foreword_slack.views.modals import CorrectionContext, correction_modal
@@ -35,7 +35,7 @@ def register(app: AsyncApp, teams: Mapping[str, Team]) -> None:
     @app.action(view.WRONG)
     async def open_correction(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
-        team = teams.get(team_of(body))
+        team = find_team(body, teams)
         if team is not None:
             await _open_correction(team, body, client)
 
@@ -43,24 +43,25 @@ def register(app: AsyncApp, teams: Mapping[str, Team]) -> None:
     async def check_decision(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         if not chosen_labels(body):
-            await answer_privately(str(body["response_url"]), "Select departments first, or click “For no department”.")
+            text = "Select departments first, or click “For no department”."
+            await answer_privately(str(body["response_url"]), {"text": text})
 
     @app.action(home.SETTINGS)
     async def open_window(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
-        team = teams.get(team_of(body))
+        team = find_team(body, teams)
         if team is not None:
             await open_settings(team, body, client)
 
     @app.view(settings.SETTINGS)
     async def save_window(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
-        team = teams.get(team_of(body))
+        team = find_team(body, teams)
         faults = await save_settings(team, body, client) if team is not None else {}
         await (ack(response_action="errors", errors=faults) if faults else ack())
 
     @app.command(COMMAND)
     async def command(ack: AsyncAck, body: dict[str, Any]) -> None:
-        await ack(text=await answer(body, teams.get(team_of(body))), response_type="ephemeral")
+        await ack(text=await answer(body, find_team(body, teams)), response_type="ephemeral")
 
     # All other events are in the inbox already, or of no interest.
     @app.event(_ANY)

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from foreword.observability.logging import get_logger
 from foreword_slack.store import UnitOfWork
-from foreword_slack.triage.team import MAPPING, Team
+from foreword_slack.team import MAPPING, Team
 from foreword_slack.views.settings import channel_block, read_settings, settings_modal
 
 _log = get_logger("slack.settings")

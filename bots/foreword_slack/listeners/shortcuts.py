@@ -7,9 +7,9 @@ from typing import Any
 
 from foreword_slack.listeners.content import is_enclosed, words_of
 from foreword_slack.listeners.moments import micros
+from foreword_slack.payloads import MESSAGE, MessagePayload
 from foreword_slack.store import NewEvent, complaint_id
-from foreword_slack.triage.payloads import MESSAGE, MessagePayload
-from foreword_slack.triage.team import Team
+from foreword_slack.team import Team
 
 ROUTE = "route_complaint"
 
@@ -29,6 +29,7 @@ def read_shortcut(body: Mapping[str, Any], team: Team) -> NewEvent | None:
         enclosed=is_enclosed(message),
         thread_ts=str(message.get("thread_ts") or ts) if listens else None,
         asker=str(body["user"]["id"]),
+        response_url=str(body.get("response_url") or ""),
     )
     return NewEvent(
         team=team.id,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from foreword_slack.listeners.actions import actor_name
+from foreword_slack.payloads import CORRECTION, AnswerPayload
 from foreword_slack.store import NewEvent
-from foreword_slack.triage.payloads import CORRECTION, AnswerPayload
-from foreword_slack.triage.team import Team
+from foreword_slack.team import Team
 from foreword_slack.views import modals
 
 

@@ -24,7 +24,7 @@ from foreword_slack.store.acknowledgements import Acknowledgement, Acknowledgeme
 from foreword_slack.store.audit import AuditLine
 from foreword_slack.store.complaints import Complaint, ComplaintState, complaint_id, parse_complaint_id
 from foreword_slack.store.corrections import Correction
-from foreword_slack.store.events import Event, EventState, NewEvent
+from foreword_slack.store.events import HOOK, Event, EventState, Lane, NewEvent
 from foreword_slack.store.overview import Overview, TeamOverview
 from foreword_slack.store.posts import Operation, Post, PostState
 from foreword_slack.store.processes import BotProcess
@@ -34,6 +34,7 @@ from foreword_slack.store.unit_of_work import Operator, UnitOfWork
 from foreword_slack.store.workspaces import InstallationState, Workspace
 
 __all__ = [
+    "HOOK",
     "Acknowledgement",
     "AcknowledgementState",
     "AuditLine",
@@ -44,6 +45,7 @@ __all__ = [
     "Event",
     "EventState",
     "InstallationState",
+    "Lane",
     "NewEvent",
     "Operation",
     "Operator",

@@ -107,6 +107,19 @@ class ChannelSpan:
     first_receive_time: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownMessage:
+    """What is known of the message of a complaint.
+
+    Attributes:
+        edit_ts: Timestamp of the last edit that was handled.
+        is_listed: Whether the history of its channel has it, because it is neither deleted nor only in a thread.
+    """
+
+    edit_ts: str | None
+    is_listed: bool
+
+
 _NO_TIMESTAMP = ":"  # sorts after all digits; complaints by a command have no timestamp of Slack
 _FIELDS = tuple(field.name for field in fields(Complaint))
 _SEQUENCES = ("guess", "departments", "reasons", "signature")
@@ -164,12 +177,21 @@ class Complaints:
         oldest, newest, first = self._session.execute(query).one()
         return None if oldest is None else ChannelSpan(oldest=oldest, newest=newest, first_receive_time=first)
 
-    def timestamps(self, channel: str, since: str) -> frozenset[str]:
-        """Return the timestamps of a channel's complaints from `since` on."""
-        query = select(ComplaintRow.ts).where(
-            ComplaintRow.team == self._team, ComplaintRow.channel == channel, ComplaintRow.ts >= since
+    def known(self, channel: str, since: str) -> dict[str, KnownMessage]:
+        """Return what is known of a channel's messages from `since` on, by timestamp."""
+        query = select(ComplaintRow.ts, ComplaintRow.thread_ts, ComplaintRow.state, ComplaintRow.edit_ts).where(
+            ComplaintRow.team == self._team,
+            ComplaintRow.channel == channel,
+            ComplaintRow.ts >= since,
+            ComplaintRow.ts < _NO_TIMESTAMP,
         )
-        return frozenset(self._session.scalars(query))
+        return {
+            ts: KnownMessage(
+                edit_ts=edit_ts,
+                is_listed=thread_ts in (None, ts) and state != ComplaintState.DELETED.value,
+            )
+            for ts, thread_ts, state, edit_ts in self._session.execute(query)
+        }
 
     def counts(self, since: datetime | None = None) -> Mapping[ComplaintState, int]:
         """Count the complaints received at or after `since`, by state."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from foreword_slack.store.tables import CorrectionRow
@@ -66,14 +66,6 @@ class Corrections:
     def all(self, limit: int = 100_000) -> list[Correction]:
         """Return all corrections, oldest first."""
         return self._read(True, limit)
-
-    def count_of(self, actor: str, since: datetime) -> int:
-        """Count a person's corrections at or after a time."""
-        return self._session.scalars(
-            select(func.count())
-            .select_from(CorrectionRow)
-            .where(CorrectionRow.team == self._team, CorrectionRow.actor == actor, CorrectionRow.create_time >= since)
-        ).one()
 
     def mark_used(self, corrections: Sequence[Correction], dataset: str) -> None:
         """Record the dataset that contains corrections."""

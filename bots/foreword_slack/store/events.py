@@ -8,13 +8,27 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import and_, case, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
 
 from foreword.errors import LeaseLostError
 from foreword_slack.store.tables import InboxRow
+
+HOOK = "hook"
+"""Kind of the calls of plugins."""
+
+
+class Lane(StrEnum):
+    """A part of the inbox with workers of its own, so that slow plugins do not delay complaints."""
+
+    EVENTS = "events"
+    PLUGINS = "plugins"
+
+    def condition(self) -> ColumnElement[bool]:
+        """Return the condition of the rows in this lane."""
+        return InboxRow.kind == HOOK if self is Lane.PLUGINS else InboxRow.kind != HOOK
 
 
 class EventState(StrEnum):
@@ -112,20 +126,6 @@ class Events:
         )
         return [row.payload or {} for row in rows]
 
-    def withdraw(self, dedupe_key: str) -> bool:
-        """Mark an event that is not in progress as done, such as a timer that is no longer needed."""
-        result = self._session.execute(
-            update(InboxRow)
-            .where(
-                InboxRow.team == self._team,
-                InboxRow.dedupe_key == dedupe_key,
-                InboxRow.state == EventState.PENDING.value,
-                InboxRow.lease_expire_time.is_(None),
-            )
-            .values(state=EventState.DONE.value, payload=None, finish_time=self._now)
-        )
-        return _count(result) > 0
-
 
 class EventQueue:
     """The inbox of all workspaces, for its workers."""
@@ -137,7 +137,7 @@ class EventQueue:
         """Store an event; return False if its key is known already."""
         return add_event(self._session, event, self._now)
 
-    def claim(self, limit: int, lease: timedelta) -> list[Event]:
+    def claim(self, limit: int, lease: timedelta, lane: Lane = Lane.EVENTS) -> list[Event]:
         """Claim due events without earlier or concurrent events of the same subject.
 
         The workspaces with the fewest events in progress come first, then the oldest events.
@@ -145,15 +145,18 @@ class EventQueue:
         Args:
             limit: Maximum number of events.
             lease: Duration of the claim without a renewal.
+            lane: Only events of this lane.
         """
         in_progress = func.sum(case((InboxRow.lease_expire_time > self._now, 1), else_=0))
         teams = self._session.execute(
-            select(InboxRow.team, in_progress).where(InboxRow.state == EventState.PENDING.value).group_by(InboxRow.team)
+            select(InboxRow.team, in_progress)
+            .where(InboxRow.state == EventState.PENDING.value, lane.condition())
+            .group_by(InboxRow.team)
         ).all()
         turns = [
             (in_progress + number, row.key, row)
             for team, in_progress in teams
-            for number, row in enumerate(self._due(team, limit))
+            for number, row in enumerate(self._due(team, limit, lane))
         ]
         rows = [row for _, _, row in sorted(turns, key=lambda turn: turn[:2])[:limit]]
         for row in rows:
@@ -163,7 +166,7 @@ class EventQueue:
         self._session.flush()
         return [_to_event(row) for row in rows]
 
-    def _due(self, team: str, limit: int) -> list[InboxRow]:
+    def _due(self, team: str, limit: int, lane: Lane) -> list[InboxRow]:
         """Return a workspace's oldest events that may be handled now."""
         other = aliased(InboxRow)
         blocked = exists().where(
@@ -180,6 +183,7 @@ class EventQueue:
         query = select(InboxRow).where(
             InboxRow.team == team,
             InboxRow.state == EventState.PENDING.value,
+            lane.condition(),
             or_(InboxRow.lease_expire_time.is_(None), InboxRow.lease_expire_time <= self._now),
             InboxRow.due_time <= self._now,
             ~blocked,
@@ -249,10 +253,11 @@ class EventQueue:
         ended = InboxRow.state.in_((EventState.DONE.value, EventState.DEAD.value))
         return _count(self._session.execute(delete(InboxRow).where(ended, InboxRow.finish_time < before)))
 
-    def next_due(self) -> datetime | None:
-        """Return the time when the next event is due or the next lease expires; None if nothing is pending."""
+    def next_due(self, lane: Lane = Lane.EVENTS) -> datetime | None:
+        """Return the time when the next event of a lane is due or its lease expires; None if nothing is pending."""
         when = func.min(func.coalesce(InboxRow.lease_expire_time, InboxRow.due_time))
-        return self._session.scalars(select(when).where(InboxRow.state == EventState.PENDING.value)).one()
+        pending = (InboxRow.state == EventState.PENDING.value, lane.condition())
+        return self._session.scalars(select(when).where(*pending)).one()
 
 
 def add_event(session: Session, event: NewEvent, now: datetime) -> bool:

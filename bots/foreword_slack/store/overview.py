@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from foreword_slack.store.events import EventState
+from foreword_slack.store.events import EventState, Lane
 from foreword_slack.store.post_queue import UNSENT
 from foreword_slack.store.posts import PostState
 from foreword_slack.store.processes import BotProcess, Processes
@@ -19,19 +19,21 @@ from foreword_slack.store.workspaces import InstallationState, Workspace, Worksp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxOverview:
-    """The events of a workspace.
+    """The events of a workspace, or its calls of plugins.
 
     Attributes:
         pending: Number of pending events, including those in progress and timers.
         overdue: Number of events that are due.
         oldest_time: Time when the oldest overdue event was received; None if none is overdue.
         dead: Number of events given up, by reason.
+        reasons: Number of pending events that have failed, by the last reason.
     """
 
     pending: int
     overdue: int
     oldest_time: datetime | None
     dead: Mapping[str, int]
+    reasons: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,9 @@ class TeamOverview:
 
     Attributes:
         installation: The installation; None if the bot was never installed there.
-        posts: Number of calls by state.
+        inbox: The events of Slack and the bot's timers.
+        plugin_calls: The calls of plugins.
+        posts: Number of calls of Slack by state.
         parked: Number of pending calls that wait until the bot is installed again.
         oldest_post_time: Time when the oldest call that is due was requested; None if none is due.
         unresolved: Number of calls repeated although the outcome of the earlier attempt is unknown.
@@ -66,6 +70,7 @@ class TeamOverview:
     team: str
     installation: Workspace | None
     inbox: InboxOverview
+    plugin_calls: InboxOverview
     posts: Mapping[PostState, int]
     parked: int
     oldest_post_time: datetime | None
@@ -113,7 +118,8 @@ def _team(session: Session, team: str, installation: Workspace | None, now: date
     return TeamOverview(
         team=team,
         installation=installation,
-        inbox=_inbox(session, team, now),
+        inbox=_inbox(session, team, now, Lane.EVENTS),
+        plugin_calls=_inbox(session, team, now, Lane.PLUGINS),
         posts={state: posts.get(state.value, 0) for state in PostState},
         parked=waiting if down else 0,
         oldest_post_time=session.scalars(
@@ -127,14 +133,16 @@ def _team(session: Session, team: str, installation: Workspace | None, now: date
     )
 
 
-def _inbox(session: Session, team: str, now: datetime) -> InboxOverview:
-    pending = (InboxRow.team == team, InboxRow.state == EventState.PENDING.value)
+def _inbox(session: Session, team: str, now: datetime, lane: Lane) -> InboxOverview:
+    mine = (InboxRow.team == team, lane.condition())
+    pending = (*mine, InboxRow.state == EventState.PENDING.value)
     overdue = (*pending, InboxRow.due_time <= now)
     return InboxOverview(
         pending=session.scalars(select(func.count()).select_from(InboxRow).where(*pending)).one(),
         overdue=session.scalars(select(func.count()).select_from(InboxRow).where(*overdue)).one(),
         oldest_time=session.scalars(select(func.min(InboxRow.receive_time)).where(*overdue)).one(),
-        dead=_counts(session, InboxRow.reason, InboxRow.team == team, InboxRow.state == EventState.DEAD.value),
+        dead=_counts(session, InboxRow.reason, *mine, InboxRow.state == EventState.DEAD.value),
+        reasons=_counts(session, InboxRow.reason, *pending, InboxRow.reason != ""),
     )
 
 

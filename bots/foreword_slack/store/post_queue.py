@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,8 @@ from foreword_slack.store.tables import InstallationRow, OutboxRow
 from foreword_slack.store.workspaces import InstallationState
 
 TARGET_FAILED = "target_failed"
+OTHERS = tuple(operation for operation in Operation if operation is not Operation.POST)
+"""All operations other than posts."""
 UNSENT = (PostState.PENDING.value, PostState.SENDING.value)
 
 
@@ -30,6 +32,9 @@ class Sending:
         unsure: Whether an earlier attempt may have taken effect, so that the sender must look for the post first.
         attempt: Number of the attempt, from 1; rate limits do not count.
         first_send_time: Time of the first attempt, which may be this one.
+        look_up_cursor: Cursor of the next page of the search for the post; empty for the first page.
+        after_ts: Timestamp of a post in the channel that is older than this one; empty if unknown.
+        before_ts: Timestamp of a post in the channel that is newer than this one; empty if unknown.
     """
 
     key: int
@@ -45,6 +50,9 @@ class Sending:
     attempt: int
     create_time: datetime
     first_send_time: datetime
+    look_up_cursor: str = ""
+    after_ts: str = ""
+    before_ts: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,18 +81,31 @@ class PostQueue:
         )
         return list(self._session.scalars(query))
 
-    def claim(self, team: str, channels_off: Collection[str], limit: int, lease: timedelta) -> list[Sending]:
-        """Claim a workspace's due calls, oldest first and at most one for each channel.
+    def claim(
+        self,
+        team: str,
+        channels_off: Collection[str],
+        limit: int,
+        lease: timedelta,
+        *,
+        others: Mapping[Operation, int] | None = None,
+        latest_effect: timedelta = timedelta(0),
+    ) -> list[Sending]:
+        """Claim a workspace's due calls: first posts, at most one for each channel, then others; the oldest first.
 
         A call that changes a post or replies to it waits until the post was sent; see `fail_orphans`.
 
         Args:
-            channels_off: Channels to skip.
+            channels_off: Channels that get no post now.
             limit: Maximum number of calls.
             lease: Duration of the claim.
+            others: Maximum number of calls of each operation other than posts. Default: no limit.
+            latest_effect: Time after which a call that was made has taken effect, or never will.
         """
         if not self._installed(team):
             return []
+        room: dict[Operation, int] = dict.fromkeys(OTHERS, limit)
+        room.update(others or {})
         post = aliased(OutboxRow)
         target = and_(post.team == OutboxRow.team, post.name == OutboxRow.target)
         earlier = aliased(OutboxRow)
@@ -100,6 +121,8 @@ class PostQueue:
             )
             .exists()
         )
+        is_post = OutboxRow.operation == Operation.POST.value
+        open_operations = [operation.value for operation, calls in room.items() if calls > 0]
         query = (
             select(OutboxRow, post.ts)
             .outerjoin(post, target)
@@ -109,21 +132,30 @@ class PostQueue:
                 or_(OutboxRow.lease_expire_time.is_(None), OutboxRow.lease_expire_time <= self._now),
                 OutboxRow.due_time <= self._now,
                 or_(post.key.is_(None), post.state == PostState.SENT.value),
-                or_(OutboxRow.operation == Operation.POST.value, not_(blocked)),
+                or_(
+                    and_(is_post, OutboxRow.channel.not_in(channels_off)),
+                    and_(OutboxRow.operation.in_(open_operations), not_(blocked)),
+                ),
             )
-            .order_by(OutboxRow.key)
+            .order_by(case((is_post, 0), else_=1), OutboxRow.key)
         )
-        if channels_off:
-            query = query.where(OutboxRow.channel.not_in(channels_off))
-        claimed: dict[str, Sending] = {}
+        claimed: list[Sending] = []
+        channels: set[str] = set()
         for row, target_ts in self._session.execute(query.limit(limit * 20)):
-            if row.channel in claimed:
-                continue
-            claimed[row.channel] = self._take(row, target_ts, lease)
+            if row.operation == Operation.POST.value:
+                if row.channel in channels:
+                    continue
+                channels.add(row.channel)
+            else:
+                operation = Operation(row.operation)
+                if not room[operation]:
+                    continue
+                room[operation] -= 1
+            claimed.append(self._take(row, target_ts, lease, latest_effect))
             if len(claimed) == limit:
                 break
         self._session.flush()
-        return list(claimed.values())
+        return claimed
 
     def fail_orphans(self, team: str) -> list[Sending]:
         """Fail a workspace's calls that change a failed post or reply to it, and return them."""
@@ -142,7 +174,7 @@ class PostQueue:
         rows = self._session.scalars(orphans).all()
         for row in rows:
             self._fail(row, TARGET_FAILED)
-        return [_to_sending(row, None, self._now) for row in rows]
+        return [_to_sending(row, None) for row in rows]
 
     def sent(self, sending: Sending, ts: str | None) -> None:
         """Mark a call as sent, and delete its content.
@@ -162,7 +194,7 @@ class PostQueue:
         reason: str,
         unsure: bool,
         counted: bool,
-        unresolved: bool = False,
+        look_up_cursor: str = "",
     ) -> None:
         """Release a call, to be made later.
 
@@ -171,7 +203,7 @@ class PostQueue:
             reason: Slack's error code, or the failure of the connection.
             unsure: Whether the call may have taken effect.
             counted: Whether this counts as a failed attempt.
-            unresolved: Whether the call will be repeated although its outcome is unknown.
+            look_up_cursor: Cursor of the next page of the search for the post.
 
         Raises:
             LeaseLostError: Another sender has claimed it.
@@ -179,7 +211,7 @@ class PostQueue:
         row = self._owned(sending)
         row.state, row.lease_expire_time = PostState.PENDING.value, None
         row.due_time, row.reason, row.unsure = due_time, reason, unsure
-        row.unresolved += int(unresolved)
+        row.look_up_cursor = look_up_cursor
         if not counted:
             row.attempts -= 1
 
@@ -189,7 +221,9 @@ class PostQueue:
         Raises:
             LeaseLostError: Another sender has claimed it.
         """
-        self._owned(sending).unresolved += int(not found)
+        row = self._owned(sending)
+        row.unresolved += int(not found)
+        row.last_send_time, row.look_up_cursor = self._now, ""
 
     def fail(self, sending: Sending, reason: str) -> None:
         """Mark a call as failed for good, and add a line to the audit.
@@ -268,7 +302,7 @@ class PostQueue:
         row = self._session.get(InstallationRow, team)
         return row is not None and row.state == InstallationState.ACTIVE.value
 
-    def _take(self, row: OutboxRow, target_ts: str | None, lease: timedelta) -> Sending:
+    def _take(self, row: OutboxRow, target_ts: str | None, lease: timedelta, latest_effect: timedelta) -> Sending:
         # A call that was in progress when its lease expired may have reached Slack.
         unsure = row.unsure or row.state == PostState.SENDING.value
         row.state = PostState.SENDING.value
@@ -277,7 +311,24 @@ class PostQueue:
         row.lease_expire_time = self._now + lease
         row.unsure = unsure
         row.first_send_time = row.first_send_time or self._now
-        return _to_sending(row, target_ts, row.first_send_time)
+        sending = _to_sending(row, target_ts)
+        if not unsure:
+            row.last_send_time, row.look_up_cursor = self._now, ""
+            return sending
+        return replace(sending, after_ts=self._after_ts(row), before_ts=self._before_ts(row, latest_effect))
+
+    def _after_ts(self, row: OutboxRow) -> str:
+        """Return the newest post of a channel that was complete before a call was first made."""
+        newest = select(func.max(OutboxRow.ts)).where(*_sent_to(row), OutboxRow.finish_time < row.first_send_time)
+        return str(self._session.scalars(newest).one() or "")
+
+    def _before_ts(self, row: OutboxRow, latest_effect: timedelta) -> str:
+        """Return the oldest post of a channel that was first made when a call could take no effect any more."""
+        if row.last_send_time is None:
+            return ""
+        ended = row.last_send_time + latest_effect
+        oldest = select(func.min(OutboxRow.ts)).where(*_sent_to(row), OutboxRow.first_send_time > ended)
+        return str(self._session.scalars(oldest).one() or "")
 
     def _fail(self, row: OutboxRow, reason: str) -> None:
         # The content is kept until it is purged, so that an operator can invite the bot to the channel and retry.
@@ -315,7 +366,17 @@ class PostQueue:
         return row
 
 
-def _to_sending(row: OutboxRow, target_ts: str | None, first_send_time: datetime) -> Sending:
+def _sent_to(row: OutboxRow) -> tuple[Any, ...]:
+    """Return the conditions of the posts that were sent to a call's channel."""
+    return (
+        OutboxRow.team == row.team,
+        OutboxRow.channel == row.channel,
+        OutboxRow.operation == Operation.POST.value,
+        OutboxRow.state == PostState.SENT.value,
+    )
+
+
+def _to_sending(row: OutboxRow, target_ts: str | None) -> Sending:
     return Sending(
         key=row.key,
         epoch=row.lease_epoch,
@@ -329,7 +390,8 @@ def _to_sending(row: OutboxRow, target_ts: str | None, first_send_time: datetime
         unsure=row.unsure,
         attempt=row.attempts,
         create_time=row.create_time,
-        first_send_time=first_send_time,
+        first_send_time=row.first_send_time or row.create_time,
+        look_up_cursor=row.look_up_cursor,
     )
 
 

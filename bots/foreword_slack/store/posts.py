@@ -20,9 +20,8 @@ class Operation(StrEnum):
 
     POST = "post"  # chat.postMessage
     UPDATE = "update"  # chat.update of an earlier post
-    DELETE = "delete"  # chat.delete of an earlier post
     EPHEMERAL = "ephemeral"  # chat.postEphemeral, to one person
-    REACTION = "reaction"  # reactions.add
+    RESPONSE = "response"  # an answer to the URL of a command or a shortcut
     HOME = "home"  # views.publish; `channel` is a person
 
 
@@ -108,7 +107,7 @@ class Posts:
         row.channel = channel
         row.payload = dict(content) if thread_ts is None else {**content, "thread_ts": thread_ts}
         row.state, row.reason, row.attempts = PostState.PENDING.value, "", 0
-        row.due_time, row.finish_time = self._now, None
+        row.due_time, row.finish_time, row.first_send_time, row.look_up_cursor = self._now, None, None, ""
         self.asked = True
         self._session.flush()
         return True
@@ -119,7 +118,7 @@ class Posts:
         A failed post gets the new content, in case it is retried.
 
         Returns:
-            False if there is no such post, or it failed or was deleted.
+            False if there is no such post, or it failed.
 
         Raises:
             FailedPreconditionError: The name belongs to another kind of call.
@@ -134,13 +133,14 @@ class Posts:
             self._session.flush()
             return True
         self._supersede(target, Operation.UPDATE)
-        return self._change(row, Operation.UPDATE, content)
+        name = self._next_name(row.name)
+        return self._add(name, Operation.UPDATE, row.channel, content, target=row.name, complaint=row.complaint)
 
     def retire(self, target: str, content: Mapping[str, Any]) -> bool:
         """Update a post that is no longer valid; if it failed, drop it, so that it is never retried.
 
         Returns:
-            False if there is no such post, or it failed or was deleted.
+            False if there is no such post, or it failed.
 
         Raises:
             FailedPreconditionError: The name belongs to another kind of call.
@@ -152,25 +152,6 @@ class Posts:
         self._session.flush()
         return False
 
-    def delete(self, target: str) -> bool:
-        """Delete a post once it was sent, or cancel it.
-
-        Returns:
-            False if there is no such post, or it failed or was deleted before.
-
-        Raises:
-            FailedPreconditionError: The name belongs to another kind of call.
-        """
-        row = self._target(target)
-        if row is None:
-            return False
-        self._supersede(target, Operation.UPDATE)
-        if row.state == PostState.PENDING.value and not row.attempts and not row.unsure:
-            _end(row, PostState.SUPERSEDED, "deleted", self._now)
-            self._session.flush()
-            return True
-        return self._change(row, Operation.DELETE, {})
-
     def ephemeral(
         self, name: str, channel: str, user: str, content: Mapping[str, Any], *, thread_ts: str | None = None
     ) -> bool:
@@ -178,9 +159,14 @@ class Posts:
         payload = {**content, "user": user} | ({} if thread_ts is None else {"thread_ts": thread_ts})
         return self._add(name, Operation.EPHEMERAL, channel, payload)
 
-    def react(self, name: str, channel: str, ts: str, emoji: str) -> bool:
-        """Request a reaction to a message; return False if its name exists already."""
-        return self._add(name, Operation.REACTION, channel, {"timestamp": ts, "name": emoji})
+    def respond(self, name: str, channel: str, url: str, content: Mapping[str, Any]) -> bool:
+        """Request a private answer to a command or a shortcut; return False if its name exists already.
+
+        Args:
+            channel: Channel in which it was used.
+            url: Its `response_url`.
+        """
+        return self._add(name, Operation.RESPONSE, channel, {**content, "response_url": url})
 
     def publish_home(self, user: str, view: Mapping[str, Any]) -> None:
         """Request the publication of a person's App Home; of several pending ones, only the newest is made."""
@@ -191,18 +177,6 @@ class Posts:
     def get(self, name: str) -> Post | None:
         """Return a call by its name, or None."""
         row = self._row(name)
-        return None if row is None else _to_post(row)
-
-    def at(self, channel: str, ts: str) -> Post | None:
-        """Return the post of a message in Slack; None if the bot did not post it."""
-        row = self._session.scalars(
-            select(OutboxRow).where(
-                OutboxRow.team == self._team,
-                OutboxRow.channel == channel,
-                OutboxRow.ts == ts,
-                OutboxRow.operation == Operation.POST.value,
-            )
-        ).first()
         return None if row is None else _to_post(row)
 
     def about(self, complaint: str) -> list[Post]:
@@ -222,25 +196,13 @@ class Posts:
             raise FailedPreconditionError(
                 f"{name} cannot be changed: it is not a post, but a call of kind {row.operation}."
             )
-        deleted = self._session.scalars(
-            select(OutboxRow.key).where(
-                OutboxRow.team == self._team,
-                OutboxRow.target == name,
-                OutboxRow.operation == Operation.DELETE.value,
-                OutboxRow.state != PostState.FAILED.value,
-            )
-        ).first()
-        return row if deleted is None else None
+        return row
 
     def _change_failed(self, name: str, content: Mapping[str, Any]) -> None:
         row = self._row(name)
         if row is not None and row.state == PostState.FAILED.value and row.payload is not None:
             replace_content(row, content)
             self._session.flush()
-
-    def _change(self, row: OutboxRow, operation: Operation, content: Mapping[str, Any]) -> bool:
-        name = self._next_name(row.name)
-        return self._add(name, operation, row.channel, content, target=row.name, complaint=row.complaint)
 
     def _next_name(self, target: str) -> str:
         query = select(func.count()).where(OutboxRow.team == self._team, OutboxRow.target == target)

@@ -89,7 +89,7 @@ class InboxRow(Base):
 class OutboxRow(Base):
     """A call to Slack, pending or made.
 
-    `unsure` is set if an attempt may have taken effect.
+    `unsure` is set if an attempt may have taken effect. `look_up_cursor` is the next page of the search for its post.
     """
 
     __tablename__ = "slack_outbox"
@@ -121,6 +121,8 @@ class OutboxRow(Base):
     ts: Mapped[str | None]
     create_time: Mapped[datetime]
     first_send_time: Mapped[datetime | None]
+    last_send_time: Mapped[datetime | None]
+    look_up_cursor: Mapped[str] = mapped_column(server_default="")
     finish_time: Mapped[datetime | None]
 
 

@@ -55,6 +55,8 @@ class App:
         rotates_tokens: Whether bot tokens expire after twelve hours and have a refresh token.
         honours_client_msg_id: Whether a repeated `chat.postMessage` with the same `client_msg_id` returns the first
             message. Slack does this without guaranteeing it.
+        is_distributed: Whether the app is distributed outside Slack's marketplace, and thus may read the history of
+            channels once a minute and 15 messages at a time.
         request_url: URL for events and interactions over HTTP; if empty, they use Socket Mode.
         socket_mode: Whether Socket Mode is enabled.
     """
@@ -70,6 +72,7 @@ class App:
     events: frozenset[str] = EVENTS
     rotates_tokens: bool = False
     honours_client_msg_id: bool = True
+    is_distributed: bool = False
     request_url: str = ""
     socket_mode: bool = True
 

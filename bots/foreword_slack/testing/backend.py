@@ -28,7 +28,7 @@ class Backend:
         self.journal = Journal()
         self.ids = Ids()
         self.message_times = MessageTimes(self.time)
-        self.rates = RateLimiter(self.time)
+        self.rates = RateLimiter(self.time, factor=limits.tier_factor)
         self.handles = HandleBook(self.time, limits)
         self.tokens = TokenBook(
             app, self.time, lifetime_seconds=limits.rotated_token_seconds, code_seconds=limits.oauth_code_seconds

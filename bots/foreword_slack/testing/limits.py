@@ -25,8 +25,9 @@ class Limits:
         socket_ping_seconds: Interval of Slack's pings.
         oauth_code_seconds: Lifetime of an OAuth code, which can be used once.
         rotated_token_seconds: Lifetime of a token if tokens rotate.
-        posts_per_second: Maximum posts to one channel per second.
-        post_burst: Maximum posts to one channel at once.
+        tier_factor: Number by which the calls that a tier allows in a minute are multiplied.
+        posts_per_second: Maximum posts to one channel in any second. Slack tolerates short bursts beyond it, but
+            promises nothing.
         posts_per_minute: Maximum posts to all channels of a workspace per minute.
         text: Maximum characters of a message.
         updated_text: Maximum characters of an edited message.
@@ -48,8 +49,8 @@ class Limits:
     socket_ping_seconds: float = 10.0
     oauth_code_seconds: float = 600.0
     rotated_token_seconds: float = 43_200.0
-    posts_per_second: float = 1.0
-    post_burst: int = 3
+    tier_factor: float = 1.0
+    posts_per_second: int = 1
     posts_per_minute: int = 600
     text: int = 40_000
     updated_text: int = 4_000

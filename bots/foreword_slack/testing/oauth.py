@@ -12,7 +12,7 @@ from foreword_slack.testing.http_delivery import HttpAnswer
 from foreword_slack.testing.person import Person
 from foreword_slack.testing.workspace import Workspace
 
-_AUTHORIZE = re.compile(r"https://[\w.]+/oauth/v2/authorize\?[^\"'\s]+")
+_AUTHORIZE = re.compile(r"https?://[\w.:]+/oauth/v2/authorize\?[^\"'\s]+")
 
 
 async def install(

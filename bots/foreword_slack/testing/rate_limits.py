@@ -1,7 +1,8 @@
-"""Slack's rate limits: one token bucket per method and workspace, and one per channel for posts."""
+"""Slack's rate limits: calls per method and workspace in any minute, and one post a second per channel."""
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Hashable
 from enum import Enum
 
@@ -23,34 +24,37 @@ class Tier(Enum):
 
 
 class RateLimiter:
-    """Token buckets on Slack's clock.
+    """The calls of the last minute, by Slack's clock.
+
+    Slack promises no more than the published calls of a minute, and tolerates bursts without a promise. The fake
+    tolerates none beyond the minute.
 
     Args:
         now: Returns the time in seconds since the epoch.
+        factor: Number by which the calls of every tier are multiplied.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._buckets: dict[Hashable, tuple[float, float]] = {}
+    def __init__(self, now: Callable[[], float], *, factor: float = 1.0) -> None:
+        self._now, self._factor = now, factor
+        self._calls: defaultdict[Hashable, deque[float]] = defaultdict(deque)
 
-    def take(self, key: Hashable, *, per_second: float, burst: float) -> None:
-        """Take one token from a bucket.
+    def take(self, key: Hashable, *, calls: int, seconds: float) -> None:
+        """Count a call against a maximum number of calls in any interval of some seconds.
 
         Raises:
-            RateLimitedError: The bucket is empty.
+            RateLimitedError: The interval has as many already.
         """
-        now = self._now()
-        tokens, seen = self._buckets.get(key, (burst, now))
-        tokens = min(burst, tokens + (now - seen) * per_second)
-        if tokens < 1.0:
-            self._buckets[key] = (tokens, now)
-            raise RateLimitedError((1.0 - tokens) / per_second)
-        self._buckets[key] = (tokens - 1.0, now)
+        now, taken = self._now(), self._calls[key]
+        while taken and taken[0] <= now - seconds:
+            taken.popleft()
+        if len(taken) >= calls:
+            raise RateLimitedError(taken[0] + seconds - now)
+        taken.append(now)
 
     def take_call(self, team: str, method: str, tier: Tier) -> None:
-        """Count a call against its tier; the calls of a minute may come at once.
+        """Count a call against its tier.
 
         Raises:
             RateLimitedError: The calls of the minute are used up.
         """
-        self.take((team, method), per_second=tier.value / 60, burst=float(max(tier.value, 5)))
+        self.take((team, method), calls=max(1, round(tier.value * self._factor)), seconds=60.0)

@@ -22,6 +22,7 @@ from foreword.errors import UnavailableError
 from foreword.observability.logging import get_logger
 from foreword_slack.inbox import Inbox
 from foreword_slack.installations import Installations
+from foreword_slack.markup import without_surrogates
 from foreword_slack.slack_api import set_proxy
 from foreword_slack.store import InstallationState, NewEvent, Store
 
@@ -136,7 +137,7 @@ class Intake:
         assert self._bolt is not None
         try:
             # In this mode Bolt does not parse the payload. Its parser fails for a command that contains "payload".
-            request = AsyncBoltRequest(mode="socket_mode", body=body, headers=dict(headers))
+            request = AsyncBoltRequest(mode="socket_mode", body=without_surrogates(body), headers=dict(headers))
             async with self._store.clock.timeout(self._answer_seconds):
                 response = await self._bolt.async_dispatch(request)
         except TimeoutError:

@@ -23,6 +23,7 @@ def oauth_flow(
     client_secret: str,
     scopes: Sequence[str],
     public_url: str,
+    site_url: str = "https://slack.com/",
 ) -> AsyncOAuthFlow:
     """Return Bolt's OAuth flow, backed by the store so that any of several bots may receive the redirect.
 
@@ -31,6 +32,7 @@ def oauth_flow(
         client_secret: The app's client secret.
         scopes: Scopes to request.
         public_url: Public address of the bot, such as https://bot.example.com.
+        site_url: Address of Slack, whose page asks people to allow the installation.
     """
     # Bolt would log codes and answers; the audit has the relevant events.
     log = logging.getLogger("foreword_slack.oauth")
@@ -40,6 +42,7 @@ def oauth_flow(
         client_secret=client_secret,
         scopes=list(scopes),
         redirect_uri=public_url.rstrip("/") + REDIRECT_PATH if public_url else None,
+        authorization_url=f"{site_url}oauth/v2/authorize",
         install_path=INSTALL_PATH,
         redirect_uri_path=REDIRECT_PATH,
         installation_store=installations,

@@ -15,10 +15,9 @@ from foreword.backoff import Backoff
 from foreword.errors import FailedPreconditionError
 from foreword.observability.logging import get_logger
 from foreword_slack.clock import Clock
-from foreword_slack.delivery.verdicts import Verdict, judge
 from foreword_slack.slack_api import SlackApi
-from foreword_slack.store import Operation
 from foreword_slack.transport.socket_connection import Dispatch, Ending, SocketConnection
+from foreword_slack.verdicts import Verdict, judge
 
 _log = get_logger(__name__)
 
@@ -185,7 +184,7 @@ class SocketMode:
         try:
             answer = await self._api.client().apps_connections_open(app_token=self._app_token)
         except SlackApiError as error:
-            failure = judge(error, Operation.POST)
+            failure = judge(error)
             if failure.verdict is Verdict.RATE_LIMITED:
                 # Slack issues few URLs per minute; do not ask again earlier.
                 await self._clock.sleep(failure.retry_after_seconds or self._settings.longest_wait_seconds)

@@ -8,6 +8,8 @@ from foreword_slack.hooks import ComplaintCorrected, RoutingDecided
 from foreword_slack.inbox import HopelessError
 from foreword_slack.learning.feedback import schedule_feedback
 from foreword_slack.learning.proposal import schedule_proposal
+from foreword_slack.payloads import AnswerPayload, TakePayload
+from foreword_slack.plugin_calls import notify_plugins
 from foreword_slack.routing import Decision
 from foreword_slack.store import (
     AcknowledgementState,
@@ -17,10 +19,9 @@ from foreword_slack.store import (
     Event,
     UnitOfWork,
 )
+from foreword_slack.team import Team
 from foreword_slack.triage.notices import Notices
-from foreword_slack.triage.payloads import AnswerPayload, TakePayload
 from foreword_slack.triage.showing import guess_of
-from foreword_slack.triage.team import Team
 
 
 async def take(event: Event, team: Team) -> None:
@@ -56,56 +57,59 @@ async def decide_in_review(event: Event, team: Team) -> None:
     """Record a decision in review; the first decision counts."""
     answer = AnswerPayload.read(event.payload)
 
-    def change(uow: UnitOfWork) -> Complaint | None:
+    def change(uow: UnitOfWork) -> RoutingDecided | None:
         uow.inbox.done(event)
         complaint = _complaint(uow, answer.complaint)
         if complaint.state is not ComplaintState.IN_REVIEW:
             return None
         text = _original(complaint, answer.text, answer.revision)
         decided = _answer(uow, team, complaint, answer, text, "decided")
-        Notices(team, uow).show_decided(decided, text)
-        return decided
-
-    decided = await team.store.write(team.id, change)
-    if decided is not None:
-        policy = await team.store.read(team.id, team.policy)
-        team.hooks.routing_decided(
-            RoutingDecided(
-                team=team.id,
-                complaint=decided.id,
-                text=decided.text,
-                decision=Decision(targets=policy.targets(tuple(decided.departments)), guess=guess_of(decided)),
-                actor=answer.actor,
-                time=team.clock.now(),
-            )
+        notices = Notices(team, uow)
+        notices.show_decided(decided, text)
+        news = RoutingDecided(
+            key=f"{team.id}:{event.dedupe_key}",
+            team=team.id,
+            complaint=decided.id,
+            text=decided.text,
+            decision=Decision(targets=notices.policy.targets(tuple(decided.departments)), guess=guess_of(decided)),
+            actor=answer.actor,
+            time=uow.now,
         )
+        notify_plugins(uow, team.hooks, news)
+        return news
+
+    news = await team.store.write(team.id, change)
+    if news is not None:
+        team.observe(news)
 
 
 async def correct(event: Event, team: Team) -> None:
     """Record a person's correction; the model's answer is kept."""
     answer = AnswerPayload.read(event.payload)
 
-    def change(uow: UnitOfWork) -> Complaint | None:
+    def change(uow: UnitOfWork) -> ComplaintCorrected | None:
         uow.inbox.done(event)
         complaint = _complaint(uow, answer.complaint)
         if complaint.state is ComplaintState.DELETED:
             return None
         text = _original(complaint, answer.text, answer.revision)
-        return _answer(uow, team, complaint, answer, text, "corrected")
-
-    corrected = await team.store.write(team.id, change)
-    if corrected is not None:
-        team.hooks.complaint_corrected(
-            ComplaintCorrected(
-                team=team.id,
-                complaint=corrected.id,
-                text=corrected.text,
-                said=tuple(corrected.guess),
-                corrected=tuple(corrected.departments),
-                actor=answer.actor,
-                time=team.clock.now(),
-            )
+        corrected = _answer(uow, team, complaint, answer, text, "corrected")
+        news = ComplaintCorrected(
+            key=f"{team.id}:{event.dedupe_key}",
+            team=team.id,
+            complaint=corrected.id,
+            text=corrected.text,
+            said=tuple(corrected.guess),
+            corrected=tuple(corrected.departments),
+            actor=answer.actor,
+            time=uow.now,
         )
+        notify_plugins(uow, team.hooks, news)
+        return news
+
+    news = await team.store.write(team.id, change)
+    if news is not None:
+        team.observe(news)
 
 
 def _answer(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from foreword_slack.payloads import ClockPayload
 from foreword_slack.store import AcknowledgementState, ComplaintState, Event, UnitOfWork
+from foreword_slack.team import Team
 from foreword_slack.triage.notices import Notices
-from foreword_slack.triage.payloads import ClockPayload
-from foreword_slack.triage.team import Team
 
 
 async def expire(event: Event, team: Team) -> None:

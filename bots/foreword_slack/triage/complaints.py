@@ -11,14 +11,16 @@ from foreword_slack.hooks import RoutingDecided
 from foreword_slack.inbox import PostponedError
 from foreword_slack.learning.forgetting import forget_complaint, forget_requests
 from foreword_slack.markup import plain_text, without_mention
+from foreword_slack.payloads import DELETION, EDIT, DeletionPayload, MessagePayload
+from foreword_slack.plugin_calls import notify_plugins
 from foreword_slack.routing import Decision, Reason, ReasonCode, decide
 from foreword_slack.service import Classification, is_transient
 from foreword_slack.store import Complaint, ComplaintState, Event, UnitOfWork, complaint_id
+from foreword_slack.team import Team
+from foreword_slack.triage.case import Case
 from foreword_slack.triage.duplicates import signature
 from foreword_slack.triage.notices import Notices
-from foreword_slack.triage.payloads import DELETION, EDIT, DeletionPayload, MessagePayload
 from foreword_slack.triage.repeats import add_to_original, original_of
-from foreword_slack.triage.team import Team
 
 _UNDECIDED = (ComplaintState.RECEIVED, ComplaintState.WAITING)
 _LATEST_MESSAGE = timedelta(hours=1)  # a message older than this has arrived by now, or never will
@@ -34,12 +36,14 @@ class _Source:
 
     Attributes:
         text: Its text without the mention of the bot.
+        is_aside: Whether it is no complaint: the bot wrote it, or it is in a channel where people discuss complaints.
     """
 
     message: MessagePayload
     text: str
     known: Complaint | None
     deleted: bool
+    is_aside: bool
 
 
 async def receive(event: Event, team: Team) -> None:
@@ -48,39 +52,26 @@ async def receive(event: Event, team: Team) -> None:
     Raises:
         PostponedError: The service is unavailable.
     """
-    source = await team.store.read(team.id, lambda uow: _look(uow, event))
+    source = await team.store.read(team.id, lambda uow: _look(uow, team, event))
     message, known, text = source.message, source.known, source.text
     if known is not None and known.state not in _UNDECIDED:
         return  # decided already, a duplicate, or deleted before it arrived
-    if not text and not message.enclosed and known is None:
-        return  # a mention without anything else
-    complaint = _received(event, team, message, known, team.hooks.redact(text))
+    if source.is_aside or (not text and not message.enclosed and known is None):
+        return
+    complaint = _received(event, team, message, known, await team.hooks.redact(text))
+    case = Case(event=event, team=team, message=message, complaint=complaint, text=text)
     original = await team.store.read(team.id, lambda uow: original_of(uow, team, complaint))
     # The transaction checks again what was read here.
-    if (source.deleted or original is not None) and await team.store.write(
-        team.id, lambda uow: _is_over(uow, team, event, message, complaint, text)
-    ):
+    if (source.deleted or original is not None) and await team.store.write(team.id, lambda uow: _is_over(uow, case)):
         return
-    answer = await _ask(event, team, complaint, message) if text else _NO_WORDS
+    answer = await _ask(case) if text else _NO_WORDS
     try:
-        decision = await team.store.write(
-            team.id, lambda uow: _settle(uow, team, event, message, complaint, answer, text)
-        )
+        news = await team.store.write(team.id, lambda uow: _settle(uow, case, answer))
     except PostponedError:  # the answer is about another text than that of the complaint
         await team.store.write(team.id, lambda uow: _forget_answer(uow, complaint, answer))
         raise
-    if decision is None:
-        return
-    team.hooks.routing_decided(
-        RoutingDecided(
-            team=team.id,
-            complaint=complaint.id,
-            text=complaint.text,
-            decision=decision,
-            actor="",
-            time=team.clock.now(),
-        )
-    )
+    if news is not None:
+        team.observe(news)
 
 
 async def edit(event: Event, team: Team) -> None:
@@ -89,14 +80,14 @@ async def edit(event: Event, team: Team) -> None:
     Raises:
         PostponedError: The service is unavailable.
     """
-    source = await team.store.read(team.id, lambda uow: _look(uow, event))
+    source = await team.store.read(team.id, lambda uow: _look(uow, team, event))
     message, known, text = source.message, source.known, source.text
     if known is None or known.state in _UNDECIDED:
         listens = message.channel in team.config.complaint_channels and not message.reply
         if known is not None or listens:
             await receive(event, team)
         return
-    redacted = team.hooks.redact(text)
+    redacted = await team.hooks.redact(text)
 
     def change(uow: UnitOfWork) -> None:
         current = uow.complaints.get(known.id)
@@ -138,48 +129,54 @@ async def delete(event: Event, team: Team) -> None:
     await team.store.write(team.id, change)
 
 
-def _look(uow: UnitOfWork, event: Event) -> _Source:
+def _look(uow: UnitOfWork, team: Team, event: Event) -> _Source:
     message = MessagePayload.read(event.payload)
     for payload in uow.inbox.pending(event.subject, EDIT):
         edited = MessagePayload.read(payload)
         if float(edited.edit_ts or 0) > float(message.edit_ts or 0):
             message = replace(message, text=edited.text, edit_ts=edited.edit_ts, enclosed=edited.enclosed)
-    installation = uow.installation
-    text = without_mention(message.text, installation.bot_user) if installation else message.text
+    bot = uow.installation.bot_user if uow.installation else ""
+    known = uow.complaints.get(complaint_id(message.channel, message.ts))
     return _Source(
         message=message,
-        text=plain_text(text),
-        known=uow.complaints.get(complaint_id(message.channel, message.ts)),
+        text=plain_text(without_mention(message.text, bot) if bot else message.text),
+        known=known,
         deleted=bool(uow.inbox.pending(event.subject, DELETION)),
+        is_aside=known is None and not message.asker and _is_aside(uow, team, message, bot),
     )
 
 
-def _is_deleted(uow: UnitOfWork, team: Team, event: Event, complaint: Complaint) -> bool:
+def _is_aside(uow: UnitOfWork, team: Team, message: MessagePayload, bot: str) -> bool:
+    if message.channel in team.config.complaint_channels:
+        return message.author == bot
+    # There people talk about complaints, and thank the bot.
+    return message.author == bot or message.channel in team.channels(uow)
+
+
+def _is_deleted(uow: UnitOfWork, case: Case) -> bool:
     """Return whether the author deleted the complaint before anybody was notified; if so, end its handling.
 
     Raises:
         PostponedError: The complaint was edited since it was read, so the results are about another text.
     """
-    source = _look(uow, event)
+    source = _look(uow, case.team, case.event)
     if source.deleted:
         # Nobody has seen the text, so it need not be kept.
-        _mark_deleted(uow, team, replace(complaint, text="", signature=()))
-        uow.inbox.done(event)
+        _mark_deleted(uow, case.team, replace(case.complaint, text="", signature=()))
+        uow.inbox.done(case.event)
         return True
-    if source.message.edit_ts != complaint.edit_ts:
+    if source.message.edit_ts != case.complaint.edit_ts:
         raise PostponedError(0.0, "edited meanwhile")
     return False
 
 
-def _is_over(
-    uow: UnitOfWork, team: Team, event: Event, message: MessagePayload, complaint: Complaint, text: str
-) -> bool:
+def _is_over(uow: UnitOfWork, case: Case) -> bool:
     """Return whether there is nothing to decide, because the complaint was deleted or repeats another.
 
     Raises:
         PostponedError: The complaint was edited since it was read.
     """
-    return _is_deleted(uow, team, event, complaint) or add_to_original(uow, team, event, message, complaint, text)
+    return _is_deleted(uow, case) or add_to_original(uow, case)
 
 
 def _forget_answer(uow: UnitOfWork, complaint: Complaint, answer: Classification | Reason) -> None:
@@ -196,13 +193,13 @@ def _mark_deleted(uow: UnitOfWork, team: Team, complaint: Complaint) -> None:
     Notices(team, uow).mirror(deleted, deleted.text)
 
 
-async def _ask(event: Event, team: Team, complaint: Complaint, message: MessagePayload) -> Classification | Reason:
+async def _ask(case: Case) -> Classification | Reason:
     """Return the model's answer, or the reason why there is none.
 
     Raises:
         PostponedError: The service is unavailable, and a later attempt may succeed.
     """
-    thresholds = team.config.thresholds
+    team, complaint, thresholds = case.team, case.complaint, case.team.config.thresholds
     try:
         return await team.service.classify(
             team.config.deployment,
@@ -211,43 +208,35 @@ async def _ask(event: Event, team: Team, complaint: Complaint, message: MessageP
             min_precision=thresholds.min_precision,
         )
     except ForewordError as error:
-        waited = (team.clock.now() - event.receive_time).total_seconds()
+        waited = (team.clock.now() - case.event.receive_time).total_seconds()
         _log.warning("classify_failed", reason=error.reason, waited_seconds=round(waited))
         if not is_transient(error) or waited >= team.timers.review_after_seconds:
             return Reason(code=ReasonCode.MODEL_FAILED, text=f"The model could not be called ({error.reason}).")
         if waited >= team.timers.tell_waiting_after_seconds and complaint.state is ComplaintState.RECEIVED:
-            await team.store.write(team.id, lambda uow: _report_waiting(uow, team, complaint, message))
+            await team.store.write(team.id, lambda uow: _report_waiting(uow, case))
         raise PostponedError(team.retry_seconds(waited), error.reason) from error
 
 
-def _report_waiting(uow: UnitOfWork, team: Team, complaint: Complaint, message: MessagePayload) -> None:
-    waiting = replace(complaint, state=ComplaintState.WAITING)
+def _report_waiting(uow: UnitOfWork, case: Case) -> None:
+    waiting = replace(case.complaint, state=ComplaintState.WAITING)
     uow.complaints.save(waiting)
     uow.audit.append("waiting", complaint=waiting.id)
-    Notices(team, uow).notify_author(waiting, message.asker)
+    Notices(case.team, uow).notify_author(waiting, case.message)
 
 
-def _settle(
-    uow: UnitOfWork,
-    team: Team,
-    event: Event,
-    message: MessagePayload,
-    complaint: Complaint,
-    answer: Classification | Reason,
-    text: str,
-) -> Decision | None:
+def _settle(uow: UnitOfWork, case: Case, answer: Classification | Reason) -> RoutingDecided | None:
     """Store the decision and request its posts; return None if there is nothing left to decide."""
-    if _is_over(uow, team, event, message, complaint, text):
-        _forget_answer(uow, complaint, answer)
+    if _is_over(uow, case):
+        _forget_answer(uow, case.complaint, answer)
         return None  # for example, the second of two equal complaints that were handled concurrently
-    notices = Notices(team, uow)
+    notices = Notices(case.team, uow)
     if isinstance(answer, Reason):
         decision = Decision(reasons=(answer,))
     else:
         decision = decide(answer.guess, answer.label_sets, notices.policy)
     guess = decision.guess
     complaint = replace(
-        complaint,
+        case.complaint,
         state=ComplaintState.IN_REVIEW if decision.review else ComplaintState.ROUTED,
         model=guess.model_version if guess else "",
         request_id="" if isinstance(answer, Reason) else answer.request_id,
@@ -271,12 +260,22 @@ def _settle(
         },
     )
     for target in decision.targets:
-        notices.notify_department(complaint, target.label, text)
+        notices.notify_department(complaint, target.label, case.text)
     if decision.review:
-        notices.request_review(complaint, text)
-    notices.notify_author(complaint, message.asker)
-    uow.inbox.done(event)
-    return decision
+        notices.request_review(complaint, case.text)
+    notices.notify_author(complaint, case.message)
+    news = RoutingDecided(
+        key=f"{case.team.id}:{case.event.dedupe_key}",
+        team=case.team.id,
+        complaint=complaint.id,
+        text=complaint.text,
+        decision=decision,
+        actor="",
+        time=uow.now,
+    )
+    notify_plugins(uow, case.team.hooks, news)
+    uow.inbox.done(case.event)
+    return news
 
 
 def _received(event: Event, team: Team, message: MessagePayload, known: Complaint | None, redacted: str) -> Complaint:

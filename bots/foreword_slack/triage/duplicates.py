@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from foreword_slack.learning.examples import input_key
+from foreword_slack.words import input_key
 
 _HASHES = 64
 _SHINGLE_WORDS = 3

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from foreword_slack.config import AcknowledgementConfig
+from foreword_slack.payloads import CLOCK, ClockPayload, MessagePayload
 from foreword_slack.routing import RoutingPolicy
 from foreword_slack.store import (
     Acknowledgement,
@@ -23,7 +24,7 @@ from foreword_slack.store import (
     PostState,
     UnitOfWork,
 )
-from foreword_slack.triage.payloads import CLOCK, ClockPayload
+from foreword_slack.team import Team
 from foreword_slack.triage.post_names import (
     escalation_name,
     note_name,
@@ -34,9 +35,11 @@ from foreword_slack.triage.post_names import (
 )
 from foreword_slack.triage.showing import Showing
 from foreword_slack.triage.status import describe_status
-from foreword_slack.triage.team import Team
 from foreword_slack.views import Message
 from foreword_slack.views.complaint import refusal_note, thread_note
+
+_RESPONSE_URL_LIFETIME = timedelta(minutes=25)
+"""Slack accepts answers for half an hour; the rest is for waits of the outbox."""
 
 
 class Notices:
@@ -130,8 +133,12 @@ class Notices:
         """Show the decision in the review channel."""
         self._uow.posts.update(review_name(complaint.id), self._showing(complaint, text).review().payload())
 
-    def notify_author(self, complaint: Complaint, asker: str = "") -> None:
-        """Post or update the status of a complaint in its thread."""
+    def notify_author(self, complaint: Complaint, message: MessagePayload | None = None) -> None:
+        """Post or update the status of a complaint in its thread.
+
+        Args:
+            message: The message of the complaint; a person who asked to route it gets a private answer.
+        """
         shown = thread_note(describe_status(self._uow, complaint, self.policy))
         if complaint.thread_ts is not None:
             name = note_name(complaint.id)
@@ -142,10 +149,16 @@ class Notices:
             self._uow.posts.post(
                 name, complaint.channel, shown.payload(), complaint=complaint.id, thread_ts=complaint.thread_ts
             )
-        elif asker:
-            self._uow.posts.ephemeral(
-                f"answer:{complaint.id}:{complaint.state.value}", complaint.channel, asker, shown.payload()
-            )
+        elif message is not None and message.asker:
+            self._answer_privately(complaint, message, shown)
+
+    def _answer_privately(self, complaint: Complaint, message: MessagePayload, shown: Message) -> None:
+        name = f"answer:{complaint.id}:{complaint.state.value}"
+        if message.response_url and self._uow.now - complaint.receive_time < _RESPONSE_URL_LIFETIME:
+            # Works in every channel, whereas the bot may post only to those of which it is a member.
+            self._uow.posts.respond(name, complaint.channel, message.response_url, shown.payload())
+        else:
+            self._uow.posts.ephemeral(name, complaint.channel, message.asker, shown.payload())
 
     def remind(self, complaint: Complaint, label: str, due_time: datetime) -> None:
         """Remind a department in the thread of its post.

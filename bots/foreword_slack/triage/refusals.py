@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from foreword.observability.logging import get_logger
+from foreword_slack.payloads import RetryPayload
 from foreword_slack.store import AcknowledgementState, Complaint, ComplaintState, Event, UnitOfWork
 from foreword_slack.store.post_queue import Sending
+from foreword_slack.team import Team
 from foreword_slack.triage.notices import Notices
-from foreword_slack.triage.payloads import RetryPayload
 from foreword_slack.triage.post_names import is_last_resort, is_repeat, routed_label
 from foreword_slack.triage.repeats import send_to_review
-from foreword_slack.triage.team import Team
 
 _log = get_logger("slack.triage")
 

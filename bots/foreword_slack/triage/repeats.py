@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 from foreword_slack.routing import Reason, ReasonCode
-from foreword_slack.store import Complaint, ComplaintState, Event, Operation, PostState, UnitOfWork
+from foreword_slack.store import Complaint, ComplaintState, Operation, PostState, UnitOfWork
+from foreword_slack.team import Team
+from foreword_slack.triage.case import Case
 from foreword_slack.triage.duplicates import similarity
 from foreword_slack.triage.notices import Notices
-from foreword_slack.triage.payloads import MessagePayload
 from foreword_slack.triage.post_names import is_repeat
-from foreword_slack.triage.team import Team
 from foreword_slack.views.complaint import shown_text
 
 _DECIDED = (ComplaintState.ROUTED, ComplaintState.IN_REVIEW, ComplaintState.DECIDED)
@@ -40,20 +40,18 @@ def original_of(uow: UnitOfWork, team: Team, complaint: Complaint) -> Complaint 
     return None
 
 
-def add_to_original(
-    uow: UnitOfWork, team: Team, event: Event, message: MessagePayload, complaint: Complaint, text: str
-) -> bool:
+def add_to_original(uow: UnitOfWork, case: Case) -> bool:
     """Add a duplicate to its original; return False if the complaint is not a duplicate."""
-    original = original_of(uow, team, complaint)
+    original = original_of(uow, case.team, case.complaint)
     if original is None:
         return False
-    repeat = replace(complaint, state=ComplaintState.DUPLICATE, duplicate_of=original.id)
+    repeat = replace(case.complaint, state=ComplaintState.DUPLICATE, duplicate_of=original.id)
     uow.complaints.save(repeat)
     uow.audit.append("duplicate", complaint=repeat.id, facts={"of": original.id})
-    notices = Notices(team, uow)
-    notices.add_repeat(original, repeat, text)
-    notices.notify_author(repeat, message.asker)
-    uow.inbox.done(event)
+    notices = Notices(case.team, uow)
+    notices.add_repeat(original, repeat, case.text)
+    notices.notify_author(repeat, case.message)
+    uow.inbox.done(case.event)
     return True
 
 

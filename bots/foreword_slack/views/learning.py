@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from foreword_slack.learning.comparison import Comparison
+from foreword_slack.comparison import Comparison
 from foreword_slack.markup import cut, escape
-from foreword_slack.triage.payloads import DECLINE, PROMOTE, RETRAIN, ROLL_BACK
+from foreword_slack.payloads import DECLINE, PROMOTE, RETRAIN, ROLL_BACK
 from foreword_slack.views.message import Block, Message, actions, button, context, section
 
 _BUTTONS: Mapping[str, tuple[str, str]] = {

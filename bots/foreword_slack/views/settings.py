@@ -11,6 +11,7 @@ from foreword_slack.views.message import Block, section
 SETTINGS = "settings"
 _CHANNEL = "channel"
 _THRESHOLD = "threshold"
+_CHANGED_MEANWHILE = "Another person has changed this since you opened the window. Close it and open it again."
 _MOST_DEPARTMENTS = 45  # two blocks each, of the 100 that a modal may have
 
 
@@ -37,7 +38,7 @@ def settings_modal(policy: RoutingPolicy) -> Block:
                 {
                     "type": "plain_text_input",
                     "action_id": f"{_THRESHOLD}:{number}",
-                    "initial_value": f"{100 * rule.threshold:g}",
+                    "initial_value": _percent(rule.threshold),
                 },
             ),
         ]
@@ -54,30 +55,50 @@ def settings_modal(policy: RoutingPolicy) -> Block:
 def read_settings(view: Mapping[str, Any], policy: RoutingPolicy) -> tuple[dict[str, Any], dict[str, str]]:
     """Read the submitted settings.
 
+    Only fields that the person has changed count, so a window that was opened before another person's change does not
+    undo it. A field that both have changed is a fault.
+
     Returns:
-        The differences from `policy` by label: `channel` and `threshold`, where None means the value of the file; and
-        the faults by block id.
+        The changes by label: `channel` and `threshold`, where None means the value of the file; and the faults by block
+        id.
     """
     values = view["state"]["values"]
+    shown = {block.get("block_id"): block.get("element") or {} for block in view.get("blocks") or ()}
     changes: dict[str, Any] = {}
     faults: dict[str, str] = {}
     for number, rule in enumerate(list(policy.departments.values())[:_MOST_DEPARTMENTS]):
-        channel = _state(values, f"{_CHANNEL}:{number}").get("selected_conversation")
-        text = (_state(values, f"{_THRESHOLD}:{number}").get("value") or "").strip()
+        channel_field, threshold_field = f"{_CHANNEL}:{number}", f"{_THRESHOLD}:{number}"
         changed: dict[str, Any] = {}
-        if channel != rule.channel:
+        channel = _state(values, channel_field).get("selected_conversation")
+        offered = shown.get(channel_field, {}).get("initial_conversation")
+        if channel not in (offered, rule.channel):
             changed["channel"] = channel
-        try:
-            threshold = float(text.removesuffix("%").replace(",", ".")) / 100 if text else None
-        except ValueError:
-            threshold = -1.0
+            if offered != rule.channel:
+                faults[channel_field] = _CHANGED_MEANWHILE
+        text = (_state(values, threshold_field).get("value") or "").strip()
+        offered = shown.get(threshold_field, {}).get("initial_value")
+        threshold = _threshold(text)
         if threshold is not None and not 0 <= threshold <= 1:
-            faults[f"{_THRESHOLD}:{number}"] = "Enter a number from 0 to 100."
-        elif threshold != rule.threshold:
+            faults[threshold_field] = "Enter a number from 0 to 100."
+        elif text != offered and threshold != rule.threshold:
             changed["threshold"] = threshold
+            if offered != _percent(rule.threshold):
+                faults[threshold_field] = _CHANGED_MEANWHILE
         if changed:
             changes[rule.label] = changed
     return changes, faults
+
+
+def _threshold(text: str) -> float | None:
+    """Return a threshold in [0, 1]; None for an empty text, and -1 for one that is not a number."""
+    try:
+        return float(text.removesuffix("%").replace(",", ".")) / 100 if text else None
+    except ValueError:
+        return -1.0
+
+
+def _percent(threshold: float) -> str:
+    return f"{100 * threshold:g}"
 
 
 def channel_block(policy: RoutingPolicy, label: str) -> str:

@@ -61,8 +61,10 @@ def bot_at_work(endpoint: str, port: int, *, home: Path, held_out: str) -> Itera
 async def _work(endpoint: str, port: int, home: Path, held_out: str, stop: asyncio.Event) -> None:
     async with FakeSlack(limits=_LIMITS) as slack:
         office = create_office(slack)
-        config = office.config(endpoint=endpoint, home=home, held_out=held_out, num_epochs=_FIRST_MODEL_EPOCHS)
-        bot = await build_bot(config, office.secrets(slack), clock=slack.clock, slack_url=slack.api_url)
+        config = office.config(
+            endpoint=endpoint, slack_url=slack.api_url, home=home, held_out=held_out, num_epochs=_FIRST_MODEL_EPOCHS
+        )
+        bot = await build_bot(config, office.secrets(slack), clock=slack.clock)
         health = HealthServer(
             bot.store,
             ready=lambda: bot.readiness,

@@ -27,9 +27,13 @@ async def found(access: Access, change=lambda office: None, secrets=lambda secre
         office = make_office(slack)
         change(office)
         config = BotConfig.model_validate(
-            {"service": {"endpoint": access.endpoint}, "teams": [office_values(office, access, **team)]}
+            {
+                "service": {"endpoint": access.endpoint},
+                "slack": {"api_url": slack.api_url},
+                "teams": [office_values(office, access, **team)],
+            }
         )
-        faults = await check_all(config, secrets(office_secrets(office, access)), slack_url=slack.api_url)
+        faults = await check_all(config, secrets(office_secrets(office, access)), clock=slack.clock)
         assert slack.journal.posts == []
         return {
             fault.where.removeprefix(office.workspace.id).strip(): f"{fault.problem}. {fault.remedy}"

@@ -166,12 +166,6 @@ async def test_a_timer_does_not_block_earlier_events(store, clock):
     assert await store.operate(claim()) != []
 
 
-async def test_a_timer_that_is_no_longer_needed_never_fires(store, clock):
-    await store.write("T1", lambda uow: uow.inbox.add(new_event("timer")))
-    assert await store.write("T1", lambda uow: uow.inbox.withdraw("timer"))
-    assert await store.operate(claim()) == []
-
-
 async def test_a_workspace_with_a_backlog_does_not_delay_another(store):
     for number in range(20):
         await store.write("T1", lambda uow, n=number: uow.inbox.add(new_event(f"message:C1:{n}")))

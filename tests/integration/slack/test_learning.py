@@ -23,9 +23,9 @@ from foreword.errors import FailedPreconditionError
 from foreword.samples import load_rows
 from foreword_slack.hooks import Hooks, ModelChanged, hookimpl
 from foreword_slack.learning.progress import show
+from foreword_slack.payloads import DECLINE, PROMOTE, RETRAIN, ROLL_BACK
 from foreword_slack.service import TenantService
 from foreword_slack.store import RetrainingState, UnitOfWork
-from foreword_slack.triage.payloads import DECLINE, PROMOTE, RETRAIN, ROLL_BACK
 from foreword_slack.views import complaint as view
 from foreword_slack.views.learning import RetrainingCard
 

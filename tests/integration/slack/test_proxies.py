@@ -52,7 +52,7 @@ async def test_slack_is_called_through_the_proxy_and_an_error_names_it(monkeypat
 
 async def test_sockets_are_opened_through_the_proxy(monkeypatch):
     async with refusing_proxy(monkeypatch) as (asked, _):
-        api = SlackApi()
+        api = SlackApi("https://slack.com/api/")
 
         with pytest.raises(aiohttp.ClientHttpProxyError):
             await api.connect("wss://wss.slack.invalid/link", patience=aiohttp.ClientWSTimeout())

@@ -104,7 +104,7 @@ async def test_a_review_channel_that_refuses_posts_is_reported_to_administrators
         assert "lid" not in direct.shown_text
         assert direct_messages(office, office.ann) == []
         refused = {"team": office.workspace.id, "channel": office.review.id, "reason": "is_archived", "posts": 2}
-        assert await readiness(office) == {"status": "ready", "reason": "", "refused": [refused]}
+        assert await readiness(office) == {"status": "ready", "reason": "", "down": {}, "refused": [refused]}
         assert capsys.readouterr().out.count("nobody_notified") == 2
 
         office.boss.unarchive(office.review)

@@ -29,7 +29,7 @@ def office_config(office, access, folder, **slack) -> BotConfig:
         {
             "service": {"endpoint": access.endpoint},
             "store": {"url": f"sqlite:///{folder}/slack.db"},
-            "slack": {"mode": "socket"} | slack,
+            "slack": {"mode": "socket", "api_url": office.slack.api_url} | slack,
             "health": {"port": free_port()},
             "teams": [office_values(office, access)],
         }
@@ -72,9 +72,7 @@ async def test_the_bot_reports_an_unreachable_service_and_listens_nevertheless(a
         office, lines_shown = make_office(slack), []
         config = office_config(office, replace(access, endpoint="127.0.0.1:1"), tmp_path)
         running = asyncio.create_task(
-            run_bot(
-                config, office_secrets(office, access), checked=True, report=lines_shown.append, slack_url=slack.api_url
-            )
+            run_bot(config, office_secrets(office, access), checked=True, report=lines_shown.append)
         )
         await eventually(lambda: slack.sockets.sockets)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -88,7 +86,7 @@ async def test_a_bot_without_a_working_workspace_reports_why_and_does_not_start(
         office.boss.archive(office.complaints)
         config = office_config(office, access, tmp_path)
         with pytest.raises(FailedPreconditionError, match="it is archived"):
-            await run_bot(config, office_secrets(office, access), checked=True, report=print, slack_url=slack.api_url)
+            await run_bot(config, office_secrets(office, access), checked=True, report=print)
 
 
 async def test_a_token_of_another_workspace_is_refused(access, tmp_path):
@@ -110,7 +108,6 @@ async def test_the_bot_runs_until_it_is_stopped_and_reports_its_state(access, tm
                 office_secrets(office, access),
                 checked=False,
                 report=lines_shown.append,
-                slack_url=slack.api_url,
             )
         )
         await eventually(lambda: lines_shown)

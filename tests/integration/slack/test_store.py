@@ -141,7 +141,6 @@ async def test_one_workspace_sees_nothing_of_another(store):
             uow.acknowledgements.get(a_complaint().id, "billing"),
             *uow.acknowledgements.due(),
             *uow.corrections.all(),
-            uow.corrections.count_of("U1", START) or None,
             *uow.retrainings.latest(),
             uow.retrainings.get(1),
             *uow.overrides.all(),

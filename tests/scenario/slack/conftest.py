@@ -49,7 +49,7 @@ async def start_bot(slack: FakeSlack, service: KeywordService, tmp_path: Path) -
         values = {
             "service": {"endpoint": service.endpoint},
             "store": {"url": f"sqlite:///{tmp_path}/slack.db"},
-            "slack": {"mode": mode, "port": 0} if mode == "http" else {"mode": mode},
+            "slack": {"mode": mode, "api_url": slack.api_url} | ({"port": 0} if mode == "http" else {}),
             "teams": [place.config() for place in places],
         }
         bot = await build_bot(
@@ -64,7 +64,6 @@ async def start_bot(slack: FakeSlack, service: KeywordService, tmp_path: Path) -
             clock=slack.clock,
             random=Random(0),
             hooks=Hooks(),
-            slack_url=slack.api_url,
         )
         running.push_async_callback(bot.stop)
         await bot.start()

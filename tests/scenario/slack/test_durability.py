@@ -75,7 +75,7 @@ async def flood_the_bot(
         config = {
             "service": {"endpoint": service.endpoint},
             "store": {"url": f"sqlite:///{folder}/slack.db"},
-            "slack": {"mode": mode, "port": 0} if mode == "http" else {"mode": mode},
+            "slack": {"mode": mode, "api_url": slack.api_url} | ({"port": 0} if mode == "http" else {}),
             "teams": [place.config() for place in workplaces],
         }
         secrets = {

@@ -151,3 +151,18 @@ def test_secrets_are_never_shown():
 
     assert secrets.api_keys == {"T01": "s3cret"}
     assert not any(part in repr(secrets) for part in ("s3cret", "xoxb", "xapp"))
+
+
+def test_the_address_of_slack_is_a_setting():
+    gov = parse_config(f"slack: {{api_url: https://slack-gov.com/api}}\n{LEAST}")
+
+    assert gov.slack.api_url == "https://slack-gov.com/api/"
+    assert gov.slack.site_url == "https://slack-gov.com/"
+    assert parse_config(LEAST).slack.api_url == "https://slack.com/api/"
+
+
+@pytest.mark.parametrize("url", ["http://slack.com/api/", "slack.com", "https://slack.com/api/?x=1", "https:///api/"])
+def test_an_address_that_would_send_tokens_unencrypted_or_nowhere_is_refused(url):
+    found = faults(f"slack: {{api_url: '{url}'}}\n{LEAST}")
+
+    assert "must be the base URL of a Web API" in found["slack.api_url"]

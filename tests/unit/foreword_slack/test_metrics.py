@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from factories.scrapes import Scrape
 from foreword.observability.metrics.labels import OTHER
-from foreword_slack.hooks import ComplaintCorrected, Hooks, RoutingDecided
+from foreword_slack.hooks import ComplaintCorrected, RoutingDecided
 from foreword_slack.metrics import BotMetrics
 from foreword_slack.routing import Decision, Reason, ReasonCode
 from foreword_slack.routing.decision import Guess, Target
@@ -21,23 +21,30 @@ GUESS = Guess(labels=("Service",), probability=0.9)
 
 
 class Counted:
-    """A bot's metrics behind its hooks."""
+    """A bot's metrics."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self.metrics = BotMetrics(lambda: NOW, self._registry)
-        self._hooks = Hooks()
-        self._hooks.add(self.metrics)
 
     def decide(self, decision: Decision, actor: str = "") -> None:
-        self._hooks.routing_decided(
-            RoutingDecided(team="T1", complaint="C9:1.1", text="Broken", decision=decision, actor=actor, time=NOW)
+        self.metrics.observe(
+            RoutingDecided(
+                key="1", team="T1", complaint="C9:1.1", text="Broken", decision=decision, actor=actor, time=NOW
+            )
         )
 
     def correct(self, said: tuple[str, ...], corrected: tuple[str, ...]) -> None:
-        self._hooks.complaint_corrected(
+        self.metrics.observe(
             ComplaintCorrected(
-                team="T1", complaint="C9:1.1", text="Broken", said=said, corrected=corrected, actor="U7", time=NOW
+                key="1",
+                team="T1",
+                complaint="C9:1.1",
+                text="Broken",
+                said=said,
+                corrected=corrected,
+                actor="U7",
+                time=NOW,
             )
         )
 
@@ -98,7 +105,7 @@ def test_a_post_is_timed_from_the_message_of_its_complaint(counted: Counted):
     counted.metrics.sent(sending(f"C9:{(NOW - timedelta(seconds=20)).timestamp():.6f}"))
     counted.metrics.sent(sending(None))
     counted.metrics.sent(sending("C9::a-command"))
-    counted.metrics.sent(sending("C9:1.1", Operation.REACTION))
+    counted.metrics.sent(sending("C9:1.1", Operation.UPDATE))
     found = counted.scrape()
 
     assert found.value("foreword_slack_complaint_to_post_seconds_count") == 1

@@ -9,6 +9,7 @@ from foreword_slack.testing.rate_limits import Tier
 from foreword_slack.testing.state import Channel, Message
 from foreword_slack.testing.web_api.method import Call, Method, page
 
+_DISTRIBUTED_PAGE = 15
 _KINDS = {"public_channel": "channel", "private_channel": "group", "im": "im"}
 _PREFIXES = {"channel": "channels", "group": "groups", "im": "im"}
 
@@ -42,12 +43,16 @@ def list_channels(call: Call) -> dict[str, Any]:
 def history(call: Call) -> dict[str, Any]:
     """Return a page of a channel's messages, newest first, without replies."""
     channel = _readable(call)
-    found = [item for item in channel.shown if item.thread_ts in ("", item.ts)]
-    shown, following = page(_within(call, found)[::-1], call, default=100, most=999)
+    found = [item for item in channel.messages.values() if _is_listed(channel, item)]
+    # A cursor names the message that it goes on before, so that new messages do not move the pages.
+    before = call.text("cursor", "").removeprefix("before_") or "9" * 10
+    listed = sorted((item for item in _within(call, found) if item.ts < before), key=lambda item: item.ts, reverse=True)
+    limit = min(call.number("limit", 100, most=999), _history_limit(call))
+    shown, rest = listed[:limit], listed[limit:]
     return {
         "messages": [_as_json(call, channel, item) for item in shown],
-        "has_more": bool(following["response_metadata"]["next_cursor"]),
-        **following,
+        "has_more": bool(rest),
+        "response_metadata": {"next_cursor": f"before_{shown[-1].ts}" if rest else ""},
     }
 
 
@@ -59,7 +64,7 @@ def replies(call: Call) -> dict[str, Any]:
     thread = channel.thread(ts)
     if parent is None or (parent.deleted and not thread):
         raise SlackError("thread_not_found")
-    shown, following = page([parent, *_within(call, thread)], call, default=1000, most=1000)
+    shown, following = page([parent, *_within(call, thread)], call, default=1000, most=1000, cap=_history_limit(call))
     return {
         "messages": [_as_json(call, channel, item) for item in shown],
         "has_more": bool(following["response_metadata"]["next_cursor"]),
@@ -100,6 +105,17 @@ def _readable(call: Call) -> Channel:
     if call.team.bot.id not in channel.members:
         raise SlackError("not_in_channel")
     return channel
+
+
+def _is_listed(channel: Channel, message: Message) -> bool:
+    """Return whether the history shows a message: no reply, and not deleted unless its thread stays."""
+    if message.thread_ts not in ("", message.ts):
+        return False
+    return not message.deleted or bool(channel.thread(message.ts))
+
+
+def _history_limit(call: Call) -> int:
+    return _DISTRIBUTED_PAGE if call.backend.app.is_distributed else 999
 
 
 def _within(call: Call, found: list[Message]) -> list[Message]:

@@ -148,9 +148,8 @@ def _check_may_post(call: Call, channel: Channel) -> None:
 
 def _take_post(call: Call, channel: Channel) -> None:
     limits, rates = call.backend.limits, call.backend.rates
-    rates.take(("posts", channel.id), per_second=limits.posts_per_second, burst=float(limits.post_burst))
-    minute = float(limits.posts_per_minute)
-    rates.take(("posts of", call.team.id), per_second=minute / 60, burst=minute)
+    rates.take(("posts", channel.id), calls=limits.posts_per_second, seconds=1.0)
+    rates.take(("posts of", call.team.id), calls=limits.posts_per_minute, seconds=60.0)
 
 
 def _content(call: Call, *, most: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from foreword_slack.testing.conversations import Conversations
 from foreword_slack.testing.errors import RateLimitedError, SlackError
 from foreword_slack.testing.faults import CallFault, RetryAfter
 from foreword_slack.testing.journal import Call as CallRecord
+from foreword_slack.testing.rate_limits import Tier
 from foreword_slack.testing.socket_mode import SocketMode
 from foreword_slack.testing.web_api import apps, channels, chat, files, users, views
 from foreword_slack.testing.web_api.method import Call, Method, missing_scope
@@ -30,6 +31,8 @@ METHODS: dict[str, Method] = {
 _HTML = (
     "<!DOCTYPE html><html><head><title>Slack</title></head><body><h1>{status}</h1>Something went wrong.</body></html>"
 )
+_LIMITED_METHODS = ("conversations.history", "conversations.replies")
+"""See https://docs.slack.dev/changelog/2025/05/29/rate-limit-changes-for-non-marketplace-apps."""
 _PLANNED_RETRY_AFTER_SECONDS = 2.0
 
 
@@ -83,7 +86,8 @@ class WebApi:
             backend.rates.take_call("", name, method.tier)
             return call
         found = backend.tokens.authenticate(token)
-        backend.rates.take_call(found.team_id, name, method.tier)
+        is_limited = backend.app.is_distributed and name in _LIMITED_METHODS
+        backend.rates.take_call(found.team_id, name, Tier.TIER_1 if is_limited else method.tier)
         if not set(method.scopes) <= set(found.scopes):
             raise missing_scope(method.scopes, found.scopes)
         return Call(

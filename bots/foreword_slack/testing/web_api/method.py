@@ -137,13 +137,20 @@ def missing_scope(needed: tuple[str, ...], provided: tuple[str, ...]) -> SlackEr
     return SlackError("missing_scope", needed=",".join(needed), provided=",".join(provided))
 
 
-def page(items: list[Any], call: Call, *, default: int, most: int) -> tuple[list[Any], dict[str, Any]]:
+def page(
+    items: list[Any], call: Call, *, default: int, most: int, cap: int | None = None
+) -> tuple[list[Any], dict[str, Any]]:
     """Return a page of a list, and the field with the cursor of the next page.
+
+    Args:
+        default: Length of a page without the argument `limit`.
+        most: Largest valid `limit`.
+        cap: Length of a page, whatever its `limit`. Default: none.
 
     Raises:
         SlackError: The cursor is invalid.
     """
-    limit = call.number("limit", default, most=most)
+    limit = min(call.number("limit", default, most=most), cap or most)
     cursor = call.text("cursor", "")
     if cursor and not (cursor.startswith("next_") and cursor[5:].isdigit()):
         raise SlackError("invalid_cursor")

@@ -149,19 +149,3 @@ async def test_a_reply_goes_into_the_thread_of_its_post(store, slack):
         await post(store, "reply", thread_of="route")
         await settled(outbox)
     assert slack.posted[1]["thread_ts"] == slack.posted[0]["ts"]
-
-
-@BOTH_DATABASES
-async def test_a_deleted_post_is_deleted_once_or_never_made(store, slack):
-    await install(store)
-    await post(store, "never")
-    assert await store.write("T1", lambda uow: uow.posts.delete("never"))
-    slack.script["chat.delete"].append({"ok": False, "error": "message_not_found"})
-    async with running(store, slack) as outbox:
-        await post(store)
-        await settled(outbox)
-        assert await store.write("T1", lambda uow: uow.posts.delete("route"))
-        assert not await store.write("T1", lambda uow: uow.posts.delete("route"))
-        await settled(outbox)
-    assert len(slack.posted) == 1
-    assert slack.of("chat.delete") == [{"channel": "C1", "ts": slack.posted[0]["ts"]}]

@@ -245,12 +245,10 @@ async def test_a_workspace_in_trouble_delays_no_other(store, slack):
         over.set()
 
 
-async def test_small_calls_are_made_and_their_existing_effects_count_as_success(store, slack):
+async def test_small_calls_are_made(store, slack):
     await install(store)
-    slack.script["reactions.add"].append({"ok": False, "error": "already_reacted"})
 
     def ask(uow):
-        uow.posts.react("seen", "C1", "1.1", "eyes")
         uow.posts.ephemeral("tell", "C2", "U1", {"text": "Only you"})
         uow.posts.publish_home("U1", {"type": "home", "blocks": [1]})
         uow.posts.publish_home("U1", {"type": "home", "blocks": [2]})
@@ -258,7 +256,6 @@ async def test_small_calls_are_made_and_their_existing_effects_count_as_success(
     async with running(store, slack) as outbox:
         await store.write("T1", ask)
         await settled(outbox)
-    assert (await found(store, "seen")).state is PostState.SENT
     assert slack.of("chat.postEphemeral")[0]["user"] == "U1"
     assert [call["view"]["blocks"] for call in slack.of("views.publish")] == [[2]]
 
@@ -341,3 +338,60 @@ async def test_two_bots_on_one_store_make_each_call_once(store, store_url, clock
     names = [message["metadata"]["event_payload"]["key"] for message in slack.posted]
     assert sorted(names) == sorted(f"to {number}" for number in range(24))
     assert one.counts["sent"] + two.counts["sent"] == 24
+
+
+async def test_a_slow_call_is_followed_by_a_pause_although_other_channels_are_busy(store, slack, clock):
+    await install(store)
+    times = []
+
+    async def slow(request):
+        await clock.sleep(3)
+        times.append(clock.now())  # Slack counts it now
+        return web.json_response(slack.accept("chat.postMessage", {"channel": "C1"}))
+
+    def note(request):
+        if slack.calls[-1][1]["channel"] == "C1":
+            times.append(clock.now())
+        return web.json_response(slack.accept(*slack.calls[-1]))
+
+    slack.script["chat.postMessage"].extend([slow, *[note] * 20])
+    async with running(store, slack) as outbox:
+        await post(store, "first", "C1")
+        await eventually(lambda: slack.calls)
+        for number in range(10):
+            await post(store, f"other {number}", f"C{number + 2}")
+        await post(store, "second", "C1")
+        await settled(outbox)
+    first, second = times
+    assert (second - first).total_seconds() >= 1.0
+
+
+async def test_updates_have_a_budget_of_their_own_and_do_not_delay_posts(store, slack, clock):
+    await install(store)
+    async with running(store, slack, channel_rate=20.0, channel_burst=60.0, team_burst=200.0) as outbox:
+        for number in range(45):
+            await post(store, f"post {number}", "C1")
+        await settled(outbox)
+    times = []
+
+    def note(request):
+        times.append(clock.now())
+        return web.json_response({"ok": True})
+
+    slack.script["chat.update"].extend([note] * 45)
+    async with running(store, slack) as outbox:
+        for number in range(45):
+            await store.write("T1", lambda uow, n=number: uow.posts.update(f"post {n}", {"text": "Taken"}))
+        await eventually(lambda: len(times) >= 10)
+        begin = clock.now()
+        await post(store, "new", "C1")
+
+        async def sent():
+            return (await found(store, "new")).state is PostState.SENT
+
+        await eventually(sent)
+        assert ((await found(store, "new")).finish_time - begin).total_seconds() < 20, "45 updates are before it"
+        await settled(outbox)
+    assert len(times) == 45
+    assert (times[-1] - times[0]).total_seconds() > 40, "at most 50 in any minute"
+    assert all((later - times[0]).total_seconds() > 15 for later in times[20:])

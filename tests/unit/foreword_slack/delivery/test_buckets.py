@@ -22,10 +22,13 @@ def test_a_quiet_bucket_gives_its_burst_at_once_and_then_its_rate():
     assert bucket.wait(at(0.5)) == pytest.approx(0, abs=1e-6)
 
 
-def test_a_delayed_call_is_counted_from_its_end():
+def test_a_delayed_call_is_counted_from_its_end_however_often_the_bucket_is_asked_meanwhile():
     bucket = TokenBucket(rate=1.0, burst=1.0)
     bucket.take(at(0))
-    bucket.forfeit(at(0.8))
+    bucket.hold()
+    for moment in (0.2, 0.5, 0.7):
+        bucket.wait(at(moment))
+    bucket.release(at(0.8))
     assert bucket.wait(at(0.8)) == pytest.approx(1.0)
     assert bucket.wait(at(1.8)) == pytest.approx(0, abs=1e-6)
 
@@ -33,7 +36,8 @@ def test_a_delayed_call_is_counted_from_its_end():
 def test_a_clock_that_goes_backwards_permits_no_further_call():
     bucket = TokenBucket(rate=1.0, burst=1.0)
     bucket.take(at(5))
-    bucket.forfeit(at(2))
+    bucket.hold()
+    bucket.release(at(2))
     assert bucket.wait(at(5.5)) == pytest.approx(0.5)
 
 

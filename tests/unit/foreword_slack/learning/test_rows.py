@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foreword_slack.learning.comparison import Comparison, Score, score
+from foreword_slack.comparison import Comparison, Score, score
 from foreword_slack.learning.examples import Example, Judgement, is_held_out, split
 
 

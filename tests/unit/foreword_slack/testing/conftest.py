@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from foreword_slack.testing import FakeSlack, Workspace
+from foreword_slack.testing import FakeSlack, Limits, Workspace
 
 
 @pytest.fixture
 async def slack() -> AsyncIterator[FakeSlack]:
-    async with FakeSlack() as running:
+    async with FakeSlack(limits=Limits(posts_per_second=100)) as running:
         yield running
 
 

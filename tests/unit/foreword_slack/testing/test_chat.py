@@ -6,7 +6,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from foreword_slack.testing import FakeSlack, Limits, PostingRule, Workspace
+from foreword_slack.testing import FakeSlack, PostingRule, Workspace
 
 
 async def refused(call) -> str:
@@ -142,19 +142,20 @@ async def test_a_client_msg_id_makes_a_post_unique_if_slack_honours_it(
     assert (first["ts"] == second["ts"]) is honoured
 
 
-async def test_each_channel_accepts_one_post_per_second_after_a_short_burst(acme: Workspace, web: AsyncWebClient):
-    burst = Limits().post_burst
-    busy, calm = acme.add_channel("busy"), acme.add_channel("calm")
-    for number in range(burst):
-        await web.chat_postMessage(channel=busy.id, text=str(number))
+async def test_each_channel_accepts_one_post_in_any_second():
+    async with FakeSlack() as slack:
+        acme = slack.add_team()
+        web = AsyncWebClient(token=acme.token, base_url=slack.api_url, retry_handlers=[])
+        busy, calm = acme.add_channel("busy"), acme.add_channel("calm")
+        await web.chat_postMessage(channel=busy.id, text="one")
 
-    with pytest.raises(SlackApiError) as caught:
-        await web.chat_postMessage(channel=busy.id, text="too many")
-    await web.chat_postMessage(channel=calm.id, text="another channel")
+        with pytest.raises(SlackApiError) as caught:
+            await web.chat_postMessage(channel=busy.id, text="too many")
+        await web.chat_postMessage(channel=calm.id, text="another channel")
 
     assert caught.value.response.status_code == 429
     assert caught.value.response.headers["Retry-After"] == "1"
-    assert len(busy.shown) == burst
+    assert len(busy.shown) == 1
 
 
 async def test_a_token_needs_the_scopes_of_a_method(acme: Workspace, web: AsyncWebClient):

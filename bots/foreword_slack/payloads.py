@@ -49,6 +49,7 @@ class MessagePayload(Payload):
         text: The text in Slack's format.
         thread_ts: Thread in which the author is notified; None if nothing may be posted there.
         asker: Person who asked to route another person's message, and gets a private reply; empty for none.
+        response_url: URL that accepts private replies to this person for half an hour; empty for none.
         edit_ts: Time of the author's last edit, if the event is an edit.
         reply: Whether the message is only in a thread; it is a complaint only if a person said so.
         enclosed: Whether files or attachments came with it, so that it has content even without text.
@@ -61,6 +62,7 @@ class MessagePayload(Payload):
     text: str
     thread_ts: str | None = None
     asker: str = ""
+    response_url: str = ""
     edit_ts: str | None = None
     reply: bool = False
     enclosed: bool = False
@@ -152,6 +154,20 @@ class StepPayload(Payload):
     """The next step of a retraining."""
 
     retraining: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookPayload(Payload):
+    """A call of a plugin.
+
+    Attributes:
+        plugin: Name of the plugin.
+        event: The event's values.
+    """
+
+    plugin: str
+    hook: str
+    event: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from foreword_slack import payloads
 from foreword_slack.home import show_home
 from foreword_slack.inbox import HopelessError
 from foreword_slack.learning import decisions, feedback, forgetting, proposal, run
 from foreword_slack.store import Complaint, ComplaintState, Event, Operation, UnitOfWork, complaint_id
 from foreword_slack.store.post_queue import Sending
-from foreword_slack.triage import answers, clocks, complaints, payloads, refusals
+from foreword_slack.team import Team
+from foreword_slack.triage import answers, clocks, complaints, refusals
 from foreword_slack.triage.notices import Notices
-from foreword_slack.triage.team import Team
 
 Handle = Callable[[Event, Team], Awaitable[None]]
 
@@ -81,7 +82,7 @@ class Dispatcher:
         uow.complaints.save(complaint)
         notices = Notices(team, uow)
         notices.request_review(complaint, complaint.text)
-        notices.notify_author(complaint, message.asker)
+        notices.notify_author(complaint, message)
 
     def post_given_up(self, uow: UnitOfWork, sending: Sending, reason: str) -> None:
         """Report a complaint whose post Slack refused, for example because the channel is archived."""

@@ -6,8 +6,10 @@ the call is retried a few times.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -25,7 +27,6 @@ class Verdict(Enum):
     PERMANENT = "permanent"  # the call can never succeed
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - retry with a new token
     TENANT_DOWN = "tenant_down"  # no call in this workspace succeeds until the bot is installed again
-    DONE = "done"  # the intended state exists already
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,11 @@ class Failure:
     verdict: Verdict
     reason: str
     retry_after_seconds: float | None = None
+
+    @property
+    def is_passing(self) -> bool:
+        """True if Slack limited the call or was not able to handle it, so that a later one may succeed."""
+        return self.verdict in (Verdict.RATE_LIMITED, Verdict.NOT_MADE, Verdict.UNSURE)
 
 
 _TENANT_DOWN = frozenset(
@@ -109,13 +115,9 @@ _PERMANENT = frozenset(
         "view_too_large",
     }
 )
-_DONE = {
-    Operation.REACTION: frozenset({"already_reacted"}),
-    Operation.DELETE: frozenset({"message_not_found"}),
-}
 
 
-def judge(error: BaseException, operation: Operation) -> Failure:
+def judge(error: BaseException, operation: Operation = Operation.POST) -> Failure:
     """Classify an exception of `AsyncWebClient`."""
     if isinstance(error, SlackApiError):
         return _judge_answer(error, operation)
@@ -127,14 +129,17 @@ def judge(error: BaseException, operation: Operation) -> Failure:
     return Failure(verdict=Verdict.UNSURE, reason="connection_lost")
 
 
-def _judge_answer(error: SlackApiError, operation: Operation) -> Failure:
-    # Usually slack_sdk's response; aiohttp's if the body could not be parsed.
-    response = error.response
-    status = getattr(response, "status_code", None) or getattr(response, "status", 0)
-    data = getattr(response, "data", None)
-    code = str(data.get("error", "")) if isinstance(data, dict) else ""
+def judge_response(
+    status: int, code: str, headers: Mapping[str, Any], operation: Operation = Operation.POST
+) -> Failure:
+    """Classify an answer.
+
+    Args:
+        status: HTTP status.
+        code: Slack's error code; empty if there is none.
+        headers: The answer's headers; a value is a text or a list of texts.
+    """
     if status == 429 or code in _RATE_LIMITED:
-        headers = getattr(response, "headers", None) or {}
         return Failure(
             verdict=Verdict.RATE_LIMITED,
             reason="ratelimited",
@@ -142,14 +147,23 @@ def _judge_answer(error: SlackApiError, operation: Operation) -> Failure:
                 next((headers[name] for name in headers if name.lower() == "retry-after"), None)
             ),
         )
+    if operation is Operation.RESPONSE and 400 <= status < 500:
+        return Failure(verdict=Verdict.PERMANENT, reason="response_url_expired")
     if not code:
         return Failure(verdict=Verdict.UNSURE, reason=f"http_{status}")
     return Failure(verdict=_verdict(code, operation), reason=code)
 
 
+def _judge_answer(error: SlackApiError, operation: Operation) -> Failure:
+    # Usually slack_sdk's response; aiohttp's if the body could not be parsed.
+    response = error.response
+    status = getattr(response, "status_code", None) or getattr(response, "status", 0) or 0
+    data = getattr(response, "data", None)
+    code = str(data.get("error", "")) if isinstance(data, dict) else ""
+    return judge_response(status, code, getattr(response, "headers", None) or {}, operation)
+
+
 def _verdict(code: str, operation: Operation) -> Verdict:
-    if code in _DONE.get(operation, ()):
-        return Verdict.DONE
     if code == "missing_scope":
         # Without the scope to post, the workspace is down. Without another scope, only this call fails.
         return Verdict.TENANT_DOWN if operation is Operation.POST else Verdict.PERMANENT
@@ -167,6 +181,8 @@ def _verdict(code: str, operation: Operation) -> Verdict:
 
 
 def _seconds(header: object) -> float | None:
+    if isinstance(header, list):
+        header = header[0] if header else None
     try:
         seconds = float(str(header))
     except ValueError:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from foreword_slack.clock import Clock
 from foreword_slack.config import DepartmentConfig, TeamConfig, TimersConfig
-from foreword_slack.delivery.sender import Clients
-from foreword_slack.hooks import Hooks
+from foreword_slack.delivery.clients import Clients
+from foreword_slack.hooks import HookEvent, Hooks
 from foreword_slack.routing import DepartmentRule, RoutingPolicy
 from foreword_slack.service import TenantService
 from foreword_slack.store import Store, UnitOfWork
@@ -28,6 +28,7 @@ class Team:
     Attributes:
         random: Source of the jitter of waits.
         clients: Source of clients with the workspace's token, for calls that the outbox cannot make.
+        observe: Called after each event that plugins are notified of; must not block.
         url: Address of the workspace for links to messages, such as `https://acme.slack.com/`. Slack's own address
             works as well.
     """
@@ -39,6 +40,7 @@ class Team:
     hooks: Hooks
     random: Random
     clients: Clients
+    observe: Callable[[HookEvent], object] = lambda _: None
     url: str = "https://slack.com/"
 
     @property
