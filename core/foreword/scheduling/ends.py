@@ -9,7 +9,7 @@ from foreword.domain.job import JobKind
 from foreword.errors import ForewordError, LeaseLostError, NotFoundError, UnavailableError
 from foreword.observability.faults import log_fault
 from foreword.observability.logging import get_logger
-from foreword.scheduling.heartbeat import Heartbeat, RunCancelledError, WorkerStoppingError
+from foreword.scheduling.heartbeat import Heartbeat, RunCancelledError, TenantPausedError, WorkerStoppingError
 from foreword.scheduling.job_log import JobLog
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.artifacts.deletions import ArtifactDeletions
@@ -53,6 +53,8 @@ def _outcome(error: Exception | None) -> str:
             return "lost"
         case UnavailableError():
             return "put_off"
+        case TenantPausedError():
+            return "paused"
         case WorkerStoppingError():
             return "given_back"
         case RunCancelledError():
@@ -79,6 +81,10 @@ def _store_end(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Ex
         # checkpoint. If the database cannot even store the release, the lease expires, which takes as long.
         log.warning("put_off", reason=outage.reason, error=outage.message)
         queue.release(lease, pause=timedelta(seconds=workshop.settings.lease_seconds))
+        return False
+    except TenantPausedError:
+        queue.release(lease, is_paused=True)
+        log.info("paused")
         return False
     except WorkerStoppingError:
         queue.release(lease)

@@ -32,6 +32,10 @@ class WorkerStoppingError(Exception):
     """The worker was asked to stop; another worker will continue the run."""
 
 
+class TenantPausedError(WorkerStoppingError):
+    """The tenant of the run is suspended or is being deleted; a worker will continue the run when it is resumed."""
+
+
 class Heartbeats:
     """The heartbeats of a worker: each of them renews all of its leases in one transaction.
 
@@ -181,12 +185,15 @@ class Heartbeat:
         Raises:
             RunCancelledError: Cancellation of the run was requested.
             WorkerStoppingError: The worker was asked to stop.
+            TenantPausedError: The tenant is suspended or is being deleted.
             LeaseLostError: Another worker owns the run.
         """
         if self._state is LeaseState.LOST:
             raise LeaseLostError("Another worker owns this run now. Abandon it.")
         if self._state is LeaseState.CANCELLING and not despite_cancel:
             raise RunCancelledError
+        if self._state is LeaseState.PAUSED:
+            raise TenantPausedError
         if self._heartbeats.stop.is_set():
             raise WorkerStoppingError
 

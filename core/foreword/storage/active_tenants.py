@@ -1,4 +1,4 @@
-"""Which tenants are active: work for others, such as jobs and deliveries, waits."""
+"""Which tenants are active. Work for others waits: jobs, deliveries, probes."""
 
 from __future__ import annotations
 

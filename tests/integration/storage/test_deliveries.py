@@ -22,7 +22,9 @@ from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.storage.database import Database
 from foreword.storage.events import outbox
 from foreword.storage.events.outbox import publish
+from foreword.storage.repositories.tenant_lifecycle import TenantLifecycle
 from foreword.storage.workers import delivery_queue as queues
+from foreword.storage.workers.delivery_counts import count_webhooks
 from foreword.storage.workers.delivery_queue import Verdict
 
 DAY = timedelta(days=1)
@@ -119,6 +121,24 @@ def test_a_receiver_that_asks_for_time_gets_it_for_all_of_its_events(database: D
 
     assert before == []
     assert len(claim(queue)) == 1
+
+
+def test_events_of_a_suspended_tenant_wait_and_have_the_full_time_when_it_is_resumed(database: Database):
+    webhook, queue, lifecycle = StoredWebhook(database), delivery_queue(database), TenantLifecycle(database)
+    StoredWebhook(database, tenant="globex")
+    happen(database)
+    happen(database, tenant="globex")
+    lifecycle.suspend("acme")
+    suspended = [item.tenant for item in claim(queue)]
+    overdue = count_webhooks(database).overdue_seconds
+    let_pass(database, 10 * DAY)
+    lifecycle.resume("acme")
+    claims = {item.tenant: item for item in claim(queue)}
+
+    assert suspended == ["globex"]
+    assert overdue == 0
+    assert queue.finish(claims["acme"], REFUSED).verdict is Verdict.RETRIED
+    assert webhook.state() == "pending"
 
 
 def test_no_receiver_can_put_its_events_off_for_more_than_a_day(database: Database):

@@ -12,6 +12,7 @@ from sqlalchemy import func, or_, select
 from foreword.domain.capture import CapturedRequest
 from foreword.domain.drift import DriftReport, DriftVerdict, TrainingSample
 from foreword.names import DeploymentName
+from foreword.storage.active_tenants import of_active_tenant
 from foreword.storage.captures.repository import require_deployment
 from foreword.storage.captures.rows import to_captured_request
 from foreword.storage.codec import decode, encode
@@ -126,13 +127,13 @@ class DriftSchedule:
     def take_due(self) -> Sequence[DueDeployment]:
         """Return some deployments that have new requests since their last report, which is `INTERVAL` old.
 
-        No other server gets them within the next `INTERVAL`.
+        No other server gets them within the next `INTERVAL`. Those of suspended and deleted tenants are left out.
         """
         query = (
             select(DeploymentRow, DriftReportRow)
             .join(CaptureUsageRow, CaptureUsageRow.deployment_key == DeploymentRow.key)
             .outerjoin(DriftReportRow, DriftReportRow.deployment_key == DeploymentRow.key)
-            .where(CaptureUsageRow.request_count > 0)
+            .where(CaptureUsageRow.request_count > 0, of_active_tenant(DeploymentRow.tenant))
             .order_by(DriftReportRow.due_time, DeploymentRow.key)
             .limit(_MOST_DUE)
         )

@@ -115,6 +115,8 @@ class LeaseState(Enum):
     HELD = "held"
     CANCELLING = "cancelling"
     """Held, and cancellation of the run was requested."""
+    PAUSED = "paused"
+    """Held, but the tenant is suspended or is being deleted."""
     LOST = "lost"
     """Another worker owns the run, or it has ended."""
 

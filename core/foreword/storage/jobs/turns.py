@@ -20,6 +20,7 @@ from foreword.domain.worker_turns import (
     order_of_runs,
     runs_to_join,
 )
+from foreword.storage.active_tenants import of_active_tenant
 from foreword.storage.jobs.leases import Company
 from foreword.storage.jobs.transitions import HELD_STATES
 from foreword.storage.tables import JobRow, TenantRow
@@ -106,7 +107,7 @@ def _waits(job: JobRow, now: datetime) -> bool:
 
 
 def _waiting_runs(session: Session, now: datetime, *, for_at_least: timedelta = timedelta()) -> Sequence[WaitingRun]:
-    """Return the oldest run of each tenant, standing and company that waits for a worker.
+    """Return the oldest run of each active tenant, standing and company that waits for a worker.
 
     Args:
         now: The database's time.
@@ -131,7 +132,7 @@ def _waiting_runs(session: Session, now: datetime, *, for_at_least: timedelta = 
             standing.label("standing"),
             JobRow.kind.in_(_BACKGROUND).label("is_background"),
         )
-        .where(or_(queued, and_(_HELD, free)))
+        .where(or_(queued, and_(_HELD, free)), of_active_tenant(JobRow.tenant))
         .subquery()
     )
     groups = (runs.c.tenant, runs.c.company, runs.c.standing, runs.c.is_background)

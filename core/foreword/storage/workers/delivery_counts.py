@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from foreword.domain.webhook import DisableReason
+from foreword.storage.active_tenants import of_active_tenant
 from foreword.storage.database import Database
 from foreword.storage.events.webhook_schedule import WAITING
 from foreword.storage.tables import WebhookDeliveryRow, WebhookRow
@@ -19,7 +20,7 @@ class WebhookCounts:
 
     Attributes:
         events: Number of deliveries to enabled webhooks that have not ended.
-        overdue_seconds: Time for which the longest due attempt has been due; 0 if none is.
+        overdue_seconds: Time for which the longest due attempt of an active tenant has been due; 0 if none is.
         disabled: Number of disabled webhooks by the reason; what is 0 is left out.
     """
 
@@ -41,7 +42,9 @@ def count_webhooks(database: Database) -> WebhookCounts:
             .join(WebhookRow, WebhookRow.key == WebhookDeliveryRow.webhook_key)
             .where(WebhookDeliveryRow.state.in_(WAITING), WebhookRow.disable_reason.is_(None))
         ).one()
-        first = session.scalars(select(func.min(WebhookRow.next_due_time))).one()
+        first = session.scalars(
+            select(func.min(WebhookRow.next_due_time)).where(of_active_tenant(WebhookRow.tenant))
+        ).one()
         overdue = 0.0 if first is None else max(0.0, (database.clock(session) - first).total_seconds())
         reasons = session.execute(
             select(WebhookRow.disable_reason, func.count())

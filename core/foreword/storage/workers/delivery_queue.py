@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Final
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from foreword.domain.delivery_turns import DueWebhook, share_places
@@ -26,6 +26,7 @@ from foreword.domain.webhook import (
 )
 from foreword.errors import FailedPreconditionError
 from foreword.observability.logging import get_logger
+from foreword.storage.active_tenants import of_active_tenant
 from foreword.storage.codec import encode
 from foreword.storage.database import Database
 from foreword.storage.events.webhook_schedule import WAITING, disable, reschedule
@@ -109,7 +110,7 @@ class DeliveryQueue:
         """
         # Mostly nothing is due, and a read lets others write meanwhile.
         with self._database.read() as session:
-            due = WebhookRow.next_due_time <= self._database.clock(session)
+            due = _due(self._database.clock(session))
             if session.scalars(select(WebhookRow.key).where(due).limit(1)).first() is None:
                 return []
         secrets = WebhookSecrets.of(self._database)
@@ -122,7 +123,7 @@ class DeliveryQueue:
             # A webhook that is being changed comes next time.
             webhooks = session.scalars(
                 select(WebhookRow)
-                .where(WebhookRow.key.in_(shares), WebhookRow.next_due_time <= now)
+                .where(WebhookRow.key.in_(shares), _due(now))
                 .order_by(WebhookRow.key)
                 .with_for_update(key_share=True, skip_locked=True)
             ).all()
@@ -223,6 +224,11 @@ class DeliveryQueue:
         return timedelta(seconds=self._wait_seconds(failures))
 
 
+def _due(now: datetime) -> ColumnElement[bool]:
+    """Return the condition for webhooks with due deliveries. Those of suspended and deleted tenants wait."""
+    return and_(WebhookRow.next_due_time <= now, of_active_tenant(WebhookRow.tenant))
+
+
 def _shares(session: Session, now: datetime, *, places: int, unproven_places: int) -> dict[int, int]:
     """Return the number of deliveries to claim for each webhook, by key."""
     sending = session.execute(
@@ -234,9 +240,7 @@ def _shares(session: Session, now: datetime, *, places: int, unproven_places: in
     of_tenant: dict[str, int] = {}
     for _, tenant, count in sending:
         of_tenant[tenant] = of_tenant.get(tenant, 0) + count
-    due = session.scalars(
-        select(WebhookRow).where(WebhookRow.next_due_time <= now).order_by(WebhookRow.next_due_time, WebhookRow.key)
-    )
+    due = session.scalars(select(WebhookRow).where(_due(now)).order_by(WebhookRow.next_due_time, WebhookRow.key))
     webhooks = [
         DueWebhook(key=row.key, tenant=row.tenant, is_unproven=_is_unproven(row), under_way=of_webhook.get(row.key, 0))
         for row in due

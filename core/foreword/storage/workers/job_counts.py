@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from foreword.domain.job import JobKind, JobState
+from foreword.storage.active_tenants import of_active_tenant
 from foreword.storage.database import Database
 from foreword.storage.tables import JobRow
 
@@ -20,7 +21,7 @@ class JobCounts:
     Attributes:
         by_state: Number of jobs by kind and state.
         active: Number of jobs that have not ended, by tenant, kind and state.
-        oldest_wait_seconds: Age of the oldest queued job, by kind.
+        oldest_wait_seconds: Age of the oldest queued job of an active tenant, by kind.
     """
 
     by_state: dict[tuple[JobKind, JobState], int]
@@ -45,7 +46,7 @@ def count_jobs(database: Database) -> JobCounts:
         active = {(tenant, JobKind(kind), JobState(state)): count for tenant, kind, state, count in owners}
         oldest = session.execute(
             select(JobRow.kind, func.min(JobRow.create_time))
-            .where(JobRow.state == JobState.QUEUED.value)
+            .where(JobRow.state == JobState.QUEUED.value, of_active_tenant(JobRow.tenant))
             .group_by(JobRow.kind)
         ).all()
         now = database.clock(session) if oldest else None

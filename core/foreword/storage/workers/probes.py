@@ -12,6 +12,7 @@ from foreword.domain.deployment import RevisionState
 from foreword.domain.failure import Failure
 from foreword.domain.model_reference import ModelReference
 from foreword.domain.rollout import RolloutState
+from foreword.storage.active_tenants import of_active_tenant
 from foreword.storage.codec import encode
 from foreword.storage.database import Database
 from foreword.storage.repositories.rollouts import end_rollout, start_rollout
@@ -44,7 +45,7 @@ class ProbeQueue:
     def pending(
         self, limit: int, *, skip: Collection[RevisionKey] = (), skip_tenants: Collection[str] = ()
     ) -> list[PendingRevision]:
-        """Return the oldest waiting revision of each tenant, oldest first.
+        """Return the oldest waiting revision of each active tenant, oldest first.
 
         Args:
             skip: Revisions that are being probed or have to wait.
@@ -60,6 +61,7 @@ class ProbeQueue:
             .where(
                 RevisionRow.state == RevisionState.PROBING.value,
                 RevisionRow.tenant.not_in(skip_tenants),
+                of_active_tenant(RevisionRow.tenant),
                 tuple_(RevisionRow.deployment_key, RevisionRow.number).not_in(skip),
             )
             .subquery()

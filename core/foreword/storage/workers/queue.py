@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select
@@ -19,6 +19,7 @@ from foreword.domain.tuned_model import TunedModel
 from foreword.domain.worker_turns import WaitingRun
 from foreword.errors import InternalError
 from foreword.names import TunedModelName
+from foreword.storage.active_tenants import active_of
 from foreword.storage.artifacts.kept_checkpoints import schedule_checkpoints
 from foreword.storage.audit.recording import note_system_action
 from foreword.storage.codec import decode, encode
@@ -145,10 +146,11 @@ class JobQueue:
             held = [(beat, job) for beat, job in zip(beats, jobs, strict=True) if job is not None]
             for beat, job in sorted(held, key=lambda pair: pair[1].tenant):
                 store_beat(session, job, beat, now, duration)
+            active = active_of(session, {job.tenant for _, job in held})
             session.flush()
             self._failpoint("queue.heartbeat.before_commit")
         self._failpoint("queue.heartbeat.after_commit")
-        return [_state(job) for job in jobs]
+        return [_state(job, active) for job in jobs]
 
     def rewind(self, lease: Lease, step: int, *, resumed_step: int) -> None:
         """Delete the points of the learning curve after a step. Sequence numbers keep growing.
@@ -236,11 +238,12 @@ class JobQueue:
             self._failpoint("queue.cancelled.before_commit")
         self._failpoint("queue.cancelled.after_commit")
 
-    def release(self, lease: Lease, *, pause: timedelta = timedelta()) -> None:
+    def release(self, lease: Lease, *, pause: timedelta = timedelta(), is_paused: bool = False) -> None:
         """Release a run, so that another worker can continue it. It stays RUNNING.
 
         Args:
             pause: Time during which no worker takes the run, because it cannot continue yet.
+            is_paused: Whether it waits until its tenant is resumed; it is then in the phase WAITING.
 
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
@@ -248,8 +251,12 @@ class JobQueue:
         with self._database.write() as session:
             (job,) = lock_held(session, [lease])
             now = self._database.clock(session)
-            job.lease_worker, job.update_time = None, now
-            job.lease_expire_time = now + pause if pause else None
+            if is_paused:
+                end_turn(job, now)
+                set_waiting(session, job)
+            else:
+                job.lease_worker, job.update_time = None, now
+                job.lease_expire_time = now + pause if pause else None
             session.flush()
             self._failpoint("queue.release.before_commit")
         self._failpoint("queue.release.after_commit")
@@ -306,7 +313,9 @@ class JobQueue:
         return Lease(subject, job.lease_epoch, worker, job.key, job.lost_leases, job.traceparent)
 
 
-def _state(job: JobRow | None) -> LeaseState:
+def _state(job: JobRow | None, active: Collection[str]) -> LeaseState:
     if job is None:
         return LeaseState.LOST
-    return LeaseState.CANCELLING if job.state == JobState.CANCELLING.value else LeaseState.HELD
+    if job.state == JobState.CANCELLING.value:
+        return LeaseState.CANCELLING
+    return LeaseState.HELD if job.tenant in active else LeaseState.PAUSED
