@@ -48,6 +48,7 @@ from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.repositories.tenants import TenantRepository
 from foreword.storage.repositories.tuned_models import find_start
+from foreword.storage.tenant_purge import TenantPurge
 from foreword.storage.workers.queue import JobQueue
 from foreword.tuning.adapter import adapter_files
 from foreword.v1 import (
@@ -247,6 +248,11 @@ class RunningServer:
     def measure_drift(self) -> None:
         """Compare the requests of deployments that are due."""
         self._loop.run(self.server._drift_monitor.look())
+
+    def purge_tenants(self) -> None:
+        """Purge deleted tenants at once, as another server would, and let this one find out."""
+        TenantPurge(database=self.database, artifacts=self.artifacts, settling=timedelta()).purge_due()
+        self._loop.run(self.server._purger.look())
 
     def write_last_uses(self) -> None:
         """Store when keys were last used."""

@@ -14,6 +14,7 @@ from foreword.observability.metrics.process import new_registry
 from foreword.observability.metrics.worker import WorkerMetrics
 from foreword.observability.tracing import Tracing
 from foreword.plugin.manager import PluginManager
+from foreword.scheduling.gone_tenants import GoneTenants
 from foreword.scheduling.job_traces import JobTraces
 from foreword.scheduling.parent import when_stdin_closes
 from foreword.scheduling.worker import Worker
@@ -69,6 +70,7 @@ def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:
             metrics=WorkerMetrics(registry),
             traces=JobTraces(tracing.tracer if tracing is not None else None),
         )
+        registry.register(GoneTenants(database, workshop.metrics))
         Worker(workshop).run(stop)
     finally:
         endpoint.stop()

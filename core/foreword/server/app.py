@@ -54,6 +54,7 @@ from foreword.server.inference.traffic import Traffic
 from foreword.server.jobs.watches import Watches
 from foreword.server.metrics.server_metrics import ServerMetrics
 from foreword.server.registration import SERVICES, Services
+from foreword.server.tenants.purger import TenantPurger
 from foreword.server.webhooks.deliveries import Deliveries, DeliveryTimes
 from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.deletions import ArtifactDeletions
@@ -65,6 +66,7 @@ from foreword.storage.database import Database
 from foreword.storage.repositories.audit_log import AuditLog
 from foreword.storage.repositories.key_ids import key_ids
 from foreword.storage.repositories.tenants import TenantRepository
+from foreword.storage.tenant_purge import TenantPurge
 from foreword.storage.workers.abandoned_jobs import AbandonedJobs
 from foreword.storage.workers.delivery_queue import Result
 from foreword.turns.turn_pool import SERVICE, TurnPool
@@ -84,6 +86,15 @@ class LocalEngine(EngineClient, Protocol):
 
     def start(self, on_lost: Callable[[], object]) -> None:
         """Start the engine. It calls `on_lost`, on any thread, if it fails and can no longer answer requests."""
+        ...
+
+    @property
+    def tenants(self) -> frozenset[str]:
+        """Ids of the tenants of which something is in memory."""
+        ...
+
+    def forget_tenant(self, tenant: str) -> None:
+        """Drop what is in memory of a tenant."""
         ...
 
     def stop(self) -> None:
@@ -162,6 +173,12 @@ class ForewordServer:
         traced = engine if traces is None else traces.traced(engine)
         self._hooked_engine = hooked(traced, plugins, before=self._pools.hooks, after=self._pools.notices)
         self._metrics = metrics
+        self._purger = TenantPurger(
+            database=database,
+            purge=TenantPurge(database=database, artifacts=artifacts),
+            pools=self._pools,
+            memories=(engine,) if metrics is None else (engine, metrics),
+        )
         if metrics is not None:
             metrics.watch(engine=engine, database=database, holds=self.holds, base_models=plugins.base_models.items)
         self._server: grpc.aio.Server | None = None
@@ -275,6 +292,7 @@ class ForewordServer:
             asyncio.create_task(clock.run(), name="rollout clock"),
             asyncio.create_task(self._preload(), name="preload"),
             asyncio.create_task(self._keep_house(), name="housekeeping"),
+            asyncio.create_task(self._purger.run(), name="purges"),
             asyncio.create_task(self._deliveries.dispatcher.run(), name="webhooks"),
             asyncio.create_task(self._refusals.run(), name="refused calls"),
             asyncio.create_task(keep_trimming(), name="memory"),

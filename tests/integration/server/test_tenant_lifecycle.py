@@ -13,7 +13,8 @@ import grpc
 import pytest
 from google.protobuf import timestamp_pb2
 
-from factories.api import create_experiment, failure_of, refused, upload, upload_messages
+from factories.api import create_experiment, deployed, failure_of, refused, submit_feedback, upload, upload_messages
+from factories.scrapes import scrape
 from factories.servers import RunningServer
 from factories.service_process import ServiceProcess
 from factories.waiting import wait_until
@@ -333,6 +334,35 @@ def test_another_server_process_refuses_within_a_second(tmp_path: Any, start_ser
         deleted = seconds_until_refused(lambda: delete(admin, "acme"), first.new_key("acme"), "TENANT_DELETED")
 
     assert max(revoked, suspended, deleted) < 1.0
+
+
+def test_a_purged_tenant_is_in_no_cache_metric_or_file(start_server: Any):
+    server = start_server(metrics=True, metrics_port=0)
+    admin = server.stubs()
+    stubs = {tenant: server.stubs(server.new_key(tenant)) for tenant in ("gone-soon", "kept")}
+    for tenant in stubs.values():
+        deployment = deployed(server, tenant, "shop")
+        tenant.inference.Generate(
+            inference_service_pb2.GenerateRequest(model="shop", text="x", parameters={"max_new_tokens": 1})
+        )
+        submit_feedback(tenant, deployment.name)
+    before = scrape(server.metrics.port).text
+    held = server.engine.tenants
+
+    delete(admin, "gone-soon", grace_period={"seconds": 0})
+    server.purge_tenants()
+    after = scrape(server.metrics.port).text
+
+    assert (held, server.engine.tenants) == ({"gone-soon", "kept"}, {"kept"})
+    assert before.count('tenant="gone-soon"') >= before.count('tenant="kept"') > 3
+    assert "gone-soon" not in after
+    assert after.count('tenant="kept"') == before.count('tenant="kept"')
+    assert [path for path in server.settings.home.rglob("*") if "gone-soon" in path.name] == []
+    missing = refused(admin.tenants.GetTenant, tenants.GetTenantRequest(name="tenants/gone-soon"))
+    assert missing.code is grpc.StatusCode.NOT_FOUND
+    server.pass_time(1.0)
+    assert refused(stubs["gone-soon"].tenants.WhoAmI, WHO).reason == "API_KEY_INVALID"
+    assert stubs["kept"].tenants.WhoAmI(WHO).tenant == "tenants/kept"
 
 
 def failure_or_none(stubs: Any) -> Any:

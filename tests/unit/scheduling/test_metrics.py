@@ -10,8 +10,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from factories.scrapes import Scrape
 from factories.workers import StopWhenIdle
 from foreword.observability.metrics.worker import WorkerMetrics
+from foreword.scheduling.gone_tenants import GoneTenants
 from foreword.scheduling.process import worker_ports
 from foreword.scheduling.worker import Worker
+from foreword.storage.repositories.tenants import TenantRepository
 
 
 class StopAt(threading.Event):
@@ -90,3 +92,19 @@ def test_workers_of_one_machine_leave_the_port_of_the_bot_alone():
     assert list(worker_ports(9465))[:3] == [9465, 9467, 9468]
     assert worker_ports(0) == (0,)
     assert max(worker_ports(65_530)) == 65_535
+
+
+def test_series_of_a_tenant_end_with_it(shop):
+    registry = CollectorRegistry()
+    metrics = WorkerMetrics(registry)
+    registry.register(GoneTenants(shop.workshop.database, metrics))
+    TenantRepository(shop.workshop.database).ensure_tenant("kept")
+    for tenant in ("gone", "kept"):
+        metrics.charged(tenant, "tune", 60.0)
+
+    generate_latest(registry)
+    left = generate_latest(registry).decode()
+
+    assert 'tenant="kept"' in left
+    assert "gone" not in left
+    assert metrics.tenants == {"kept"}

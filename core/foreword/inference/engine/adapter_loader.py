@@ -68,6 +68,15 @@ class AdapterLoader:
 
         return self._store.refresh(reference, load) if anew else self._store.get(reference, load)
 
+    @property
+    def tenants(self) -> frozenset[str]:
+        """Ids of the tenants of which adapters are kept."""
+        return self._store.tenants
+
+    def drop_tenant(self, tenant: str) -> None:
+        """Forget the adapters of a tenant."""
+        self._store.drop_tenant(tenant)
+
     def drop(self, base_model: str) -> None:
         """Forget the adapters of a base model."""
         self._store.drop(base_model)

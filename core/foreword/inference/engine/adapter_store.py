@@ -67,6 +67,15 @@ class AdapterStore:
         self._cache.keep(reference.tenant, _key(reference), loaded)
         return loaded.item
 
+    @property
+    def tenants(self) -> frozenset[str]:
+        """Ids of the tenants of which adapters are kept."""
+        return self._cache.tenants
+
+    def drop_tenant(self, tenant: str) -> None:
+        """Forget the adapters of a tenant."""
+        self._cache.drop_tenant(tenant)
+
     def drop(self, base_model: str) -> None:
         """Forget the adapters of a base model."""
         self._cache.drop(lambda key: key[0] == base_model)

@@ -53,6 +53,15 @@ class CandidateStore:
 
         return self._cache.get(request.tenant, key, made)
 
+    @property
+    def tenants(self) -> frozenset[str]:
+        """Ids of the tenants of which label spaces are kept."""
+        return self._cache.tenants
+
+    def drop_tenant(self, tenant: str) -> None:
+        """Forget the label spaces of a tenant."""
+        self._cache.drop_tenant(tenant)
+
     def drop(self, base_model: str) -> None:
         """Forget the label spaces of a base model."""
         self._cache.drop(lambda key: key[0] == base_model)

@@ -154,6 +154,16 @@ class InferenceEngine:
         )
 
     @property
+    def tenants(self) -> frozenset[str]:
+        """Ids of the tenants of which adapters or label spaces are in memory."""
+        return self._adapters.tenants | self._candidates.tenants
+
+    def forget_tenant(self, tenant: str) -> None:
+        """Drop the adapters and label spaces of a tenant from memory. Requests that use them are not affected."""
+        self._adapters.drop_tenant(tenant)
+        self._candidates.drop_tenant(tenant)
+
+    @property
     def schedulers(self) -> tuple[ModelScheduler, ...]:
         """The schedulers of the base models that are loaded."""
         return self._thread.schedulers

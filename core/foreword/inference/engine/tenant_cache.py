@@ -89,6 +89,18 @@ class TenantCache(Generic[Key, Item]):
                 largest = max(self._bytes, key=self._bytes.__getitem__)
                 self._forget(largest, next(iter(self._kept[largest])))
 
+    @property
+    def tenants(self) -> frozenset[str]:
+        """Ids of the tenants of which items are kept."""
+        with self._lock:
+            return frozenset(self._kept)
+
+    def drop_tenant(self, tenant: str) -> None:
+        """Forget all items of a tenant."""
+        with self._lock:
+            self._kept.pop(tenant, None)
+            self._bytes.pop(tenant, None)
+
     def drop(self, unwanted: Callable[[Key], bool]) -> None:
         """Forget items by their keys."""
         with self._lock:

@@ -10,7 +10,13 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from foreword.observability.metrics.labels import LATENCY_BUCKETS, MOST_REASONS, MOST_TENANTS, BoundedLabel
+from foreword.observability.metrics.labels import (
+    LATENCY_BUCKETS,
+    MOST_REASONS,
+    MOST_TENANTS,
+    BoundedLabel,
+    remove_series,
+)
 
 _BATCH: Final = 100
 """Calls that are counted together. Alone, a call would find none of the library's code and data in the processor's
@@ -64,6 +70,19 @@ class CallMetrics(Collector):
         self._waiting.append(_Ended(rpc, code, tenant, reason, seconds, trace_id))
         if len(self._waiting) >= _BATCH:
             self._count_waiting()
+
+    @property
+    def tenants(self) -> frozenset[str]:
+        """Ids of the tenants that have series."""
+        return self._tenant.values
+
+    def forget_tenant(self, tenant: str) -> None:
+        """Remove the series of a tenant."""
+        self._count_waiting()
+        self._tenant.forget(tenant)
+        for owner in [owner for owner in self._tenant_counts if owner[0] == tenant]:
+            self._tenant_counts.pop(owner, None)
+        remove_series(self._of_tenants, tenant)
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing, because the metrics describe themselves."""

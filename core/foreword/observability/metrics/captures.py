@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter
 
-from foreword.observability.metrics.labels import DeploymentLabels
+from foreword.observability.metrics.labels import DeploymentLabels, remove_series
 
 
 class CaptureMetrics:
@@ -43,3 +43,8 @@ class CaptureMetrics:
         """
         shown = {True: "yes", False: "no", None: "unknown"}[correct]
         self._feedback.labels(*self._labels(tenant, deployment), shown).inc()
+
+    def forget_tenant(self, tenant: str) -> None:
+        """Remove the series of a tenant."""
+        remove_series(self._requests, tenant)
+        remove_series(self._feedback, tenant)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from foreword.observability.metrics.labels import COUNT_BUCKETS, LATENCY_BUCKETS, DeploymentLabels
+from foreword.observability.metrics.labels import COUNT_BUCKETS, LATENCY_BUCKETS, DeploymentLabels, remove_series
 
 _TOKEN_BUCKETS = (0.0005, 0.001, 0.0025, *LATENCY_BUCKETS)
 
@@ -55,6 +55,15 @@ class InferenceMetrics:
         for count, tokens in zip(counts, (input, soft_prompt, generated), strict=True):
             if tokens:
                 count.inc(tokens)
+
+    def forget_tenant(self, tenant: str) -> None:
+        """Remove the series of a tenant."""
+        for request_series in [series for series in self._request_counts if series[0] == tenant]:
+            self._request_counts.pop(request_series, None)
+        for token_series in [series for series in self._token_counts if series[0] == tenant]:
+            self._token_counts.pop(token_series, None)
+        remove_series(self._requests, tenant)
+        remove_series(self._tokens, tenant)
 
 
 class EngineMetrics:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from prometheus_client import Counter
+
 OTHER: Final = "_other"
 """The value of a label beyond the bound."""
 
@@ -40,6 +42,15 @@ class BoundedLabel:
         self._known[value] = None
         return value
 
+    @property
+    def values(self) -> frozenset[str]:
+        """The values that are kept."""
+        return frozenset(tuple(self._known))
+
+    def forget(self, value: str) -> None:
+        """Forget a value, which leaves room for another one."""
+        self._known.pop(value, None)
+
 
 class DeploymentLabels:
     """The labels of tenants and deployments, which metrics share. The names of different tenants count as different."""
@@ -55,3 +66,27 @@ class DeploymentLabels:
             return known, "" if not deployment else OTHER
         joined = known + _SEPARATOR + deployment
         return known, deployment if self._deployment(joined) == joined else OTHER
+
+    @property
+    def tenants(self) -> frozenset[str]:
+        """Ids of the tenants that have a label."""
+        return self._tenant.values
+
+    def forget_tenant(self, tenant: str) -> None:
+        """Forget the labels of a tenant and of its deployments."""
+        self._tenant.forget(tenant)
+        for joined in self._deployment.values:
+            if joined.startswith(tenant + _SEPARATOR):
+                self._deployment.forget(joined)
+
+
+def remove_series(counter: Counter, tenant: str) -> None:
+    """Remove the series of a counter whose label `tenant` has this value."""
+    series = {
+        tuple(sample.labels.values())
+        for family in counter.collect()
+        for sample in family.samples
+        if sample.labels.get("tenant") == tenant
+    }
+    for values in series:
+        counter.remove(*values)

@@ -9,7 +9,13 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from foreword.observability.metrics.labels import COUNT_BUCKETS, LATENCY_BUCKETS, MOST_TENANTS, BoundedLabel
+from foreword.observability.metrics.labels import (
+    COUNT_BUCKETS,
+    LATENCY_BUCKETS,
+    MOST_TENANTS,
+    BoundedLabel,
+    remove_series,
+)
 
 _WAIT_BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)
 _SECONDS_PER_HOUR = 3600.0
@@ -45,7 +51,7 @@ class WorkerMetrics:
         self._ended = Counter(
             "foreword_job_ends",
             "Jobs that left this worker, by the way they left: succeeded, failed, cancelled, yielded, given_back, "
-            "put_off or lost.",
+            "paused, put_off or lost.",
             ["kind", "outcome"],
             registry=registry,
         )
@@ -154,6 +160,16 @@ class WorkerMetrics:
             seconds: Compute time.
         """
         self._charged.labels(self._tenant(tenant), kind).inc(max(0.0, seconds) / _SECONDS_PER_HOUR)
+
+    @property
+    def tenants(self) -> frozenset[str]:
+        """Ids of the tenants that have series."""
+        return self._tenant.values
+
+    def forget_tenant(self, tenant: str) -> None:
+        """Remove the series of a tenant."""
+        self._tenant.forget(tenant)
+        remove_series(self._charged, tenant)
 
     def _greatest_age(self) -> float:
         with self._lock:

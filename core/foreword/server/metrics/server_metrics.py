@@ -47,9 +47,9 @@ class ServerMetrics:
     def __init__(self, settings: Settings) -> None:
         self._registry = new_registry(__version__)
         self._calls = CallMetrics(self._registry)
-        labels = DeploymentLabels()
-        self._inference = InferenceMetrics(self._registry, labels)
-        self._captures = CaptureMetrics(self._registry, labels)
+        self._labels = DeploymentLabels()
+        self._inference = InferenceMetrics(self._registry, self._labels)
+        self._captures = CaptureMetrics(self._registry, self._labels)
         self.engine = EngineMetrics(self._registry)
         self._database = DatabaseMetrics(self._registry)
         self._webhooks = WebhookMetrics(
@@ -107,6 +107,17 @@ class ServerMetrics:
             seconds=attempt.seconds,
             given_up=result.verdict is Verdict.GIVEN_UP,
         )
+
+    @property
+    def tenants(self) -> frozenset[str]:
+        """Ids of the tenants that have series."""
+        return self._calls.tenants | self._labels.tenants
+
+    def forget_tenant(self, tenant: str) -> None:
+        """Remove the series of a tenant that does not exist any more."""
+        self._labels.forget_tenant(tenant)
+        for metrics in (self._calls, self._inference, self._captures):
+            metrics.forget_tenant(tenant)
 
     @property
     def port(self) -> int | None:

@@ -27,6 +27,11 @@ def check_key(key: str) -> str:
     return key
 
 
+def tenant_prefixes(tenant: str) -> tuple[str, ...]:
+    """Return the prefixes of all files of a tenant. Every other function here returns a key below one of them."""
+    return f"tenants/{tenant}", f"answers/{tenant}", f"checkpoints/{tenant}"
+
+
 def new_dataset_key(tenant: str, content_sha256: str) -> str:
     """Return a new key for the rows of a dataset.
 

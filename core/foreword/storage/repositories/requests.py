@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
@@ -11,6 +12,9 @@ from sqlalchemy.orm import Session
 from foreword.errors import AlreadyExistsError, NotFoundError
 from foreword.storage.tables import RequestRow
 from foreword.storage.texts import check_texts
+
+NO_TENANT: Final = ""
+"""The tenant of requests that belong to none: administrators create tenants."""
 
 KEPT = timedelta(hours=48)
 """Minimum time for which a request id is stored. The API promises 24 hours."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, or_, select, update
@@ -22,7 +22,7 @@ from foreword.storage.lists.list_specs import API_KEYS, TENANTS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.repositories.key_ids import KeyIds, key_ids
-from foreword.storage.repositories.requests import RequestKey, deleted_since, find_replay, remember
+from foreword.storage.repositories.requests import NO_TENANT, RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import ApiKeyRow, SpaceRow, TenantRow
 from foreword.storage.texts import check_texts
 
@@ -30,8 +30,6 @@ DEFAULT_SPACE = "default"
 _BASE62 = string.digits + string.ascii_letters
 # 43 characters out of 62 hold 256 bits.
 _SECRET_LENGTH = 43
-# Administrators create tenants, so these request ids belong to no tenant.
-_NO_TENANT = ""
 
 
 def hash_secret(secret: str) -> str:
@@ -65,7 +63,7 @@ class TenantRepository:
         check_id(id, "tenant_id")
         check_texts(display_name=display_name)
         with self._database.write("tenants") as session:
-            replay = find_replay(session, _NO_TENANT, request)
+            replay = find_replay(session, NO_TENANT, request)
             if replay is not None:
                 row = session.get(TenantRow, replay.resource)
                 if row is None:
@@ -78,7 +76,7 @@ class TenantRepository:
                 )
             now = self._database.clock(session)
             row = _add_tenant(session, id, display_name, now)
-            remember(session, _NO_TENANT, request, id, now)
+            remember(session, NO_TENANT, request, id, now)
             return tenant_of(row)
 
     def ensure_tenant(self, id: str) -> Tenant:
@@ -109,6 +107,11 @@ class TenantRepository:
             if row is None:
                 raise NotFoundError.of(str(TenantName(id)))
             return tenant_of(row)
+
+    def existing(self, ids: Collection[str]) -> frozenset[str]:
+        """Return those of the ids that tenants have, in whatever state."""
+        with self._database.read() as session:
+            return frozenset(session.scalars(select(TenantRow.id).where(TenantRow.id.in_(ids))))
 
     def list_tenants(self, request: ListRequest = FIRST_PAGE, *, take: Take[Tenant] = take_any) -> Page[Tenant]:
         """List tenants, by default ordered by id.

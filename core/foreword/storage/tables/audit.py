@@ -9,7 +9,7 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from foreword.sql.types import RowNumber
-from foreword.storage.tables.base import Base
+from foreword.storage.tables.base import OUTLIVES_TENANT, Base
 
 
 class AuditRecordRow(Base):
@@ -21,7 +21,7 @@ class AuditRecordRow(Base):
         Index(None, "tenant", "key"),
         Index(None, "tenant", "time", "key"),
         Index(None, "time", "key"),
-        {"sqlite_autoincrement": True},
+        {"sqlite_autoincrement": True, "info": OUTLIVES_TENANT},
     )
 
     key: Mapped[int] = mapped_column(RowNumber, primary_key=True)
@@ -47,6 +47,7 @@ class AuditChainRow(Base):
     """The ends of the chain of a tenant's records. Whoever adds or deletes records locks this row."""
 
     __tablename__ = "audit_chains"
+    __table_args__ = ({"info": OUTLIVES_TENANT},)
 
     tenant: Mapped[str] = mapped_column(primary_key=True)
     anchor_sequence: Mapped[int]

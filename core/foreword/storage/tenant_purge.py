@@ -1,0 +1,153 @@
+"""The purge of deleted tenants: all their rows and files, when their grace period is over.
+
+The row of the tenant is deleted last, in one transaction with what was added meanwhile. Until then, any server goes on
+with the purge where it was left: every step deletes what it still finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Table, delete, func, literal, select, tuple_
+from sqlalchemy.orm import Session
+
+from foreword.errors import UnavailableError
+from foreword.names import TenantName
+from foreword.observability.logging import get_logger
+from foreword.storage.artifacts.keys import tenant_prefixes
+from foreword.storage.artifacts.store import ArtifactStore
+from foreword.storage.audit.recording import note_system_action
+from foreword.storage.database import Database
+from foreword.storage.repositories.requests import NO_TENANT
+from foreword.storage.tables import Base, JobRow, RequestRow, TenantRow
+from foreword.storage.tables.base import OUTLIVES_TENANT
+
+FAILPOINTS: Final = ("purge.rows_deleted", "purge.files_deleted", "purge.before_commit", "purge.after_commit")
+"""The points at which `failpoint` is called, for tests that kill the process there."""
+
+SETTLING: Final = timedelta(seconds=10)
+"""Time from the deletion of a tenant to its purge at least: calls and jobs end, and what they have begun to write is
+written."""
+_BATCH: Final = 500
+"""Rows that are deleted in one transaction, so that others can write in between."""
+_log = get_logger("tenants")
+
+
+def tenant_tables() -> Sequence[Table]:
+    """Return the tables whose rows are deleted with their tenant, those that refer to others first."""
+    tables = [table for table in reversed(Base.metadata.sorted_tables) if "tenant" in table.columns]
+    return [table for table in tables if not OUTLIVES_TENANT.items() <= table.info.items()]
+
+
+class TenantPurge:
+    """The purge of deleted tenants. Methods block.
+
+    Args:
+        settling: Minimum time from the deletion of a tenant to its purge.
+        failpoint: Called with a name of FAILPOINTS when that point is reached.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        artifacts: ArtifactStore,
+        settling: timedelta = SETTLING,
+        failpoint: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._database = database
+        self._artifacts = artifacts
+        self._settling = settling
+        self._failpoint = failpoint
+
+    def purge_due(self) -> Sequence[str]:
+        """Purge the tenants whose grace period is over, and return the ids of those that are gone.
+
+        A tenant is left for the next time if a worker still has one of its jobs, or the artifact store is unavailable.
+
+        Raises:
+            UnavailableError: The database cannot be reached.
+        """
+        with self._database.read() as session:
+            now = self._database.clock(session)
+            due = session.scalars(
+                select(TenantRow.id)
+                .where(TenantRow.purge_time <= now, TenantRow.delete_time <= now - self._settling)
+                .order_by(TenantRow.purge_time, TenantRow.id)
+            ).all()
+        return [tenant for tenant in due if self._purge(tenant)]
+
+    def _purge(self, tenant: str) -> bool:
+        with self._database.read() as session:
+            held = session.scalars(
+                select(func.count())
+                .select_from(JobRow)
+                .where(
+                    JobRow.tenant == tenant,
+                    JobRow.lease_worker.is_not(None),
+                    JobRow.lease_expire_time > self._database.clock(session),
+                )
+            ).one()
+        if held:
+            return False  # its worker finds out at its next heartbeat, or the lease expires
+        _log.info("tenant_purge_begun", tenant=tenant)
+        for table in tenant_tables():
+            for keys in self._keys(table, tenant):
+                with self._database.write(f"purges/{tenant}") as session:
+                    session.execute(delete(table).where(_is_one_of(table, keys)))
+        self._failpoint("purge.rows_deleted")
+        try:
+            for prefix in tenant_prefixes(tenant):
+                self._artifacts.delete(prefix)
+        except UnavailableError as outage:
+            _log.warning("tenant_purge_put_off", tenant=tenant, error=outage.message)
+            return False
+        self._failpoint("purge.files_deleted")
+        with self._database.write_tenant(tenant) as session:
+            _delete_rest(session, tenant)
+            note_system_action(session, "PurgeTenant", str(TenantName(tenant)))
+            session.flush()
+            self._failpoint("purge.before_commit")
+        self._failpoint("purge.after_commit")
+        _log.info("tenant_purged", tenant=tenant)
+        return True
+
+    def _keys(self, table: Table, tenant: str) -> Iterator[Sequence[tuple[Any, ...]]]:
+        """Yield the primary keys of a tenant's rows, in batches. Few tables have an index of tenants only."""
+        query = select(*table.primary_key).where(table.c.tenant == tenant).order_by(*table.primary_key).limit(_BATCH)
+        last: tuple[Any, ...] | None = None
+        while True:
+            with self._database.read() as session:
+                rows = session.execute(query if last is None else query.where(_is_after(table, last))).all()
+            keys = [tuple(row) for row in rows]
+            if not keys:
+                return
+            yield keys
+            last = keys[-1]
+
+
+def _is_after(table: Table, key: tuple[Any, ...]) -> ColumnElement[bool]:
+    """Return the condition for the rows after the one with a primary key, in the order of primary keys."""
+    columns = tuple(table.primary_key)
+    if len(columns) == 1:
+        condition: ColumnElement[bool] = columns[0] > key[0]
+        return condition
+    return tuple_(*columns) > tuple_(*(literal(value, column.type) for value, column in zip(key, columns, strict=True)))
+
+
+def _is_one_of(table: Table, keys: Sequence[tuple[Any, ...]]) -> ColumnElement[bool]:
+    """Return the condition for the rows with these primary keys."""
+    columns = tuple(table.primary_key)
+    if len(columns) == 1:
+        return columns[0].in_([key for (key,) in keys])
+    return tuple_(*columns).in_(keys)
+
+
+def _delete_rest(session: Session, tenant: str) -> None:
+    """Delete what was added since its table was emptied, the memory of the tenant's creation, and the tenant."""
+    for table in tenant_tables():
+        session.execute(delete(table).where(table.c.tenant == tenant))
+    session.execute(delete(RequestRow).where(RequestRow.tenant == NO_TENANT, RequestRow.resource == tenant))
+    session.execute(delete(TenantRow).where(TenantRow.id == tenant))
