@@ -36,7 +36,7 @@ def query(request: Request, *names: str) -> dict[str, str]:
 
 Source = Callable[[str, int], AsyncGenerator[dict[str, Any]]]
 """Yields the items of a list, each with its `id`. Gets the id after which a page begins, before which it may leave out
-all items, and the number of items that are going to be read."""
+all items, and the number of items that are going to be read: the page, the item after it and that before it."""
 
 
 async def page(given: dict[str, str], source: Source, *, limit: int, most: int) -> dict[str, Any]:
@@ -58,7 +58,7 @@ async def page(given: dict[str, str], source: Source, *, limit: int, most: int) 
     found: list[dict[str, Any]] = []
     begun, has_more = not after, False
     try:
-        async with aclosing(source(after, number + 1)) as items:
+        async with aclosing(source(after, number + (2 if after else 1))) as items:
             async for item in items:
                 if not begun:
                     begun = item["id"] == after
