@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from foreword.domain.client_certificate import CertificateIdentity
 from foreword.domain.dataset import MAX_DATASET_BYTES
 from foreword.domain.oidc import OidcIssuer
 
@@ -81,6 +82,16 @@ class Settings(BaseSettings):
     )
     tls_certificate: Path | None = Field(default=None, description="PEM file with the certificate chain of the server.")
     tls_private_key: Path | None = Field(default=None, description="PEM file with the private key of the server.")
+    tls_client_ca: Path | None = Field(
+        default=None,
+        description="PEM file with the authorities that issue certificates to clients. If it is set, every connection "
+        "with TLS needs such a certificate. Default: clients need none.",
+    )
+    tls_clients: tuple[CertificateIdentity, ...] = Field(
+        default=(),
+        description="Callers that are known by their certificate instead of a key, as a JSON list; see "
+        "`deploy/tokens.md`.",
+    )
     insecure: bool = Field(default=False, description="Allow unencrypted connections on addresses other than loopback.")
     dev: bool = Field(
         default=False,
@@ -350,6 +361,15 @@ class Settings(BaseSettings):
                 first.isdecimal() and (last or first).isdecimal() and 1 <= int(first) <= int(last or first) <= 65535
             ):
                 raise ValueError(f"must hold ports or ranges such as 8000-8999, not {text[:80]!r}")
+        return value
+
+    @field_validator("tls_clients")
+    @classmethod
+    def _check_certificates(cls, value: tuple[CertificateIdentity, ...]) -> tuple[CertificateIdentity, ...]:
+        """Refuse a certificate that two callers have, and two callers with one name."""
+        for member in ("name", "subject"):
+            if len({getattr(identity, member) for identity in value}) < len(value):
+                raise ValueError(f"must hold callers with different values of {member}")
         return value
 
     @field_validator("oidc_issuers")

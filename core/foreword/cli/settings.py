@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 
 _OTHER_VARIABLES = frozenset(
-    {"FOREWORD_API_KEY", "FOREWORD_ENDPOINT", "FOREWORD_TLS_CA", "FOREWORD_HUGGINGFACE_MODELS", "FOREWORD_SLACK_CONFIG"}
+    {
+        "FOREWORD_API_KEY",
+        "FOREWORD_ENDPOINT",
+        "FOREWORD_TLS_CA",
+        "FOREWORD_TLS_CLIENT_CERTIFICATE",
+        "FOREWORD_TLS_CLIENT_KEY",
+        "FOREWORD_HUGGINGFACE_MODELS",
+        "FOREWORD_SLACK_CONFIG",
+    }
 )
 """Variables of the client, the command line and built-in plugins."""
 

@@ -31,7 +31,7 @@ def whoami(client: Client, as_json: bool) -> None:
     key = f"{identity.api_key}{named}" if identity.api_key else "the development key"
     facts = [
         ("tenant", f"{identity.tenant} ({identity.tenant_display_name}), {state}"),
-        ("token of", identity.subject) if identity.subject else ("key", key),
+        ("caller", identity.subject) if identity.subject else ("key", key),
         ("scopes", scope_names(identity.scopes)),
         ("expires", moment(identity.expire_time) or "never"),
     ]

@@ -17,8 +17,11 @@ from foreword.errors import InvalidArgumentError, UnauthenticatedError
 from foreword.redaction import redact
 
 Tls = bool | bytes | str | PathLike[str] | None
+ClientCertificate = tuple[str | PathLike[str], str | PathLike[str]] | None
 
 TLS_CA_VARIABLE = "FOREWORD_TLS_CA"
+_CLIENT_CERTIFICATE = "FOREWORD_TLS_CLIENT_CERTIFICATE"
+_CLIENT_KEY = "FOREWORD_TLS_CLIENT_KEY"
 DEFAULT_ENDPOINT = "127.0.0.1:50051"
 _DEFAULT_PORT = 50051
 
@@ -65,33 +68,53 @@ def channel_options(target: str) -> tuple[tuple[str, int], ...]:
     return (*_CHANNEL_OPTIONS, *DIRECT) if is_on_this_machine(target) else _CHANNEL_OPTIONS
 
 
-def channel_credentials(endpoint: Endpoint, tls: Tls) -> grpc.ChannelCredentials | None:
+def channel_credentials(
+    endpoint: Endpoint, tls: Tls, client: ClientCertificate = None
+) -> grpc.ChannelCredentials | None:
     """Return the credentials of a channel; None for plain text.
 
     The environment variable FOREWORD_TLS_CA sets the certificates that a channel with TLS trusts unless `tls` sets
-    them. It does not switch TLS on.
+    them, and FOREWORD_TLS_CLIENT_CERTIFICATE and FOREWORD_TLS_CLIENT_KEY the certificate of the client unless `client`
+    sets it. They do not switch TLS on.
 
     Args:
         tls: True or False to force TLS on or off; a path or PEM bytes to trust these certificates; None to follow the
             endpoint.
+        client: Paths of the client's certificate chain and of its private key, in PEM.
 
     Raises:
-        InvalidArgumentError: The file with the certificates cannot be read.
+        InvalidArgumentError: A file cannot be read, or only one of the client's two files is set.
     """
     if tls is False or (tls is None and not endpoint.tls):
         return None
+    certificate, key = client or (os.environ.get(_CLIENT_CERTIFICATE), os.environ.get(_CLIENT_KEY))
+    if bool(certificate) != bool(key):
+        missing = _CLIENT_KEY if certificate else _CLIENT_CERTIFICATE
+        raise InvalidArgumentError.of(missing, "must be set too: a client needs a certificate and its private key")
+    chain = _pem(certificate, "tls_client" if client else _CLIENT_CERTIFICATE, "certificate of the client")
+    private = _pem(key, "tls_client" if client else _CLIENT_KEY, "private key of the client")
     if isinstance(tls, bytes):
-        return grpc.ssl_channel_credentials(tls)
-    trusted = os.environ.get(TLS_CA_VARIABLE) if tls is None or tls is True else tls
-    if not trusted:
-        return grpc.ssl_channel_credentials()
+        return grpc.ssl_channel_credentials(tls, private, chain)
+    from_environment = tls is None or tls is True
+    trusted = os.environ.get(TLS_CA_VARIABLE) if from_environment else tls
+    roots = _pem(trusted, TLS_CA_VARIABLE if from_environment else "tls", "certificates to trust")
+    return grpc.ssl_channel_credentials(roots, private, chain)
+
+
+def _pem(path: str | bool | PathLike[str] | None, source: str, what: str) -> bytes | None:
+    """Return the content of a PEM file; None without a path.
+
+    Raises:
+        InvalidArgumentError: It cannot be read.
+    """
+    if not path or path is True:
+        return None
     try:
-        return grpc.ssl_channel_credentials(Path(trusted).read_bytes())
+        return Path(path).read_bytes()
     except (OSError, ValueError) as error:  # a NUL in the path is a ValueError
-        source = TLS_CA_VARIABLE if tls is None or tls is True else "tls"
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise InvalidArgumentError.of(
-            source, f"{trusted!s} cannot be read: {why}. Set it to a PEM file with the certificates to trust."
+            source, f"{path!s} cannot be read: {why}. Set it to a PEM file with the {what}."
         ) from error
 
 

@@ -185,9 +185,12 @@ def _unreachable(details: str, endpoint: str, proxy: Proxy | None) -> str:
     cause = details.rsplit(": ", 1)[-1].rstrip("]") or "no connection"  # gRPC prefixes its own path to the cause
     if proxy is not None and proxy.used:
         return f"No service answers at {endpoint} ({cause})."
+    names = "FOREWORD_TLS_CLIENT_CERTIFICATE and FOREWORD_TLS_CLIENT_KEY"
+    asked = f" If the service asks clients for a certificate, set {names}." if cause == "Socket closed" else ""
     return (
         f"No service answers at {endpoint} ({cause}). Start one with `foreword serve --dev`, or set FOREWORD_ENDPOINT "
         f"to its address (http://HOST:PORT without TLS, https://HOST:PORT with TLS)."
+        f"{asked}"
     )
 
 

@@ -91,11 +91,11 @@ class Caller:
     """The caller of a request: its tenant, its id (empty for the development key) and its scopes.
 
     Attributes:
-        api_key: Id of the key; for the caller of a token `oidc:ISSUER:SUBJECT`.
-        key: The key; None for the development key and for a token.
+        api_key: Id of the key; for a token `oidc:ISSUER:SUBJECT`, and for a certificate `mtls:NAME`.
+        key: The key; None for the development key, a token and a certificate.
         owner: The tenant as the last look-up has found it; None for the development key.
-        token_digest: SHA-256 of the token; empty for a key.
-        expire_time: Expiry time of the token; None for a key.
+        credential_digest: SHA-256 of the token or the certificate; empty for a key.
+        expire_time: Expiry time of the token or the certificate; None for a key.
     """
 
     tenant: str
@@ -103,7 +103,7 @@ class Caller:
     scopes: frozenset[Scope]
     key: ApiKey | None = None
     owner: Tenant | None = None
-    token_digest: str = ""
+    credential_digest: str = ""
     expire_time: datetime | None = None
 
     @property

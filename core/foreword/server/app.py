@@ -26,6 +26,7 @@ from foreword.plugin.manager import PluginManager
 from foreword.server.audit.layer import AuditLayer, describe_request
 from foreword.server.audit.refused_calls import RefusedCalls
 from foreword.server.callers.auth import DEV_TENANT, Authenticator
+from foreword.server.callers.certificates import ClientCertificates
 from foreword.server.callers.failed_keys import FailedKeys
 from foreword.server.callers.last_uses import LastUses
 from foreword.server.callers.open_calls import OpenCalls
@@ -204,6 +205,7 @@ class ForewordServer:
             strangers=self._pools.strange_keys,
             ids=await asyncio.to_thread(key_ids, self._database),
             tokens=self._token_verifier(),
+            certificates=ClientCertificates(self._settings.tls_clients) if self._settings.tls_clients else None,
             calls=self._open_calls,
             uses=self._last_uses,
             trusted_proxies=self._trusted_proxies,

@@ -235,7 +235,7 @@ def test_claims_are_mapped_to_tenant_and_scopes(server: RunningServer, issuers: 
         (0, {"tenant": None}, "TOKEN_WITHOUT_TENANT"),
         (0, {"tenant": "no id"}, "TOKEN_WITHOUT_TENANT"),
         (0, {"tenant": ["acme"]}, "TOKEN_WITHOUT_TENANT"),
-        (0, {"tenant": "missing"}, "TOKEN_TENANT_UNKNOWN"),
+        (0, {"tenant": "missing"}, "CREDENTIAL_TENANT_UNKNOWN"),
         (0, {"scope": "openid"}, "TOKEN_WITHOUT_SCOPE"),
         (0, {"scope": "foreword:admin"}, "TOKEN_WITHOUT_SCOPE"),
         (0, {"scope": 7}, "TOKEN_WITHOUT_SCOPE"),

@@ -22,7 +22,7 @@ from foreword.client._async.rollouts import RolloutMethods
 from foreword.client._async.sweeps import TuneSweepMethods
 from foreword.client._async.tenants import TenantMethods
 from foreword.client._async.webhooks import WebhookMethods
-from foreword.client.endpoint import DEFAULT_ENDPOINT, Tls
+from foreword.client.endpoint import DEFAULT_ENDPOINT, ClientCertificate, Tls
 from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALIVE_TIMEOUT_SECONDS
 
 
@@ -67,6 +67,8 @@ class AsyncClient(
         retry_seconds: Time for which a call is repeated while the service is unavailable.
         tls: True or False to force TLS on or off; a path or PEM bytes to trust these certificates. Default: as the
             endpoint says, with the certificates of FOREWORD_TLS_CA or, if it is not set, of the system.
+        tls_client: Paths of the client's certificate chain and of its private key, for services that ask for it.
+            Default: those in FOREWORD_TLS_CLIENT_CERTIFICATE and FOREWORD_TLS_CLIENT_KEY, or none.
         keepalive_seconds: Silence after which the client pings the service; 0 to disable pings.
         keepalive_timeout_seconds: Time without an answer to a ping after which the connection counts as dead, and calls
             on it are repeated or fail with UnavailableError.
@@ -85,6 +87,7 @@ class AsyncClient(
         timeout_seconds: float = 60.0,
         retry_seconds: float = 15.0,
         tls: Tls = None,
+        tls_client: ClientCertificate = None,
         keepalive_seconds: float = DEFAULT_KEEPALIVE_SECONDS,
         keepalive_timeout_seconds: float = DEFAULT_KEEPALIVE_TIMEOUT_SECONDS,
     ) -> None:
@@ -94,6 +97,7 @@ class AsyncClient(
             timeout_seconds=timeout_seconds,
             retry_seconds=retry_seconds,
             tls=tls,
+            tls_client=tls_client,
             keepalive_seconds=keepalive_seconds,
             keepalive_timeout_seconds=keepalive_timeout_seconds,
         )

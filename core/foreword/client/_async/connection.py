@@ -16,7 +16,14 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from tenacity.wait import wait_random_exponential
 
 from foreword.client._async.waiting import send_stream, sleep
-from foreword.client.endpoint import Tls, channel_credentials, channel_options, key_metadata, parse_endpoint
+from foreword.client.endpoint import (
+    ClientCertificate,
+    Tls,
+    channel_credentials,
+    channel_options,
+    key_metadata,
+    parse_endpoint,
+)
 from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALIVE_TIMEOUT_SECONDS, keepalive_options
 from foreword.client.message import check_size
 from foreword.client.proxy import Proxy, find_proxy
@@ -39,6 +46,7 @@ class Connection:
         timeout_seconds: Time limit of a unary call, including repetitions.
         retry_seconds: Time for which a call that is safe to repeat is repeated while the service is unavailable.
         tls: See `channel_credentials`.
+        tls_client: See `channel_credentials`.
         keepalive_seconds: See `keepalive_options`.
         keepalive_timeout_seconds: See `keepalive_options`.
 
@@ -55,6 +63,7 @@ class Connection:
         timeout_seconds: float,
         retry_seconds: float,
         tls: Tls = None,
+        tls_client: ClientCertificate = None,
         keepalive_seconds: float = DEFAULT_KEEPALIVE_SECONDS,
         keepalive_timeout_seconds: float = DEFAULT_KEEPALIVE_TIMEOUT_SECONDS,
     ) -> None:
@@ -65,7 +74,7 @@ class Connection:
         self._key = api_key if callable(api_key) else None
         self._metadata = [] if callable(api_key) else key_metadata(api_key)
         self._request_id = ""
-        self._credentials = channel_credentials(place, tls)
+        self._credentials = channel_credentials(place, tls, tls_client)
         self._keepalive = keepalive_options(keepalive_seconds, keepalive_timeout_seconds)
         self._shared = _Channel()
         self._borrowed = False
@@ -225,7 +234,7 @@ class Connection:
     def _failure(self, raised: grpc.RpcError) -> AttemptError:
         failure = call_failure(raised, self.endpoint, self._shared.proxy)
         sends_key = bool(self._metadata or self._key or self._borrowed)
-        if isinstance(failure.error, UnauthenticatedError) and not sends_key:
+        if failure.error.reason == "API_KEY_MISSING" and not sends_key:
             # The service serves all kinds of clients, so it cannot explain how to set the key of this one.
             failure.error = UnauthenticatedError(
                 "The API key is missing. Set FOREWORD_API_KEY or pass api_key; with `foreword serve --dev` it is dev.",

@@ -14,10 +14,10 @@ class Identity:
 
     Attributes:
         tenant_state: State of the tenant; None if the service is older and sends none.
-        api_key: Name of the key; empty for the development key and for a token.
-        expire_time: Time at which the key or the token expires; None for never.
+        api_key: Name of the key; empty for the development key, a token and a certificate.
+        expire_time: Time at which the key, the token or the certificate expires; None for never.
         parent_key: Name of the parent of a child key; empty for other keys.
-        subject: Id of the caller of a token, `oidc:ISSUER:SUBJECT`; empty for a key.
+        subject: Id of a caller with a token, `oidc:ISSUER:SUBJECT`, or a certificate, `mtls:NAME`; empty for a key.
     """
 
     tenant: str

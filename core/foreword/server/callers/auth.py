@@ -1,4 +1,4 @@
-"""Authentication with API keys, their scopes, the development key and tokens."""
+"""Authentication with API keys, their scopes, the development key, tokens and certificates."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from foreword.addresses import Network
 from foreword.domain.tenant import ApiKey, Caller, Scope, Tenant, TenantState
 from foreword.errors import NotFoundError, PermissionDeniedError, UnauthenticatedError
 from foreword.names import TenantName
+from foreword.server.callers.certificates import ClientCertificates, KnownCertificate
 from foreword.server.callers.failed_keys import FailedKeys
 from foreword.server.callers.last_uses import LastUses
 from foreword.server.callers.open_calls import OpenCalls
@@ -65,6 +66,7 @@ class Authenticator:
         strangers: Runs the look-ups of ids that are probably invented.
         ids: Recognises ids that are not.
         tokens: Checks tokens of OpenID Connect issuers; None if there are none.
+        certificates: Knows the callers with certificates; None if there are none.
         calls: The running calls.
         uses: Records when keys are used.
         trusted_proxies: Proxies that pass on the addresses of their clients.
@@ -82,6 +84,7 @@ class Authenticator:
         strangers: TurnPool,
         ids: KeyIds,
         tokens: TokenVerifier | None = None,
+        certificates: ClientCertificates | None = None,
         calls: OpenCalls,
         uses: LastUses,
         trusted_proxies: Sequence[Network] = (),
@@ -95,6 +98,7 @@ class Authenticator:
         self._strangers = strangers
         self._ids = ids
         self._tokens = tokens
+        self._certificates = certificates
         self._calls = calls
         self._uses = uses
         self._trusted_proxies = trusted_proxies
@@ -121,7 +125,7 @@ class Authenticator:
             raise exhausted from None
         token = _caller.set(caller)
         try:
-            with self._calls.running(caller.token_digest or caller.api_key, lambda: self._admit(call, client)):
+            with self._calls.running(caller.credential_digest or caller.api_key, lambda: self._admit(call, client)):
                 yield
         finally:
             _caller.reset(token)
@@ -179,7 +183,14 @@ class Authenticator:
 
     async def _admit(self, call: Call, client: str) -> Caller:
         """Return the caller of a call whose key has the required scope."""
-        caller = await self.authenticate(call.metadata.get("authorization", ""), client)
+        authorization = call.metadata.get("authorization", "")
+        known = None
+        if not authorization and self._certificates is not None:
+            known = self._certificates.find(call.context.auth_context())
+        if known is not None:
+            caller = await self._caller_of_certificate(known, client)
+        else:
+            caller = await self.authenticate(authorization, client)
         call.record.tenant, call.record.key_id = caller.tenant, caller.api_key
         scope = SCOPES[call.method]
         if scope is Scope.TENANT_ADMIN and (Scope.ADMIN in caller.scopes or call.method in ON_OWN_KEYS):
@@ -200,25 +211,54 @@ class Authenticator:
             UnavailableError: The keys of its issuer cannot be fetched.
         """
         found = await tokens.verify(token)
-        tenant = found.tenant
+        owner = await self._active_owner(found.tenant, "token", client)
+        return Caller(
+            tenant=found.tenant,
+            api_key=found.subject,
+            scopes=found.scopes,
+            owner=owner,
+            credential_digest=found.digest,
+            expire_time=found.expire_time,
+        )
+
+    async def _caller_of_certificate(self, known: KnownCertificate, client: str) -> Caller:
+        """Return the caller with the certificate of a connection.
+
+        Raises:
+            UnauthenticatedError: The certificate has expired since the connection began.
+            PermissionDeniedError: Its tenant does not exist, is suspended or deleted.
+        """
+        if known.expire_time <= self._now():
+            raise UnauthenticatedError(
+                "The client's certificate has expired. Connect with a new one.", reason="CERTIFICATE_EXPIRED"
+            )
+        identity = known.identity
+        return Caller(
+            tenant=identity.tenant,
+            api_key=identity.id,
+            scopes=frozenset(identity.scopes),
+            owner=await self._active_owner(identity.tenant, "certificate", client),
+            credential_digest=known.digest,
+            expire_time=known.expire_time,
+        )
+
+    async def _active_owner(self, tenant: str, credential: str, client: str) -> Tenant:
+        """Return the tenant of a token or a certificate.
+
+        Raises:
+            PermissionDeniedError: It does not exist, is suspended or deleted.
+        """
         owner = await self._owners.get(
             tenant, lambda: self._threads.run(client, READ_SECONDS, self._tenants.find_tenant, tenant)
         )
         if owner is None:
             raise PermissionDeniedError(
-                f"The token is of {TenantName(tenant)}, which does not exist. Ask the operator of the service to "
-                "create it, or the administrator of the token's issuer to correct the claim.",
-                reason="TOKEN_TENANT_UNKNOWN",
+                f"The {credential} is of {TenantName(tenant)}, which does not exist. Ask the operator of the service "
+                "to create it, or to correct the mapping.",
+                reason="CREDENTIAL_TENANT_UNKNOWN",
             )
         _check_active(owner)
-        return Caller(
-            tenant=tenant,
-            api_key=found.subject,
-            scopes=found.scopes,
-            owner=owner,
-            token_digest=found.digest,
-            expire_time=found.expire_time,
-        )
+        return owner
 
     async def _find(self, id: str, client: str) -> tuple[ApiKey, Tenant] | None:
         """Return the key with an id, and its tenant."""

@@ -23,6 +23,14 @@ def check_listening(settings: Settings, *, dev_key: bool) -> None:
     if (certificate is None) != (private_key is None):
         missing = "tls_private_key" if private_key is None else "tls_certificate"
         raise InvalidArgumentError.of(missing, "must be set too: TLS needs a certificate and its private key")
+    if settings.tls_client_ca is not None and certificate is None:
+        raise InvalidArgumentError.of(
+            "tls_certificate", "must be set too: certificates of clients (tls_client_ca) need TLS"
+        )
+    if settings.tls_clients and settings.tls_client_ca is None:
+        raise InvalidArgumentError.of(
+            "tls_client_ca", "must be set too: it says which authorities issue the certificates of tls_clients"
+        )
     if is_loopback(settings.host):
         return
     if dev_key:
@@ -52,7 +60,7 @@ def listen(server: grpc.aio.Server, settings: Settings) -> int:
         if settings.tls_certificate is None or settings.tls_private_key is None:
             port: int = server.add_insecure_port(address)
         else:
-            credentials = _credentials(settings.tls_certificate, settings.tls_private_key)
+            credentials = _credentials(settings.tls_certificate, settings.tls_private_key, settings.tls_client_ca)
             port = server.add_secure_port(address, credentials)
         return port
     except (RuntimeError, OSError) as error:
@@ -98,7 +106,7 @@ def _check_free(settings: Settings) -> None:
         raise faults[0]
 
 
-def _credentials(certificate: Path, private_key: Path) -> grpc.ServerCredentials:
+def _credentials(certificate: Path, private_key: Path, client_ca: Path | None) -> grpc.ServerCredentials:
     """Read and check both files. gRPC would accept any content and only report later that it cannot listen."""
     pair = (_read(private_key, "tls_private_key"), _read(certificate, "tls_certificate"))
     try:
@@ -109,7 +117,14 @@ def _credentials(certificate: Path, private_key: Path) -> grpc.ServerCredentials
             "tls_certificate",
             f"{certificate} and {private_key} are not a PEM certificate chain and its unencrypted private key: {error}",
         ) from error
-    return grpc.ssl_server_credentials([pair])
+    if client_ca is None:
+        return grpc.ssl_server_credentials([pair])
+    authorities = _read(client_ca, "tls_client_ca")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(client_ca)
+    except (ssl.SSLError, OSError, ValueError) as error:
+        raise InvalidArgumentError.of("tls_client_ca", f"{client_ca} holds no PEM certificates: {error}") from error
+    return grpc.ssl_server_credentials([pair], authorities, require_client_auth=True)
 
 
 def _read(path: Path, setting: str) -> bytes:

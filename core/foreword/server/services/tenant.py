@@ -52,7 +52,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
             tenant_state=f"STATE_{owner.state.name}",
             api_key_display_name="" if key is None else key.display_name,
             expire_time=timestamp(caller.expire_time if key is None else key.expire_time),
-            subject=caller.api_key if caller.token_digest else "",
+            subject=caller.api_key if caller.credential_digest else "",
             parent_key="" if key is None else convert.parent_key(key),
         )
 
@@ -151,8 +151,9 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         )
         if caller.key is None:
             raise FailedPreconditionError(
-                "The development key and tokens cannot have child keys. Create a key: foreword keys create.",
-                reason="NO_PARENT_KEY" if caller.token_digest else "DEVELOPMENT_KEY",
+                "Only a key can have child keys, but not the development key, a token or a certificate. Create a key: "
+                "foreword keys create.",
+                reason="NO_PARENT_KEY" if caller.credential_digest else "DEVELOPMENT_KEY",
             )
         key, secret = await self._storage.run(
             caller.tenant,
