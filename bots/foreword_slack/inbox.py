@@ -214,6 +214,13 @@ class Inbox:
         room = self._settings.workers - len(self._in_progress)
         if room <= 0:
             return self._settings.poll_seconds
+        # Most looks find nothing, and a claim needs the database's lock for writing.
+        due = await self._store.survey(lambda operator: operator.events.next_due(self._lane))
+        if due is None:
+            return self._settings.poll_seconds
+        seconds = (due - self._clock.now()).total_seconds()
+        if seconds > 0:
+            return min(seconds, self._settings.poll_seconds)
         events = await self._store.operate(lambda operator: operator.events.claim(room, self._lease, self._lane))
         for event in events:
             task = asyncio.create_task(self._attend(event))
@@ -221,12 +228,8 @@ class Inbox:
             task.add_done_callback(self._let_go)
         if len(events) == room:
             return self._settings.poll_seconds
-        due = await self._store.survey(lambda operator: operator.events.next_due(self._lane))
-        if due is None:
-            return self._settings.poll_seconds
-        # An event that is due now waits for one in progress, whose end wakes the loop, or for one that is not due yet.
-        seconds = (due - self._clock.now()).total_seconds()
-        return min(seconds, self._settings.poll_seconds) if seconds > 0 else self._settings.poll_seconds / 10
+        # An event that is due now but not claimed waits for one in progress, whose end wakes the loop.
+        return 0.0 if events else self._settings.poll_seconds / 10
 
     def _let_go(self, task: asyncio.Task[None]) -> None:
         del self._in_progress[task]
