@@ -1,16 +1,19 @@
 """The purge of deleted tenants: all their rows and files, when their grace period is over.
 
 The row of the tenant is deleted last, in one transaction with what was added meanwhile. Until then, any server goes on
-with the purge where it was left: every step deletes what it still finds.
+with a purge whose process was killed: every step deletes what it still finds.
+
+One server at a time purges a tenant. It claims the tenant by its `update_time`, and renews that in every transaction.
+If two purged one, the slower could delete what belongs to a new tenant of the same name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, delete, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Table, delete, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from foreword.errors import UnavailableError
@@ -27,9 +30,9 @@ from foreword.storage.tables.base import OUTLIVES_TENANT
 FAILPOINTS: Final = ("purge.rows_deleted", "purge.files_deleted", "purge.before_commit", "purge.after_commit")
 """The points at which `failpoint` is called, for tests that kill the process there."""
 
-SETTLING: Final = timedelta(seconds=10)
-"""Time from the deletion of a tenant to its purge at least: calls and jobs end, and what they have begun to write is
-written."""
+SETTLING: Final = timedelta(seconds=60)
+"""Time from the last change of a tenant, or of the claim of another server, to its purge at least. Meanwhile calls and
+jobs end, and what they have begun to write is written."""
 _BATCH: Final = 500
 """Rows that are deleted in one transaction, so that others can write in between."""
 _log = get_logger("tenants")
@@ -45,7 +48,7 @@ class TenantPurge:
     """The purge of deleted tenants. Methods block.
 
     Args:
-        settling: Minimum time from the deletion of a tenant to its purge.
+        settling: Minimum time from the last change of a tenant to its purge.
         failpoint: Called with a name of FAILPOINTS when that point is reached.
     """
 
@@ -74,45 +77,65 @@ class TenantPurge:
             now = self._database.clock(session)
             due = session.scalars(
                 select(TenantRow.id)
-                .where(TenantRow.purge_time <= now, TenantRow.delete_time <= now - self._settling)
+                .where(TenantRow.purge_time <= now, TenantRow.update_time <= now - self._settling)
                 .order_by(TenantRow.purge_time, TenantRow.id)
             ).all()
         return [tenant for tenant in due if self._purge(tenant)]
 
     def _purge(self, tenant: str) -> bool:
-        with self._database.read() as session:
-            held = session.scalars(
-                select(func.count())
-                .select_from(JobRow)
-                .where(
-                    JobRow.tenant == tenant,
-                    JobRow.lease_worker.is_not(None),
-                    JobRow.lease_expire_time > self._database.clock(session),
-                )
-            ).one()
-        if held:
-            return False  # its worker finds out at its next heartbeat, or the lease expires
-        _log.info("tenant_purge_begun", tenant=tenant)
-        for table in tenant_tables():
-            for keys in self._keys(table, tenant):
-                with self._database.write(f"purges/{tenant}") as session:
-                    session.execute(delete(table).where(_is_one_of(table, keys)))
-        self._failpoint("purge.rows_deleted")
         try:
+            claim = self._claim(tenant)
+            if claim is None:
+                return False
+            _log.info("tenant_purge_begun", tenant=tenant)
+            for table in tenant_tables():
+                for keys in self._keys(table, tenant):
+                    with self._database.write_tenant(tenant) as session:
+                        claim.renew(session)
+                        session.execute(delete(table).where(_is_one_of(table, keys)))
+            self._failpoint("purge.rows_deleted")
             for prefix in tenant_prefixes(tenant):
+                with self._database.write_tenant(tenant) as session:
+                    claim.renew(session)
                 self._artifacts.delete(prefix)
+            self._failpoint("purge.files_deleted")
+            with self._database.write_tenant(tenant) as session:
+                claim.renew(session)
+                session.flush()
+                _delete_rest(session, tenant)
+                note_system_action(session, "PurgeTenant", str(TenantName(tenant)))
+                session.flush()
+                self._failpoint("purge.before_commit")
         except UnavailableError as outage:
             _log.warning("tenant_purge_put_off", tenant=tenant, error=outage.message)
             return False
-        self._failpoint("purge.files_deleted")
-        with self._database.write_tenant(tenant) as session:
-            _delete_rest(session, tenant)
-            note_system_action(session, "PurgeTenant", str(TenantName(tenant)))
-            session.flush()
-            self._failpoint("purge.before_commit")
+        except _ClaimLostError:
+            _log.info("tenant_purged_elsewhere", tenant=tenant)
+            return False
         self._failpoint("purge.after_commit")
         _log.info("tenant_purged", tenant=tenant)
         return True
+
+    def _claim(self, tenant: str) -> _Claim | None:
+        """Claim a tenant; None if another server has it, or a worker has one of its jobs.
+
+        A worker finds out at its next heartbeat, or its lease expires.
+        """
+        with self._database.write_tenant(tenant) as session:
+            now = self._database.clock(session)
+            row = session.get(TenantRow, tenant, with_for_update={"key_share": True})
+            if row is None or row.purge_time is None or row.purge_time > now:
+                return None
+            if row.update_time is not None and row.update_time > now - self._settling:
+                return None
+            held = select(JobRow.key).where(
+                JobRow.tenant == tenant, JobRow.lease_worker.is_not(None), JobRow.lease_expire_time > now
+            )
+            if session.scalars(held.limit(1)).first() is not None:
+                return None
+            claim = _Claim(self._database, tenant, row.update_time)
+            claim.renew(session)
+            return claim
 
     def _keys(self, table: Table, tenant: str) -> Iterator[Sequence[tuple[Any, ...]]]:
         """Yield the primary keys of a tenant's rows, in batches. Few tables have an index of tenants only."""
@@ -143,6 +166,30 @@ def _is_one_of(table: Table, keys: Sequence[tuple[Any, ...]]) -> ColumnElement[b
     if len(columns) == 1:
         return columns[0].in_([key for (key,) in keys])
     return tuple_(*columns).in_(keys)
+
+
+class _ClaimLostError(Exception):
+    """Another server has purged the tenant, or is doing so."""
+
+
+class _Claim:
+    """The right to purge a tenant."""
+
+    def __init__(self, database: Database, tenant: str, time: datetime | None) -> None:
+        self._database = database
+        self._tenant = tenant
+        self._time = time
+
+    def renew(self, session: Session) -> None:
+        """Renew the claim in a transaction that is serialised for the tenant.
+
+        Raises:
+            _ClaimLostError: It is not valid any more.
+        """
+        row = session.get(TenantRow, self._tenant, with_for_update={"key_share": True})
+        if row is None or row.update_time != self._time:
+            raise _ClaimLostError
+        self._time = row.update_time = self._database.clock(session)
 
 
 def _delete_rest(session: Session, tenant: str) -> None:

@@ -190,6 +190,28 @@ def test_a_purge_waits_for_the_artifact_store(database: Database, artifacts: Art
     assert files(artifacts) == []
 
 
+def test_a_slow_purge_leaves_a_new_tenant_of_the_same_name_alone(database: Database, artifacts: ArtifactStore):
+    def purge_elsewhere(moment: str) -> None:
+        if moment == "purge.rows_deleted":
+            gone.extend(TenantPurge(database=database, artifacts=artifacts, settling=NOW).purge_due())
+            tenants.create_tenant("gone")
+            with database.write() as session:
+                fill(session, "gone", 1)
+            store_files(artifacts, "gone")
+            new.update(left(database, "gone"))
+
+    gone: list[str] = []
+    new: dict[str, int] = {}
+    tenants = TenantRepository(database)
+    tenants.create_tenant("gone")
+    TenantLifecycle(database).delete("gone", grace_period=NOW)
+    slow = TenantPurge(database=database, artifacts=artifacts, settling=NOW, failpoint=purge_elsewhere).purge_due()
+
+    assert (slow, gone) == ([], ["gone"])
+    assert left(database, "gone") == new
+    assert len(files(artifacts)) == 3
+
+
 def purge_and_die(url: str, artifacts: str, moment: str) -> None:
     def failpoint(name: str) -> None:
         if name == moment:
