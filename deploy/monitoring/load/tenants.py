@@ -21,7 +21,7 @@ SERVING_NAME: Final = "complaints"
 
 _PAUSE_SECONDS = 1.0
 _MISTAKE_EVERY = 12
-_OVER_HTTP_EVERY = 3
+_OVER_HTTP_EVERY = 5
 _WRONG_KEY = "fw_nobody_wrong"
 
 
@@ -118,7 +118,7 @@ class _Tenant:
                 text = chance.choice(texts)
                 with suppress(ForewordError, OSError):
                     if number % _OVER_HTTP_EVERY == 0:
-                        self._complete_over_http(text, "typo" if number % _MISTAKE_EVERY == 0 else BASE)
+                        self._complete_over_http(text, "typo" if chance.random() < 1 / _MISTAKE_EVERY else BASE)
                     elif number % _MISTAKE_EVERY == 0:
                         self._err(client, stranger, text, chance)
                     elif not self._deployment or number % 4 == 0:

@@ -123,6 +123,20 @@ def test_lists_have_pages(http: RunningHttp, server: RunningServer):
             ai.files.list(after=ids[1])
 
 
+def test_files_are_listed_by_their_purpose(http: RunningHttp, server: RunningServer):
+    key = server.new_key("http-purposes")
+    with http.client(key) as ai, Client(server.endpoint, key) as service:
+        labelled = upload(ai, prompt_file()).id
+        unlabelled = service.upload_dataset(
+            [{"input": row["input"]} for row in rows()], display_name="x", unlabelled=True
+        )
+
+        assert [file.id for file in ai.files.list(purpose="fine-tune", limit=1)] == [labelled]
+        assert [file.id for file in ai.files.list(purpose="batch")] == [f"file-{unlabelled.name.rpartition('/')[2]}"]
+        assert len(list(ai.files.list(limit=1))) == 2
+        assert len(list(service.stream_datasets(page_size=1))) == 2
+
+
 def test_a_page_reads_not_much_more_than_itself_from_the_service(
     http: RunningHttp, ai: openai.OpenAI, stored: str, monkeypatch: pytest.MonkeyPatch
 ):
