@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -81,7 +81,8 @@ class AuditChain:
 
 def to_json(record: AuditRecord) -> dict[str, Any]:
     """Return a record as a JSON object, the form of exports."""
-    return {**asdict(record), "time": record.time.isoformat(), "changed_fields": list(record.changed_fields)}
+    fields: dict[str, Any] = {name: getattr(record, name) for name in AuditRecord.__dataclass_fields__}
+    return {**fields, "time": record.time.isoformat(), "changed_fields": list(record.changed_fields)}
 
 
 def from_json(value: Any) -> AuditRecord:

@@ -14,6 +14,8 @@ from factories.servers import RunningServer
 from foreword.cli.application import run
 from foreword.client import Client
 from foreword.domain.tenant import Scope
+from foreword.storage.database import Database
+from foreword.storage.repositories.audit_log import AuditLog
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -137,3 +139,17 @@ def test_the_log_is_for_administrators_of_the_tenant_or_the_service(
     assert (status, "lacks the scope admin" in error) == (1, True)
     status, _, error = command("list", "--tenant", "dev")
     assert (status, "does not exist" in error or "not found" in error.lower()) == (1, True)
+
+
+def test_the_first_tenant_and_its_key_are_recorded(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert run(["init", "--home", str(tmp_path / "home"), "--tenant", "acme"]) == 0
+    capsys.readouterr()
+
+    database = Database(tmp_path / "home" / "foreword.db")
+    try:
+        newest, oldest = AuditLog(database).list("acme").items
+    finally:
+        database.close()
+    assert (oldest.method, oldest.resource, oldest.actor) == ("CreateFirstTenant", "tenants/acme", "system")
+    assert newest.method == "CreateAdministratorsKey"
+    assert newest.resource.startswith("tenants/acme/apiKeys/")

@@ -19,6 +19,8 @@ from factories.spans import RecordedSpans
 from factories.waiting import PATIENCE_SECONDS, wait_until
 from foreword.client import AsyncClient, Client
 from foreword.scheduling.job_traces import JobTraces
+from foreword.storage.lists.request import ListRequest
+from foreword.storage.repositories.audit_log import AuditLog
 from foreword.v1 import inference_service_pb2 as inference
 from foreword.v1 import tenant_service_pb2
 
@@ -202,3 +204,12 @@ def test_the_span_of_a_job_is_linked_to_the_call_that_created_it(server: Running
         (rpc.context.trace_id, rpc.context.span_id)
     ]
     assert trace_id(job) != trace_id(rpc)
+
+
+def test_the_audit_record_of_a_change_has_the_trace(server: RunningServer, spans: RecordedSpans) -> None:
+    with Client(server.endpoint, api_key="dev") as client:
+        client.create_space("traced-change")
+
+    [rpc] = ended(spans, "foreword.v1.DeploymentService/CreateSpace")
+    (record,) = AuditLog(server.database).list("dev", ListRequest(filter='resource : "traced-change"')).items
+    assert record.trace_id == trace_id(rpc)

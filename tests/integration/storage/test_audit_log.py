@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from factories.stored import store_tenant
+from factories.stored import make_tuned_model, store_experiment, store_tenant
 from foreword.domain.audit import chain_fault
 from foreword.errors import AlreadyExistsError
 from foreword.storage.audit.action import Action, acting
@@ -16,9 +18,13 @@ from foreword.storage.audit.chains import AuditEntry
 from foreword.storage.audit.changes import RESOURCES
 from foreword.storage.database import Database
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.repositories.audit_log import AuditLog
+from foreword.storage.repositories.audit_log import EXPIRED, AuditLog
 from foreword.storage.repositories.spaces import SpaceRepository
 from foreword.storage.tables import Base
+from foreword.storage.workers.queue import JobQueue
+from foreword.storage.workers.rollouts import ACTIONS
+
+ROOT = Path(__file__).parents[3]
 
 NO_RESOURCES = {
     "artifact_deletions",
@@ -137,3 +143,26 @@ def test_a_tenant_does_not_see_the_records_of_a_deleted_one_with_its_id(database
     assert [record.method for record in records] == ["CreateTenant"]
     assert chain_fault(records, log.list_chains("acme", since_creation=True).items[0]) == ""
     assert [record.method for record in log.list("acme").items] == ["CreateTenant", "Earlier"]
+
+
+def test_a_tuned_model_is_recorded_with_the_end_of_its_run(database: Database):
+    experiment = store_experiment(database)
+    queue = JobQueue(database)
+    lease = queue.lease("worker", timedelta(minutes=1))
+    assert lease is not None
+    model = make_tuned_model(experiment)
+    queue.succeed(lease, tuned_model=model, evaluations=(), curve_advice="", compute_seconds=1.0)
+
+    (record,) = AuditLog(database).list("acme").items
+    assert (record.actor, record.method) == ("system", "StoreTunedModel")
+    assert record.resource == f"tenants/acme/tunedModels/{model.id}"
+
+
+def test_the_guide_lists_the_actions_of_the_service():
+    sources = "".join(path.read_text() for path in (ROOT / "core" / "foreword").rglob("*.py"))
+    named = set(re.findall(r'note_system_action\(session, "(\w+)"', sources))
+    named |= set(re.findall(r'Action\(method="(\w+)"\)', sources)) | {*ACTIONS.values(), EXPIRED}
+
+    guide = (ROOT / "deploy" / "audit.md").read_text()
+    assert len(named) > 8
+    assert [name for name in sorted(named) if f"`{name}`" not in guide] == []

@@ -24,6 +24,7 @@ from foreword.storage.captures.repository import CaptureRepository
 from foreword.storage.captures.retention import CaptureRetention
 from foreword.storage.database import Database
 from foreword.storage.lists.request import ListRequest
+from foreword.storage.repositories.audit_log import AuditLog
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.storage.tables import CapturedRequestRow, CaptureUsageRow
 
@@ -142,6 +143,9 @@ def test_requests_are_deleted_when_their_retention_has_ended(database: Database)
     assert CaptureRetention(database).delete_expired() == 1
     assert CaptureRetention(database).delete_expired() == 0
     assert (store.ids(), store.ids("second")) == (["new"], ["old"])
+    (record,) = AuditLog(database).list("acme").items
+    assert (record.actor, record.method) == ("system", "DeleteExpiredCapturedRequests")
+    assert record.resource == "tenants/acme/spaces/default/deployments/triage"
 
 
 def test_a_retention_that_is_shortened_holds_for_what_is_stored_even_if_nothing_is_captured_any_more(store: Store):

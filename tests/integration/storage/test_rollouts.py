@@ -17,6 +17,7 @@ from foreword.domain.rollout_figures import Observation, RevisionFigures, Rollou
 from foreword.errors import FailedPreconditionError
 from foreword.names import DeploymentName
 from foreword.storage.database import Database
+from foreword.storage.repositories.audit_log import AuditLog
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.storage.repositories.requests import RequestKey
 from foreword.storage.workers.probes import ProbeQueue
@@ -33,6 +34,7 @@ class Store:
         self.tenant = store_tenant(database)
         self.deployments = DeploymentRepository(database, self.tenant)
         self.ledger = RolloutLedger(database)
+        self.audit_log = AuditLog(database)
         self._numbers = count(1)
         self._probes = ProbeQueue(database)
         self.deployments.create(space="default", id="triage", serving_name="triage", model=BASE)
@@ -162,6 +164,9 @@ def test_a_rollout_without_traffic_expires(store: Store, plan, words):
     assert words in found.revisions[0].rollout.explanation
     assert store.ledger.end_overdue() == []
     assert store.add(number, answered(60)) is None
+    (record,) = store.audit_log.list(store.tenant).items
+    name = f"tenants/{store.tenant}/spaces/default/deployments/triage"
+    assert (record.actor, record.method, record.resource) == ("system", "EndExpiredRollout", name)
 
 
 def test_a_rollout_expires_that_waits_for_its_probe_in_vain(store: Store):

@@ -52,13 +52,19 @@ def append(session: Session, tenant: str, entries: Sequence[AuditEntry], clock: 
 def lock_chain(session: Session, tenant: str) -> AuditChainRow:
     """Return the row of a chain, locked. It is created if the tenant has none."""
     session.flush()  # reading the row again would undo changes of it that are not written yet
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    empty = {"anchor_sequence": 0, "anchor_hash": "", "last_sequence": 0, "last_hash": ""}
-    # Two transactions may create it together; both then use the same row.
-    session.execute(insert(AuditChainRow).values(tenant=tenant, **empty).on_conflict_do_nothing())
-    row = session.get(AuditChainRow, tenant, with_for_update=True, populate_existing=True)
-    assert row is not None
+    row = _locked(session, tenant)
+    if row is None:
+        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        empty = {"anchor_sequence": 0, "anchor_hash": "", "last_sequence": 0, "last_hash": ""}
+        # Two transactions may create it together; both then use the same row.
+        session.execute(insert(AuditChainRow).values(tenant=tenant, **empty).on_conflict_do_nothing())
+        row = _locked(session, tenant)
+        assert row is not None
     return row
+
+
+def _locked(session: Session, tenant: str) -> AuditChainRow | None:
+    return session.get(AuditChainRow, tenant, with_for_update=True, populate_existing=True)
 
 
 def to_record(row: AuditRecordRow) -> AuditRecord:

@@ -22,7 +22,8 @@ from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.tables import AuditChainRow, AuditRecordRow, TenantRow
 
-_EXPIRED: Final = "DeleteExpiredAuditRecords"
+EXPIRED: Final = "DeleteExpiredAuditRecords"
+"""Name of the deletion of old records in the log."""
 _BATCH: Final = 1000
 _SLACK: Final = timedelta(days=1)
 """Records are deleted this much later than they expire, a day of them at once, because each deletion is recorded."""
@@ -149,9 +150,9 @@ class AuditLog:
                 )
                 total += len(found)
                 # Otherwise each deletion would leave a record to delete for ever.
-                if any(row.method != _EXPIRED for row in found):
+                if any(row.method != EXPIRED for row in found):
                     resource = str(TenantName(tenant)) if tenant != SERVICE else ""
-                    entry = AuditEntry(method=_EXPIRED, actor_tenant="", actor=SYSTEM, resource=resource)
+                    entry = AuditEntry(method=EXPIRED, actor_tenant="", actor=SYSTEM, resource=resource)
                     append(session, tenant, [entry], self._database.clock)
         return total
 

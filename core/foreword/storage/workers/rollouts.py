@@ -19,7 +19,7 @@ from foreword.storage.database import Database
 from foreword.storage.repositories.rollouts import end_rollout, rollout_of, store_rollout
 from foreword.storage.tables import DeploymentRow, RevisionRow
 
-_ACTIONS: Final = {
+ACTIONS: Final = {
     RolloutState.PROMOTED: "PromoteCanary",
     RolloutState.ROLLED_BACK: "RollBackCanary",
     RolloutState.EXPIRED: "EndExpiredRollout",
@@ -131,7 +131,7 @@ class RolloutLedger:
             decision = CanaryDecision(state=RolloutState.EXPIRED, explanation=expiry_explanation(rollout))
         if decision.state.ended:
             end_rollout(session, row, candidate, decision.state, decision.explanation, now)
-            note_system_action(session, _ACTIONS[decision.state], str(DeploymentName(row.tenant, row.space, row.id)))
+            note_system_action(session, ACTIONS[decision.state], str(DeploymentName(row.tenant, row.space, row.id)))
             row.change_count += 1
             row.update_time = now
         return decision
