@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from foreword.cli.export import export_evaluations
 from foreword.cli.picture_option import plot_option
 from foreword.cli.session import json_option, limit_option, selection_options, view_option, with_client
 from foreword.domain.job import JobState
@@ -176,3 +177,6 @@ def delete(client: Client, evaluation: str) -> None:
     """Delete an evaluation that has ended, with its rows. Its dataset is kept."""
     client.delete_evaluation(evaluation)
     click.echo(f"Deleted {evaluation}.")
+
+
+evaluations.add_command(export_evaluations)

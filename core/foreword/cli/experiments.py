@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foreword.cli.experiment_export import export
+from foreword.cli.export import export
 from foreword.cli.picture_option import plot_option
 from foreword.cli.session import json_option, limit_option, selection_options, view_option, with_client
 from foreword.cli.tag_options import tag_change_options, tag_changes

@@ -19,7 +19,7 @@ from factories.clients import DrivenAsyncClient
 from factories.servers import RunningServer
 from factories.stored import beat, make_evaluation, make_snapshot, make_tuned_model
 from foreword.cli.application import run
-from foreword.client import Client, TuneExperiment
+from foreword.client import Client, EvaluatedSystem, TuneExperiment
 from foreword.domain.experiment import Phase, Progress
 from foreword.domain.failure import Failure
 from foreword.domain.tenant import Scope
@@ -204,6 +204,48 @@ def test_hashes_outlive_the_dataset_and_the_model(server: RunningServer, client:
     assert [item.dataset.digest for item in found.inputs.dataset_inputs] == ["ab" * 18]
     with pytest.raises(NotFoundError):
         client.export_to_mlflow(["unknown"], tracking_uri=store)
+
+
+def test_an_evaluation_is_one_run_of_mlflow_with_intervals_and_differences(
+    server: RunningServer, client: Client, key: str, store: str, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    plain = EvaluatedSystem(model="baseModels/foreword--starter", id="plain")
+    asked = EvaluatedSystem(model=plain.model, id="asked", constrained=True, instruction="Choose.")
+    made = client.evaluate(make_file(), [plain, asked], display_name="compared", wait=False)
+    (queued,) = client.export_evaluations_to_mlflow([made], tracking_uri=store)
+    before = only_run(store)
+    server.evaluate(made.name)
+    monkeypatch.setenv("FOREWORD_ENDPOINT", server.endpoint)
+    monkeypatch.setenv("FOREWORD_API_KEY", key)
+
+    capsys.readouterr()  # the worker has logged
+
+    assert run(["evaluations", "export", "compared (1)", "--tracking-uri", store, "--json"]) == 0
+
+    (again,) = json.loads(capsys.readouterr().out)
+    ended, found = client.get_evaluation(made), only_run(store)
+    sha256 = client.get_dataset(made.dataset).content_sha256
+    metrics = found.data.metrics
+    assert (queued.is_new, queued.evaluation, queued.tune_experiment) == (True, made.name, "")
+    assert (before.info.status, before.data.metrics) == ("SCHEDULED", {})
+    assert (again["target"], again["is_new"]) == (queued.target, False)
+    assert (found.info.run_name, found.info.status) == ("compared (1)", "FINISHED")
+    assert (found.data.params["systems"], found.data.params["asked/instruction"]) == ("plain, asked", "Choose.")
+    assert found.data.params["asked/constrained"] == "True"
+    for result in ended.results:
+        value, interval = result.metrics[result.main_metric], result.intervals[result.main_metric]
+        assert metrics[f"{result.system}/{result.main_metric}"] == value
+        assert metrics[f"{result.system}/{result.main_metric}_lower"] == interval.lower
+        assert metrics[f"{result.system}/row_count"] == 30
+    assert {name for name in metrics if name.endswith("_difference")} == {
+        f"asked/{item.metric}_difference" for item in ended.differences
+    }
+    assert [(item.dataset.digest, item.tags[0].value) for item in found.inputs.dataset_inputs] == [
+        (sha256[:36], "evaluation")
+    ]
+    artifact = tracker(store).download_artifacts(queued.target, "foreword/evaluation.json", str(tmp_path))
+    assert [item["id"] for item in json.loads(Path(artifact).read_text())["systems"]] == ["plain", "asked"]
+    assert run(["evaluations", "export", "--tracking-uri", store]) == 2
 
 
 @pytest.mark.soak  # MLflow takes seconds to create a database

@@ -15,7 +15,6 @@ from foreword.client._async.catalog import CatalogMethods
 from foreword.client._async.comparisons import TuneComparisonMethods
 from foreword.client._async.connection import Connection
 from foreword.client._async.deployments import DeploymentMethods
-from foreword.client._async.evaluations import EvaluationMethods
 from foreword.client._async.exports import ExportMethods
 from foreword.client._async.inference import InferenceMethods
 from foreword.client._async.rollouts import RolloutMethods
@@ -30,7 +29,6 @@ class AsyncClient(
     TuneSweepMethods,
     TuneComparisonMethods,
     DeploymentMethods,
-    EvaluationMethods,
     BatchJobMethods,
     ExportMethods,
     RolloutMethods,
@@ -45,11 +43,11 @@ class AsyncClient(
 
     Every RPC of the API is a method of the same name in snake case, such as `create_tune_experiment`. `tune`, `sweep`,
     `evaluate`, `batch`, `wait_for_experiment`, `wait_for_sweep`, `wait_for_evaluation`, `wait_for_batch_job`,
-    `wait_for_deployment`, `plot_learning_curve`, `plot_sweep`, `plot_comparison`, `plot_evaluation`, `export_to_mlflow`
-    and `export_to_tensorboard` build on them. A resource can be passed as the object that another method returned, as
-    its name, as its id (the last part of its name), or as a display name that no other resource of its kind has; an id
-    takes precedence over a display name. Calls that are safe to repeat are repeated while the service is unavailable or
-    asks for it. All errors are those of `foreword.errors`.
+    `wait_for_deployment`, `plot_learning_curve`, `plot_sweep`, `plot_comparison`, `plot_evaluation`,
+    `export_to_mlflow`, `export_evaluations_to_mlflow` and `export_to_tensorboard` build on them. A resource can be
+    passed as the object that another method returned, as its name, as its id (the last part of its name), or as a
+    display name that no other resource of its kind has; an id takes precedence over a display name. Calls that are safe
+    to repeat are repeated while the service is unavailable or asks for it. All errors are those of `foreword.errors`.
 
         async with foreword.AsyncClient() as client:
             experiment = await client.wait_for_experiment(await client.tune("complaints.jsonl"))

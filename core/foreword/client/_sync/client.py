@@ -17,7 +17,6 @@ from foreword.client._sync.catalog import CatalogMethods
 from foreword.client._sync.comparisons import TuneComparisonMethods
 from foreword.client._sync.connection import Connection
 from foreword.client._sync.deployments import DeploymentMethods
-from foreword.client._sync.evaluations import EvaluationMethods
 from foreword.client._sync.exports import ExportMethods
 from foreword.client._sync.inference import InferenceMethods
 from foreword.client._sync.rollouts import RolloutMethods
@@ -32,7 +31,6 @@ class Client(
     TuneSweepMethods,
     TuneComparisonMethods,
     DeploymentMethods,
-    EvaluationMethods,
     BatchJobMethods,
     ExportMethods,
     RolloutMethods,
@@ -47,11 +45,11 @@ class Client(
 
     Every RPC of the API is a method of the same name in snake case, such as `create_tune_experiment`. `tune`, `sweep`,
     `evaluate`, `batch`, `wait_for_experiment`, `wait_for_sweep`, `wait_for_evaluation`, `wait_for_batch_job`,
-    `wait_for_deployment`, `plot_learning_curve`, `plot_sweep`, `plot_comparison`, `plot_evaluation`, `export_to_mlflow`
-    and `export_to_tensorboard` build on them. A resource can be passed as the object that another method returned, as
-    its name, as its id (the last part of its name), or as a display name that no other resource of its kind has; an id
-    takes precedence over a display name. Calls that are safe to repeat are repeated while the service is unavailable or
-    asks for it. All errors are those of `foreword.errors`.
+    `wait_for_deployment`, `plot_learning_curve`, `plot_sweep`, `plot_comparison`, `plot_evaluation`,
+    `export_to_mlflow`, `export_evaluations_to_mlflow` and `export_to_tensorboard` build on them. A resource can be
+    passed as the object that another method returned, as its name, as its id (the last part of its name), or as a
+    display name that no other resource of its kind has; an id takes precedence over a display name. Calls that are safe
+    to repeat are repeated while the service is unavailable or asks for it. All errors are those of `foreword.errors`.
 
         with foreword.Client() as client:
             experiment = client.wait_for_experiment(client.tune("complaints.jsonl"))

@@ -1,6 +1,6 @@
 # Generated from `_async/exports.py` by `unasync.py`. Change that file, then run: make client
 
-"""Export of experiments to MLflow and TensorBoard."""
+"""Export of experiments to MLflow and TensorBoard, and of evaluations to MLflow."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from os import PathLike
 from pathlib import Path
 
 from foreword.client import resources
+from foreword.client._sync.evaluations import EvaluationMethods
 from foreword.client._sync.experiments import TuneExperimentMethods
 from foreword.client._sync.tuned_models import TunedModelMethods
 from foreword.client._sync.waiting import in_thread
+from foreword.client.exports.evaluation_record import evaluation_record
 from foreword.client.exports.exported_run import ExportedRun
 from foreword.client.exports.run_record import RunRecord, run_record
 from foreword.client.exports.to_mlflow import DEFAULT_EXPERIMENT, MlflowExporter
@@ -21,8 +23,8 @@ from foreword.client.reference import Reference
 from foreword.errors import NotFoundError
 
 
-class ExportMethods(TuneExperimentMethods, TunedModelMethods):
-    """Methods that export experiments."""
+class ExportMethods(TuneExperimentMethods, EvaluationMethods, TunedModelMethods):
+    """Methods that export experiments and evaluations."""
 
     def export_to_mlflow(
         self,
@@ -52,6 +54,38 @@ class ExportMethods(TuneExperimentMethods, TunedModelMethods):
         exporter = in_thread(MlflowExporter, tracking_uri, experiment_name)
         return self._exported(experiments, exporter)
 
+    def export_evaluations_to_mlflow(
+        self,
+        evaluations: Iterable[Reference],
+        *,
+        tracking_uri: str = "",
+        experiment_name: str = DEFAULT_EXPERIMENT,
+    ) -> list[ExportedRun]:
+        """Write evaluations to MLflow, each as one run; one that was exported before is updated.
+
+        A run has the systems as parameters, and once the evaluation has ended, the metrics of each with their
+        intervals, its calibration error, tokens and time, and the differences to the first system. The hashes of the
+        datasets and the artifact `foreword/evaluation.json` are those of `export_to_mlflow`.
+
+        Args:
+            tracking_uri: As in `export_to_mlflow`.
+            experiment_name: Name of the MLflow experiment, which is created if necessary.
+
+        Returns:
+            The runs of MLflow, in the order of the evaluations.
+
+        Raises:
+            NotFoundError: An evaluation does not exist in the caller's tenant.
+            FailedPreconditionError: MLflow is not installed, cannot be reached, or refuses a value.
+        """
+        exporter = in_thread(MlflowExporter, tracking_uri, experiment_name)
+        exported: list[ExportedRun] = []
+        for item in collected("evaluations", evaluations):
+            evaluation = self.get_evaluation(item)
+            hashes = self._hashes(evaluation.dataset, evaluation.examples_dataset)
+            exported.append(in_thread(exporter.write, evaluation_record(evaluation, hashes)))
+        return exported
+
     def export_to_tensorboard(self, experiments: Iterable[Reference], logdir: str | PathLike[str]) -> list[ExportedRun]:
         """Write experiments for TensorBoard, each to a folder below `logdir`; what was exported before is replaced.
 
@@ -77,13 +111,18 @@ class ExportMethods(TuneExperimentMethods, TunedModelMethods):
 
     def _record(self, reference: Reference) -> RunRecord:
         experiment = self.get_tune_experiment(reference)
+        hashes = self._hashes(experiment.dataset, experiment.validation_dataset)
+        return run_record(experiment, hashes, self._provenance(experiment))
+
+    def _hashes(self, *names: str) -> dict[str, str]:
+        """Return the hashes of those datasets that still exist."""
         hashes: dict[str, str] = {}
-        for name in filter(None, (experiment.dataset, experiment.validation_dataset)):
+        for name in filter(None, names):
             try:
                 hashes[name] = (self.get_dataset(name)).content_sha256
-            except NotFoundError:  # deleted; the tuned model may know its hash
+            except NotFoundError:  # deleted; a tuned model may know its hash
                 continue
-        return run_record(experiment, hashes, self._provenance(experiment))
+        return hashes
 
     def _provenance(self, experiment: resources.TuneExperiment) -> dict[str, str]:
         if not experiment.tuned_model:

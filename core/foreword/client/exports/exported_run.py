@@ -10,7 +10,8 @@ class ExportedRun:
     """A run of another tracker.
 
     Attributes:
-        tune_experiment: Resource name of the exported experiment.
+        tune_experiment: Resource name of the exported experiment; empty for an evaluation.
+        evaluation: Resource name of the exported evaluation; empty for an experiment.
         display_name: Its display name.
         target: Id of the run in MLflow, or the folder for TensorBoard.
         is_new: Whether the export has made the run; otherwise it has updated that of an earlier export.
@@ -20,3 +21,9 @@ class ExportedRun:
     display_name: str
     target: str
     is_new: bool
+    evaluation: str = ""
+
+    @property
+    def name(self) -> str:
+        """Resource name of what was exported."""
+        return self.tune_experiment or self.evaluation

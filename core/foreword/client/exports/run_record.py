@@ -46,10 +46,11 @@ class UsedDataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """A run as trackers store it.
+    """A run as trackers store it: a run of an experiment, or an evaluation.
 
     Attributes:
-        name: Resource name of the experiment.
+        kind: What it is, which is also the fact with its name: `tune_experiment` or `evaluation`.
+        name: Resource name of the experiment or the evaluation.
         start_time: Time at which it was started, or created if it has not been started.
         parameters: What it was tuned with, by name, without what is not set.
         tags: Tags of the experiment.
@@ -60,6 +61,7 @@ class RunRecord:
         recipe: All of this and the plan, as a JSON document.
     """
 
+    kind: str
     name: str
     display_name: str
     description: str
@@ -98,6 +100,7 @@ def run_record(experiment: TuneExperiment, hashes: Mapping[str, str], provenance
     results = _results(experiment) if experiment.state.ended else {}
     facts = _facts(experiment, datasets, provenance)
     return RunRecord(
+        kind="tune_experiment",
         name=experiment.name,
         display_name=experiment.display_name,
         description=experiment.description,

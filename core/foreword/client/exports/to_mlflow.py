@@ -1,6 +1,7 @@
-"""Export of runs to MLflow: a tracking server, a database or a folder, through MLflow's own client.
+"""Export of runs and evaluations to MLflow: a tracking server, a database or a folder, through MLflow's own client.
 
-A run of MLflow is found again by its tags `foreword.tune_experiment` and `foreword.create_time`. Points of a curve that
+A run of MLflow is found again by its tags `foreword.create_time` and `foreword.tune_experiment`, or
+`foreword.evaluation`. Points of a curve that
 it has already are not sent again, because MLflow would keep both.
 """
 
@@ -109,17 +110,24 @@ class _Export:
         self._write_tags(id, run.data.tags)
         self._write_metrics(id, known, run.data.metrics)
         self._write_datasets(id)
-        self._client.log_text(id, record.recipe, f"{_RECIPE_FOLDER}/tune_experiment.json")
+        self._client.log_text(id, record.recipe, f"{_RECIPE_FOLDER}/{record.kind}.json")
         status = _STATUS[record.state]
         if record.end_time is None:
             self._client.update_run(id, status=status)
         else:
             self._client.set_terminated(id, status, end_time=_milliseconds(record.end_time))
-        return ExportedRun(tune_experiment=record.name, display_name=record.display_name, target=id, is_new=is_new)
+        is_run = record.kind == "tune_experiment"
+        return ExportedRun(
+            tune_experiment=record.name if is_run else "",
+            evaluation="" if is_run else record.name,
+            display_name=record.display_name,
+            target=id,
+            is_new=is_new,
+        )
 
     def _find(self) -> Any:
         """Return the run of an earlier export; None if there is none. Ids of deleted experiments may be used again."""
-        wanted = {name: self._record.facts[name] for name in ("tune_experiment", "create_time")}
+        wanted = {name: self._record.facts[name] for name in (self._record.kind, "create_time")}
         conditions = [f"tags.`{_PREFIX}{name}` = '{value}'" for name, value in wanted.items()]
         found = self._client.search_runs([self._experiment], " and ".join(conditions), max_results=1)
         return found[0] if found else None
