@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,13 +18,17 @@ from factories.api import (
     upload,
 )
 from factories.servers import RunningServer
+from factories.stored import beat
+from factories.stored_answering import answer_rows
 from foreword.cli.application import run
 from foreword.client import Client
+from foreword.domain.evaluation import EvaluationProgress
 from foreword.domain.tenant import Scope
 from foreword.errors import FailedPreconditionError
-from foreword.v1 import batch_job_service_pb2, evaluation_service_pb2
+from foreword.v1 import batch_job_service_pb2, evaluation_pb2, evaluation_service_pb2
 
 BASE = "baseModels/foreword--starter"
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +92,27 @@ def test_a_retried_evaluation_goes_on_with_the_answers_of_the_first(server, stub
     assert [(item.row_count, ended.partial) for item in ended.results] == [(30, False)] * 2
     assert ended.capacity_unit_hours > 0
     assert [item.name for item in listed.evaluations] == [made.name]
+
+
+def test_an_evaluation_that_was_cancelled_without_a_worker_says_that_a_retry_has_its_answers(
+    server, stubs, dataset: str
+) -> None:
+    name = create_evaluation(stubs, dataset).name
+    lease = server.queue.lease("by hand", MINUTE)
+    answer_rows(server.database, server.artifacts, lease)
+    beat(server.queue, lease, duration=MINUTE, progress=EvaluationProgress(answered_count=2, total_count=30))
+    server.queue.release(lease)
+
+    cancelled = cancel_evaluation(stubs, name)
+    without_rows = refused(
+        stubs.evaluations.ListEvaluationRows, evaluation_service_pb2.ListEvaluationRowsRequest(name=name)
+    )
+    made = retry_evaluation(stubs, name)
+    cancel_evaluation(stubs, made.name)
+
+    assert evaluation_pb2.Evaluation.State.Name(cancelled.state) == "STATE_CANCELLED"
+    assert f"foreword evaluations retry {name.rsplit('/', 1)[1]}" in without_rows.message
+    assert (made.resumed_count, made.progress.answered_count) == (2, 2)
 
 
 def test_a_key_without_read_retries_only_what_it_has_made(server, stubs) -> None:

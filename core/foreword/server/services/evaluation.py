@@ -209,8 +209,13 @@ def _without_rows(evaluation: Evaluation) -> FailedPreconditionError:
     name = str(EvaluationName(evaluation.tenant, evaluation.id))
     if evaluation.state is JobState.FAILED and evaluation.failure is not None:
         remedy = f"It has failed without an answer: {evaluation.failure.message}"
+    elif evaluation.state.ended and evaluation.progress.answered_count:
+        remedy = (
+            "It was cancelled while no worker was there to score its answers. A retry takes them over: foreword "
+            f"evaluations retry {evaluation.id}"
+        )
     elif evaluation.state.ended:
-        remedy = "It was cancelled before it had an answer. Create it again."
+        remedy = "It was cancelled before it had an answer. Retry it, or create it again."
     else:
         remedy = "Wait until it has ended."
     return FailedPreconditionError(
