@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from foreword.domain.client_certificate import CertificateIdentity
 from foreword.domain.dataset import MAX_DATASET_BYTES
 from foreword.domain.oidc import OidcIssuer
+from foreword.domain.quota import Quotas
 
 DEFAULT_PORT = 50051
 
@@ -139,7 +140,38 @@ class Settings(BaseSettings):
     max_queued_experiments: int = Field(
         default=100,
         ge=1,
-        description="Maximum number of queued experiments of a tenant; likewise of evaluations and of batch jobs.",
+        description="Maximum number of queued experiments of a tenant without a quota of its own; likewise of "
+        "evaluations and of batch jobs.",
+    )
+    quota_requests_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="Quota of a tenant without one of its own: RPCs in a second on each server; as many may come at "
+        "once. Default of this and the other quotas: none. See deploy/quotas.md.",
+    )
+    quota_tokens_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="Likewise: input and output tokens of answers in a second on each server.",
+    )
+    quota_running_jobs: int | None = Field(
+        default=None, ge=0, description="Likewise: jobs that workers have at the same time; others wait in the queue."
+    )
+    quota_dataset_rows: int | None = Field(default=None, ge=0, description="Likewise: rows of all datasets.")
+    quota_stored_bytes: int | None = Field(
+        default=None, ge=0, description="Likewise: size in bytes of all datasets and tuned models."
+    )
+    quota_deployments: int | None = Field(default=None, ge=0, description="Likewise: deployments in all spaces.")
+    quota_capacity_unit_hours_per_month: float | None = Field(
+        default=None,
+        ge=0,
+        description="Likewise: compute time of jobs in a calendar month (UTC), in hours of one worker.",
+    )
+    usage_retention_days: int = Field(
+        default=400,
+        ge=32,
+        le=36_500,
+        description="Number of days for which it is stored what tenants have used each day.",
     )
     max_watches: int = Field(
         default=200, ge=1, description="Maximum number of open watches of a tenant on each server."
@@ -405,6 +437,25 @@ class Settings(BaseSettings):
     def home_folder(self) -> Path:
         """`home` with `~` expanded."""
         return self.home.expanduser().absolute()
+
+    @property
+    def default_quotas(self) -> Quotas:
+        """Quotas of tenants that have none of their own."""
+        return Quotas(
+            requests_per_second=self.quota_requests_per_second,
+            tokens_per_second=self.quota_tokens_per_second,
+            running_jobs=self.quota_running_jobs,
+            dataset_rows=self.quota_dataset_rows,
+            stored_bytes=self.quota_stored_bytes,
+            deployments=self.quota_deployments,
+            queued_jobs=self.max_queued_experiments,
+            capacity_unit_hours_per_month=self.quota_capacity_unit_hours_per_month,
+        )
+
+    @property
+    def usage_folder(self) -> Path:
+        """Folder of the journal of usage."""
+        return self.home_folder / "usage"
 
     @property
     def resolved_database_url(self) -> str | Path:

@@ -10,7 +10,7 @@
     ├── FailedPreconditionError     the state does not allow the request
     │   └── ArtifactError           a stored artifact is missing or corrupt
     ├── AbortedError                another request changed the resource first
-    ├── ExhaustedError              a limit is reached; states when to try again
+    ├── ExhaustedError              a limit is reached; states when to try again if that helps
     ├── DeadlineExceededError       the deadline passed
     ├── CancelledError              the caller cancelled the request
     ├── UnavailableError            the service cannot be reached or is shutting down
@@ -205,6 +205,7 @@ class ExhaustedError(ForewordError):
 
     Attributes:
         retry_after: Suggested time to wait before another try.
+        waiting_helps: Whether the same request can succeed later, although the caller does nothing else.
         quota: Owner of the limit, such as `tenants/acme`; empty if the service as a whole is busy.
     """
 
@@ -218,10 +219,12 @@ class ExhaustedError(ForewordError):
         reason: str = "",
         metadata: Mapping[str, str] | None = None,
         retry_after: timedelta = timedelta(seconds=1),
+        waiting_helps: bool = True,
         quota: str = "",
     ) -> None:
         super().__init__(message, reason=reason, metadata=metadata)
         self.retry_after = retry_after
+        self.waiting_helps = waiting_helps
         self.quota = quota
 
 

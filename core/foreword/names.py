@@ -1,6 +1,7 @@
 """Parsing and formatting of resource names (https://google.aip.dev/122).
 
 tenants/{tenant}
+tenants/{tenant}/quota
 tenants/{tenant}/apiKeys/{api_key}
 tenants/{tenant}/datasets/{dataset}
 tenants/{tenant}/tuneExperiments/{tune_experiment}
@@ -74,6 +75,14 @@ class TenantName(ResourceName):
     """`tenants/{tenant}`."""
 
     pattern = "tenants/{tenant}"
+    tenant: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaName(ResourceName):
+    """`tenants/{tenant}/quota`."""
+
+    pattern = "tenants/{tenant}/quota"
     tenant: str
 
 

@@ -11,6 +11,7 @@ from foreword.domain.comparison import MAX_COMPARED
 from foreword.domain.differing_fields import MAX_FIELDS_BYTES
 from foreword.domain.evaluation import MAX_ANSWER_CHARACTERS, MAX_KEPT_LABELS, MAX_SYSTEMS
 from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS
+from foreword.domain.quota import QuotaKind
 from foreword.domain.report_limits import (
     MAX_CELL_CHARACTERS,
     MAX_EVALUATIONS_BYTES,
@@ -198,6 +199,12 @@ CHARACTERS: Mapping[str, int] = {
     "TunedModel.verbalizer": TEMPLATE,
     "DeliveryAttempt.detail": 200,
     "TestWebhookResponse.event": HASH,
+    "Quota.etag": HASH,
+    "Quota.name": NAME,
+    "QuotaUse.quota": HASH,
+    "Usage.day": HASH,
+    "Usage.model": NAME,
+    "Usage.tenant": NAME,
     "Webhook.creator": HASH,
     "Webhook.display_name": 200,
     "Webhook.etag": HASH,
@@ -245,6 +252,7 @@ ITEMS: Mapping[str, int] = {
     "TuneSweep.trials": MAX_TRIALS,
     "TuneSweepPlan.rungs": 3,
     "TunedModel.labels": MAX_LABELS,
+    "Quota.uses": len(QuotaKind),
     "Webhook.kinds": MAX_KINDS,
     "WhoAmIResponse.scopes": 5,
 }

@@ -23,6 +23,7 @@ _STUBS = {
     "TuneExperimentService": "experiments",
     "TuneSweepService": "sweeps",
     "TunedModelService": "tuned_models",
+    "UsageService": "usage",
     "WebhookService": "webhooks",
 }
 

@@ -64,6 +64,7 @@ from foreword.v1 import (
     tune_experiment_service_pb2_grpc,
     tune_sweep_service_pb2_grpc,
     tuned_model_service_pb2_grpc,
+    usage_service_pb2_grpc,
     webhook_service_pb2_grpc,
 )
 
@@ -80,6 +81,7 @@ STUBS = {
     "experiments": tune_experiment_service_pb2_grpc.TuneExperimentServiceStub,
     "sweeps": tune_sweep_service_pb2_grpc.TuneSweepServiceStub,
     "tuned_models": tuned_model_service_pb2_grpc.TunedModelServiceStub,
+    "usage": usage_service_pb2_grpc.UsageServiceStub,
     "webhooks": webhook_service_pb2_grpc.WebhookServiceStub,
 }
 

@@ -93,6 +93,7 @@ _VALID: dict[str, Mapping[str, Any]] = {
     "RotateWebhookSecret": {"name": "{Webhook}"},
     "ListWebhookDeliveries": {"parent": "{Webhook}"},
     "MeasureDrift": {"name": "{Deployment}"},
+    "UpdateQuota": {"quota": {"name": "{Quota}", "deployments": 1000}, "update_mask": "deployments"},
 }
 _NAMED = {
     "BatchJob",
@@ -104,6 +105,7 @@ _NAMED = {
     "TunedModel",
     "Space",
     "BaseModel",
+    "Quota",
     "Webhook",
     "WebhookDelivery",
 }
@@ -182,6 +184,7 @@ def existing_names(server: RunningServer, stubs: Any) -> Mapping[str, str]:
         "TuneSweep": create_sweep(stubs, dataset.name).name,
         "Evaluation": evaluation.name,
         "BatchJob": batch_job.name,
+        "Quota": "tenants/dev/quota",
         "Webhook": create_webhook(stubs).name,
         "WebhookDelivery": "tenants/dev/webhooks/none/deliveries/none",
         "model": "attacked",

@@ -62,6 +62,7 @@ def names(stubs: Any) -> Mapping[str, str]:
         "TuneSweep": f"{tenant}/tuneSweeps/none",
         "Evaluation": f"{tenant}/evaluations/none",
         "BatchJob": f"{tenant}/batchJobs/none",
+        "Quota": f"{tenant}/quota",
         "Webhook": f"{tenant}/webhooks/none",
         "WebhookDelivery": f"{tenant}/webhooks/none/deliveries/none",
         "model": BASE,

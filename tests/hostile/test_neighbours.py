@@ -91,6 +91,7 @@ def names(service: LocalService) -> Mapping[str, str]:
         "TuneSweep": "tenants/dev/tuneSweeps/none",
         "Evaluation": "tenants/dev/evaluations/none",
         "BatchJob": "tenants/dev/batchJobs/none",
+        "Quota": "tenants/dev/quota",
         "Webhook": "tenants/dev/webhooks/none",
         "WebhookDelivery": "tenants/dev/webhooks/none/deliveries/none",
         "model": "attacked",

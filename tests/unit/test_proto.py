@@ -143,6 +143,7 @@ LIST_SERVICES = {
     "apiKeys": ("tenant_service.proto", "ListApiKeysRequest"),
     "webhooks": ("webhook_service.proto", "ListWebhooksRequest"),
     "auditRecords": ("audit_service.proto", "ListAuditRecordsRequest"),
+    "usage": ("usage_service.proto", "ListUsageRequest"),
     "deliveries": ("webhook_service.proto", "ListWebhookDeliveriesRequest"),
 }
 

@@ -59,6 +59,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tenants": ("foreword.cli.tenants:tenants", "Manage tenants."),
     "keys": ("foreword.cli.keys:keys", "Manage API keys."),
     "audit": ("foreword.cli.audit:audit", "Show who has changed what, and check the record."),
+    "usage": ("foreword.cli.usage:usage", "Show what a tenant has used."),
+    "quotas": ("foreword.cli.usage:quotas", "Show or set what a tenant may use."),
 }
 """The module and the help of each command. The help is repeated here so that `--help` does not import them."""
 

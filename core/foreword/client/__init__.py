@@ -48,6 +48,7 @@ from foreword.client.resources import (
 )
 from foreword.client.rollout_resources import Canary, RevisionFigures, Rollout, Shadow
 from foreword.client.sweep_resources import TuneSweep, TuneSweepPlan, TuneTrial
+from foreword.client.usage_resources import Quota, QuotaUse, Usage
 from foreword.client.webhook_resources import DeliveryAttempt, Webhook, WebhookDelivery
 from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource, PrecisionThreshold
 from foreword.domain.audit import AuditChain, AuditRecord
@@ -93,6 +94,7 @@ from foreword.domain.sweep import Search, SweptRange
 from foreword.domain.sweep_outcome import SweepState
 from foreword.domain.tenant import Scope, TenantState
 from foreword.domain.thin_curve import CurvePoint
+from foreword.domain.usage import UsageField, UsageKind
 from foreword.domain.webhook import DeliveryProblem, DeliveryState, DisableReason
 
 __all__ = [
@@ -160,6 +162,8 @@ __all__ = [
     "PluginState",
     "PrecisionThreshold",
     "PromptExample",
+    "Quota",
+    "QuotaUse",
     "ReportPart",
     "ResourceView",
     "ReturnOptions",
@@ -207,6 +211,9 @@ __all__ = [
     "TuneTrial",
     "TunedModel",
     "TuningMethod",
+    "Usage",
+    "UsageField",
+    "UsageKind",
     "VerdictOutcome",
     "Webhook",
     "WebhookDelivery",

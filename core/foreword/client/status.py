@@ -103,14 +103,15 @@ def error_from_status(status: Status) -> ForewordError:
         kind = InvalidRowsError if reason == InvalidRowsError.default_reason else InvalidArgumentError
         return kind(violations, status.message, reason=reason, metadata=metadata)
     if status.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]:
-        retry_after = _retry_after(status) or timedelta(seconds=1)
+        retry_after = _retry_after(status)
         quota = error_details_pb2.QuotaFailure()
         _unpack(status, quota)
         return ExhaustedError(
             status.message,
             reason=reason,
             metadata=metadata,
-            retry_after=retry_after,
+            retry_after=retry_after or timedelta(seconds=1),
+            waiting_helps=retry_after is not None,
             quota=quota.violations[0].subject if quota.violations else "",
         )
     if reason == ArtifactError.default_reason:

@@ -237,7 +237,8 @@ class WorkerCompany:
         """Record an update, and charge the run its tokens and those that were measured at the end of its epoch."""
         assert self._price is not None, "it is known before the first pass"
         measured = member.tuning.num_held_out_tokens if report.validation_loss is not None else 0
-        member.heartbeat.charge((report.tokens + HELD_OUT_SHARE * measured) * self._price.seconds_per_token)
+        seconds = (report.tokens + HELD_OUT_SHARE * measured) * self._price.seconds_per_token
+        member.heartbeat.charge(seconds, tokens=report.tokens)
         self._price.observe(report, is_alone=len(self._members) == 1)
         config = member.lease.experiment.config
         self._metrics.updated(

@@ -87,14 +87,17 @@ def _store_end(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Ex
         log.info("paused")
         return False
     except WorkerStoppingError:
+        heartbeat.settle()
         queue.release(lease)
         log.info("given_back")
         return False
     except RunCancelledError:
+        heartbeat.settle()
         queue.cancelled(lease, compute_seconds=heartbeat.compute_seconds)
         log.info("cancelled")
     except ForewordError as failure:
         workshop.traces.failed(lease, failure)
+        heartbeat.settle()
         queue.fail(lease, Failure.of(failure), compute_seconds=heartbeat.compute_seconds)
         log.warning("failed", reason=failure.reason)
     except Exception as crash:  # the root of a run: its error must not end the others
@@ -106,6 +109,7 @@ def _store_end(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Ex
             **log.context,
         )
         workshop.traces.failed(lease, fault)
+        heartbeat.settle()
         queue.fail(lease, Failure.of(fault), compute_seconds=heartbeat.compute_seconds)
     return True
 

@@ -133,6 +133,7 @@ class Heartbeat:
         self._heartbeats = heartbeats
         self._lease = lease
         self._charged_seconds = lease.subject.compute_seconds
+        self._tokens = 0
         self._progress: AnyProgress | None = None
         self._snapshots: tuple[Snapshot, ...] = ()
         self._made_progress = False
@@ -145,10 +146,15 @@ class Heartbeat:
         with self._heartbeats.lock:
             return self._charged_seconds
 
-    def charge(self, seconds: float) -> None:
-        """Add compute time that the run has used."""
+    def charge(self, seconds: float, *, tokens: int = 0) -> None:
+        """Add compute time that the run has used.
+
+        Args:
+            tokens: Tokens that it has processed meanwhile, unless they are counted where its answers are stored.
+        """
         with self._heartbeats.lock:
             self._charged_seconds += seconds
+            self._tokens += tokens
         self._heartbeats.on_charge(self._lease, seconds)
 
     def note(self, progress: AnyProgress, snapshots: Sequence[Snapshot] = ()) -> None:
@@ -175,6 +181,12 @@ class Heartbeat:
         with self._heartbeats.lock:
             self._made_progress = True
             self._heartbeats.renew()
+
+    def settle(self) -> None:
+        """Store the tokens that the run has processed since the last heartbeat, before it ends."""
+        with self._heartbeats.lock:
+            if self._tokens and not self.is_lost:
+                self._heartbeats.renew()
 
     def check(self, *, despite_cancel: bool = False) -> None:
         """Raise an error if the run must stop, according to the last heartbeat.
@@ -230,6 +242,7 @@ class Heartbeat:
             progress=self._progress,
             snapshots=self._snapshots,
             compute_seconds=self.compute_seconds,
+            tokens=self._tokens,
             made_progress=self._made_progress,
         )
 
@@ -237,5 +250,5 @@ class Heartbeat:
         """Record that the database has stored the last beat, and in which state the lease was."""
         if self._progress is not None:
             self._phase = self._progress.phase
-        self._progress, self._snapshots, self._made_progress = None, (), False
+        self._progress, self._snapshots, self._made_progress, self._tokens = None, (), False, 0
         self._state = state

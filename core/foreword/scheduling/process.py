@@ -48,6 +48,7 @@ def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:
         torch.set_num_threads(settings.torch_threads)
     tracing = Tracing(service="foreword-worker", version=__version__) if settings.traces else None
     database = Database(settings.resolved_database_url)
+    database.default_quotas = settings.default_quotas
     registry = new_registry(__version__)
     database.on_transaction = DatabaseMetrics(registry).ended
     endpoint = MetricsEndpoint(

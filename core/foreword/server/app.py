@@ -30,6 +30,7 @@ from foreword.server.callers.certificates import ClientCertificates
 from foreword.server.callers.failed_keys import FailedKeys
 from foreword.server.callers.last_uses import LastUses
 from foreword.server.callers.open_calls import OpenCalls
+from foreword.server.callers.rate_quotas import RateQuotas
 from foreword.server.callers.refusals import SlowRefusals
 from foreword.server.calls.access_log import log_access
 from foreword.server.calls.hold_log import HoldLog
@@ -56,6 +57,7 @@ from foreword.server.jobs.watches import Watches
 from foreword.server.metrics.server_metrics import ServerMetrics
 from foreword.server.registration import SERVICES, Services
 from foreword.server.tenants.purger import TenantPurger
+from foreword.server.usage.meter import UsageMeter
 from foreword.server.webhooks.deliveries import Deliveries, DeliveryTimes
 from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.deletions import ArtifactDeletions
@@ -68,6 +70,9 @@ from foreword.storage.repositories.audit_log import AuditLog
 from foreword.storage.repositories.key_ids import key_ids
 from foreword.storage.repositories.tenants import TenantRepository
 from foreword.storage.tenant_purge import TenantPurge
+from foreword.storage.usage.journal import UsageJournal
+from foreword.storage.usage.quotas import QuotaRepository
+from foreword.storage.usage.repository import UsageRetention
 from foreword.storage.workers.abandoned_jobs import AbandonedJobs
 from foreword.storage.workers.delivery_queue import Result
 from foreword.turns.turn_pool import SERVICE, TurnPool
@@ -156,12 +161,15 @@ class ForewordServer:
         self._clock = clock
         self._now = now
         self._tenants = TenantRepository(database)
+        database.default_quotas = settings.default_quotas
         self._pools = Pools(database_waits=not database.is_sqlite)
         self._open_calls = OpenCalls()
         self._last_uses = LastUses(self._tenants, self._pools.storage, now)
         self._trusted_proxies = parse_networks(settings.trusted_proxies)
         self._audit_log = AuditLog(database)
         self._refusals = RefusedCalls(self._audit_log, self._pools.storage, trusted_proxies=self._trusted_proxies)
+        self._rates = RateQuotas(QuotaRepository(database), self._pools.storage, clock)
+        self._meter = UsageMeter(UsageJournal(settings.usage_folder, database), self._pools.storage, now)
         self._failed_keys = FailedKeys(per_minute=settings.max_failed_keys_per_minute)
         self._watches = Watches(database, storage=self._pools.storage, max_per_tenant=settings.max_watches)
         self._deliveries = Deliveries(
@@ -178,7 +186,7 @@ class ForewordServer:
             database=database,
             purge=TenantPurge(database=database, artifacts=artifacts),
             pools=self._pools,
-            memories=(engine,) if metrics is None else (engine, metrics),
+            memories=(engine, self._rates, *(() if metrics is None else (metrics,))),
         )
         if metrics is not None:
             metrics.watch(engine=engine, database=database, holds=self.holds, base_models=plugins.base_models.items)
@@ -228,6 +236,7 @@ class ForewordServer:
             answer_errors,
             SlowRefusals().layer,
             authenticator.layer,
+            self._rates.layer,
             AuditLayer(self._trusted_proxies).layer,
         )
         interceptor = CallInterceptor((*outer, *layers), MessageCoder(self._pools.parsing, describe_request))
@@ -270,6 +279,8 @@ class ForewordServer:
             drift=self._drift,
             engine=self._hooked_engine,
             authenticator=authenticator,
+            rates=self._rates,
+            meter=self._meter,
             models=models,
             prober=prober,
             traffic=traffic,
@@ -290,6 +301,7 @@ class ForewordServer:
             asyncio.create_task(prober.run(), name="prober"),
             asyncio.create_task(recorder.run(), name="rollouts"),
             asyncio.create_task(captures.run(), name="captures"),
+            asyncio.create_task(self._meter.run(), name="usage"),
             asyncio.create_task(self._drift_monitor.run(), name="drift"),
             asyncio.create_task(clock.run(), name="rollout clock"),
             asyncio.create_task(self._preload(), name="preload"),
@@ -335,6 +347,7 @@ class ForewordServer:
         await self._refusals.write()
         # No caller waits any more: the engine holds only requests that were cut off.
         await asyncio.to_thread(self._engine.stop)
+        await asyncio.to_thread(self._meter.close)
         if isinstance(self._hooked_engine, HookedEngine):
             await self._hooked_engine.finish(_NOTICE_SECONDS)
         if self._metrics is not None:
@@ -387,9 +400,11 @@ class ForewordServer:
         Cancellations that were left to workers which have died are carried out.
         """
         retention = CaptureRetention(self._database)
+        usage = UsageRetention(self._database, days=self._settings.usage_retention_days)
         chores: Sequence[tuple[TurnPool, Callable[[], object]]] = (
             (self._pools.files, self._deletions.delete_due),
             (self._pools.storage, retention.delete_expired),
+            (self._pools.storage, usage.delete_expired),
             (self._pools.storage, AbandonedJobs(self._database).end),
         )
         if self._settings.audit_retention_days:

@@ -14,6 +14,7 @@ from foreword.config import Settings
 from foreword.inference.interfaces import EngineClient
 from foreword.plugin.manager import PluginManager
 from foreword.server.callers.auth import Authenticator
+from foreword.server.callers.rate_quotas import RateQuotas
 from foreword.server.calls.pools import Pools
 from foreword.server.captures.drift import DriftMeasurer
 from foreword.server.captures.export import CaptureExporter
@@ -46,10 +47,13 @@ from foreword.server.services.tenant import TenantService
 from foreword.server.services.tune_experiment import TuneExperimentService
 from foreword.server.services.tune_sweep import TuneSweepService
 from foreword.server.services.tuned_model import TunedModelService
+from foreword.server.services.usage import UsageService
 from foreword.server.services.webhook import WebhookService
 from foreword.server.uploads.budget import UploadBudget
 from foreword.server.uploads.chunks import UploadChecker
 from foreword.server.uploads.dataset_store import DatasetStore
+from foreword.server.usage.accounted_engine import AccountedEngine
+from foreword.server.usage.meter import UsageMeter
 from foreword.server.webhooks.deliveries import Deliveries
 from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.deletions import ArtifactDeletions
@@ -71,6 +75,7 @@ from foreword.v1 import (
     tune_experiment_service_pb2_grpc,
     tune_sweep_service_pb2_grpc,
     tuned_model_service_pb2_grpc,
+    usage_service_pb2_grpc,
     webhook_service_pb2_grpc,
 )
 
@@ -89,6 +94,7 @@ SERVICES = tuple(
         "TuneExperimentService",
         "TuneSweepService",
         "TunedModelService",
+        "UsageService",
         "WebhookService",
     )
 )
@@ -118,6 +124,8 @@ class Services:
     drift: DriftMeasurer
     engine: EngineClient
     authenticator: Authenticator
+    rates: RateQuotas
+    meter: UsageMeter
     models: ModelResolver
     prober: Prober
     traffic: Traffic
@@ -159,6 +167,7 @@ class Services:
         )
         store = DatasetStore(database=database, artifacts=artifacts)
         budget = UploadBudget(settings.max_open_upload_bytes)
+        accounted = AccountedEngine(self.engine, self.meter, self.rates)
         servicers: Sequence[tuple[Callable[[Any, Any], None], object]] = (
             (
                 audit_service_pb2_grpc.add_AuditServiceServicer_to_server,
@@ -243,10 +252,11 @@ class Services:
             (
                 inference_service_pb2_grpc.add_InferenceServiceServicer_to_server,
                 InferenceService(
-                    engine=metrics.metered(self.engine) if metrics else self.engine,
+                    engine=metrics.metered(accounted) if metrics else accounted,
                     models=self.models,
                     traffic=self.traffic,
                     captures=AnswerCapture(self.captures),
+                    rates=self.rates,
                     parsing=self.pools.parsing,
                 ),
             ),
@@ -295,6 +305,10 @@ class Services:
                     models=self.models,
                     pools=self.pools,
                 ),
+            ),
+            (
+                usage_service_pb2_grpc.add_UsageServiceServicer_to_server,
+                UsageService(database=database, storage=storage, rates=self.rates, meter=self.meter),
             ),
             (
                 webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server,

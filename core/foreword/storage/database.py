@@ -9,9 +9,11 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from foreword.domain.quota import UNLIMITED, Quotas
 from foreword.sql.database import Database as SqlDatabase
 from foreword.storage.audit.recording import begin_recording, end_recording, record_changes
 from foreword.storage.events.job_ends import publish_job_ends
+from foreword.storage.quotas.limits import DEFAULT_QUOTAS
 from foreword.storage.tables import SharedKeyRow
 
 MIGRATIONS = "foreword.storage:migrations"
@@ -29,6 +31,9 @@ class Database(SqlDatabase):
         url: SQLAlchemy URL of an SQLite file or of PostgreSQL, or the path of an SQLite file.
         new_id: Generates the ids of resources whose creator chose none.
 
+    Attributes:
+        default_quotas: Quotas of tenants that have none of their own; the process sets them from its settings.
+
     Raises:
         InvalidArgumentError: The URL names another kind of database, or SQLite in memory, which other processes cannot
             use.
@@ -37,6 +42,7 @@ class Database(SqlDatabase):
     def __init__(self, url: str | Path, *, new_id: Callable[[], str] = random_id) -> None:
         super().__init__(url, migrations=MIGRATIONS, marker="tune_experiments")
         self.new_id = new_id
+        self.default_quotas: Quotas = UNLIMITED
         self._shared_keys: dict[str, bytes] = {}
 
     def shared_key(self, purpose: str) -> bytes:
@@ -66,6 +72,13 @@ class Database(SqlDatabase):
         return key
 
     @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a read-only transaction as in `foreword.sql`; it knows the default quotas."""
+        with super().read() as session:
+            session.info[DEFAULT_QUOTAS] = self.default_quotas
+            yield session
+
+    @contextmanager
     def write(self, serial: str | None = None) -> Iterator[Session]:
         """Open a transaction as in `foreword.sql`.
 
@@ -73,6 +86,7 @@ class Database(SqlDatabase):
         """
         with super().write(serial) as session:
             begin_recording(session)
+            session.info[DEFAULT_QUOTAS] = self.default_quotas
             yield session
             publish_job_ends(session)
             record_changes(session, self.clock)

@@ -41,11 +41,13 @@ from foreword.v1 import (
     deployment_pb2,
     deployment_service_pb2,
     evaluation_service_pb2,
+    quota_pb2,
     tenant_service_pb2,
     tune_experiment_pb2,
     tune_experiment_service_pb2,
     tuned_model_pb2,
     tuned_model_service_pb2,
+    usage_service_pb2,
     webhook_pb2,
     webhook_service_pb2,
 )
@@ -258,6 +260,14 @@ def rotate_webhook_secret(stubs: Any, webhook: str, request_id: str, variant: in
     )
 
 
+def update_quota(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
+    return stubs.usage.UpdateQuota(
+        usage_service_pb2.UpdateQuotaRequest(
+            quota=quota_pb2.Quota(name="tenants/dev/quota", deployments=1000 + variant), request_id=request_id
+        )
+    )
+
+
 CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "UploadDataset": (upload_dataset, ""),
     "CreateTuneExperiment": (create_tune_experiment, "dataset"),
@@ -278,6 +288,7 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "ExportCapturedRequests": (export_captured_requests, "deployment"),
     "CreateTenant": (create_tenant, ""),
     "UpdateTenant": (update_tenant, ""),
+    "UpdateQuota": (update_quota, ""),
     "CreateWebhook": (create_a_webhook, ""),
     "UpdateWebhook": (update_webhook, "webhook"),
     "RotateWebhookSecret": (rotate_webhook_secret, "webhook"),

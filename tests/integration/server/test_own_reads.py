@@ -24,7 +24,7 @@ from factories.api import (
 from factories.rpcs import rpc_of
 from factories.servers import RunningServer
 from foreword.domain.tenant import Scope
-from foreword.server.callers.scopes import SCOPES
+from foreword.server.callers.scopes import NEEDS_READ, SCOPES
 from foreword.server.registration import SERVICES
 from foreword.v1 import dataset_service_pb2, deployment_service_pb2, tune_experiment_service_pb2
 
@@ -61,8 +61,8 @@ LIST = {
     "ListTunedModels": "model",
 }
 """RPCs that list a kind of resource."""
-READ_ALL = {"GetWebhook", "ListWebhooks", "ListWebhookDeliveries"}
-"""RPCs about webhooks, which get the events of all resources."""
+READ_ALL = {"GetWebhook", "ListWebhooks", "ListWebhookDeliveries", "ListUsage"}
+"""RPCs about webhooks, which get the events of all resources, and about usage, which is that of the whole tenant."""
 READ_NOTHING_STORED = {"CheckDataset"}
 METHODS = [method for service in SERVICES for method in descriptor_pool.Default().FindServiceByName(service).methods]
 
@@ -240,8 +240,12 @@ def test_administration_and_inference_stay_denied_to_a_key_that_writes(
     assert call(keys["maker"], method, **other) is grpc.StatusCode.PERMISSION_DENIED
 
 
-@pytest.mark.parametrize("method", [method for method in METHODS if method.containing_service.name == "WebhookService"])
-def test_a_key_that_cannot_read_has_no_webhook_through_which_it_could(
+def needs_read(method: MethodDescriptor) -> bool:
+    return f"/{method.containing_service.full_name}/{method.name}" in NEEDS_READ
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if needs_read(method)])
+def test_a_key_that_cannot_read_has_no_webhook_through_which_it_could_and_no_usage(
     keys: dict[str, Any], method: MethodDescriptor
 ) -> None:
     request = message_factory.GetMessageClass(method.input_type)()

@@ -24,6 +24,7 @@ from foreword.server.services import (
     tune_experiment,
     tune_sweep,
     tuned_model,
+    usage,
     webhook,
 )
 
@@ -40,6 +41,7 @@ SERVICERS = {
     "TuneExperimentService": tune_experiment.TuneExperimentService,
     "TuneSweepService": tune_sweep.TuneSweepService,
     "TunedModelService": tuned_model.TunedModelService,
+    "UsageService": usage.UsageService,
     "WebhookService": webhook.WebhookService,
 }
 

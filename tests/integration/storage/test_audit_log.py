@@ -27,6 +27,8 @@ from foreword.storage.workers.rollouts import ACTIONS
 ROOT = Path(__file__).parents[3]
 
 NO_RESOURCES = {
+    "usage",
+    "usage_segments",
     "artifact_deletions",
     "audit_chains",
     "audit_records",

@@ -23,7 +23,7 @@ from foreword.domain.tenant import Scope
 from foreword.errors import InternalError, InvalidArgumentError
 from foreword.storage.captures.repository import CaptureRepository
 from foreword.storage.database import Database
-from foreword.storage.lists.fields import FlagField, NumberField, RealField, TimeField
+from foreword.storage.lists.fields import DayField, FlagField, NumberField, RealField, TimeField
 from foreword.storage.lists.list_specs import LISTS, ListSpec
 from foreword.storage.lists.request import ListRequest
 from foreword.storage.repositories.audit_log import AuditLog
@@ -38,10 +38,17 @@ from foreword.storage.repositories.tenants import TenantRepository
 from foreword.storage.repositories.tuned_models import TunedModelRepository
 from foreword.storage.repositories.webhooks import WebhookRepository
 from foreword.storage.tables import DatasetRow
+from foreword.storage.usage.repository import UsageRepository
 from foreword.storage.workers.probes import ProbeQueue
 from foreword.storage.workers.queue import JobQueue
 
-VALUES = {NumberField: "1", RealField: "0.5", FlagField: "true", TimeField: "2026-01-31T12:00:00Z"}
+VALUES = {
+    DayField: "2026-01-31",
+    NumberField: "1",
+    RealField: "0.5",
+    FlagField: "true",
+    TimeField: "2026-01-31T12:00:00Z",
+}
 MOMENT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
 
@@ -241,6 +248,7 @@ def test_every_field_of_every_list_can_be_used_in_sql(database: Database, spec: 
         "apiKeys": lambda request: TenantRepository(database).list_api_keys("acme", request),
         "webhooks": webhooks.list,
         "auditRecords": lambda request: AuditLog(database).list("acme", request),
+        "usage": UsageRepository(database, "acme").list,
         "deliveries": lambda request: webhooks.list_deliveries("w", request),
     }[spec.name]
     for name, field in spec.fields.items():

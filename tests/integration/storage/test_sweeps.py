@@ -246,7 +246,7 @@ def test_an_ended_sweep_cannot_be_cancelled(database):
 
 
 def test_all_trials_must_have_room_in_the_queue(database):
-    with pytest.raises(ExhaustedError, match="the sweep has 4 trials, and the limit is 3"):
+    with pytest.raises(ExhaustedError, match="the sweep has 4 trials; the quota queued_jobs of tenants/acme is 3"):
         store_sweep(database, max_queued=3)
 
     assert ExperimentRepository(database, "acme").list().items == ()

@@ -20,6 +20,7 @@ from foreword.client._async.inference import InferenceMethods
 from foreword.client._async.rollouts import RolloutMethods
 from foreword.client._async.sweeps import TuneSweepMethods
 from foreword.client._async.tenants import TenantMethods
+from foreword.client._async.usage import UsageMethods
 from foreword.client._async.webhooks import WebhookMethods
 from foreword.client.endpoint import DEFAULT_ENDPOINT, ClientCertificate, Tls
 from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALIVE_TIMEOUT_SECONDS
@@ -36,6 +37,7 @@ class AsyncClient(
     InferenceMethods,
     CatalogMethods,
     TenantMethods,
+    UsageMethods,
     WebhookMethods,
     AuditMethods,
 ):

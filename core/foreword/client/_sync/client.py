@@ -22,6 +22,7 @@ from foreword.client._sync.inference import InferenceMethods
 from foreword.client._sync.rollouts import RolloutMethods
 from foreword.client._sync.sweeps import TuneSweepMethods
 from foreword.client._sync.tenants import TenantMethods
+from foreword.client._sync.usage import UsageMethods
 from foreword.client._sync.webhooks import WebhookMethods
 from foreword.client.endpoint import DEFAULT_ENDPOINT, ClientCertificate, Tls
 from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALIVE_TIMEOUT_SECONDS
@@ -38,6 +39,7 @@ class Client(
     InferenceMethods,
     CatalogMethods,
     TenantMethods,
+    UsageMethods,
     WebhookMethods,
     AuditMethods,
 ):

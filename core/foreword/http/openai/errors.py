@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -66,6 +67,9 @@ _PARAMETERS: Mapping[str, str] = {
     "tune_experiment.display_name": "suffix",
 }
 """OpenAI's names of fields, by the service's."""
+_USED_UP: Final = "insufficient_quota"
+"""OpenAI's code and type of an error that waiting does not end."""
+_LONGEST_WAIT: Final = timedelta(hours=1)
 _KEY_MISSING: Final = "The API key is missing. Send it in the header `Authorization: Bearer KEY`."
 
 
@@ -76,10 +80,12 @@ def error_response(error: Exception) -> JSONResponse:
     if status == 401:
         headers["www-authenticate"] = "Bearer"
     if isinstance(error, ExhaustedError):
-        seconds = error.retry_after.total_seconds()
-        headers["retry-after"] = str(max(1, math.ceil(seconds)))
-        headers["retry-after-ms"] = str(round(1000 * seconds))
-        headers["x-should-retry"] = "false" if status == 413 else "true"
+        if error.waiting_helps:
+            seconds = error.retry_after.total_seconds()
+            headers["retry-after"] = str(max(1, math.ceil(seconds)))
+            headers["retry-after-ms"] = str(round(1000 * seconds))
+        headers["x-should-retry"] = "false" if status == 413 or _is_used_up(error) else "true"
+        headers |= _rate_limit(error)
     elif status == 409:
         # The official clients repeat this status. It is only worth it if another request came in between.
         aborted = isinstance(error, ForewordError) and error.kind is ErrorKind.ABORTED
@@ -109,6 +115,8 @@ def error_body(error: Exception) -> dict[str, Any]:
         message, reason = _of_the_router(error)
     elif isinstance(error, ForewordError):
         message, reason, code = error.message, error.reason, _CODES.get(error.kind, "")
+        if _is_used_up(error):
+            code = _USED_UP
         message = _public(error)
         if isinstance(error, NotFoundError) and _is_model(error.resource):
             field, code = "model", "model_not_found"
@@ -122,7 +130,7 @@ def error_body(error: Exception) -> dict[str, Any]:
                 message = "; ".join(f"{parameter_name(item.field)}: {item.description}" for item in error.violations)
     fault: dict[str, Any] = {
         "message": _sendable(redact(message)),
-        "type": _type(status_of(error)),
+        "type": _USED_UP if _is_used_up(error) else _type(status_of(error)),
         "param": _sendable(field) or None,
         "code": code or reason.lower() or None,
         "reason": reason or None,
@@ -142,6 +150,25 @@ def parameter_name(field: str) -> str:
         if field.startswith(prefix):
             return field.replace(prefix, name, 1)
     return re.sub(r"^(parameters|tune_experiment\.parameters|tune_experiment|header)\.", "", field)
+
+
+def _is_used_up(error: Exception) -> bool:
+    """Return whether a quota is used up that is not free again in a moment, which OpenAI's clients do not wait for."""
+    if not isinstance(error, ExhaustedError) or "quota" not in error.metadata:
+        return False
+    return not error.waiting_helps or error.retry_after > _LONGEST_WAIT
+
+
+def _rate_limit(error: ExhaustedError) -> dict[str, str]:
+    """Return OpenAI's headers for a rate that a tenant has used up; its other answers have none."""
+    noun = {"requests_per_second": "requests", "tokens_per_second": "tokens"}.get(error.metadata.get("quota", ""))
+    if noun is None:
+        return {}
+    return {
+        f"x-ratelimit-limit-{noun}": error.metadata.get("capacity", ""),
+        f"x-ratelimit-remaining-{noun}": "0",
+        f"x-ratelimit-reset-{noun}": f"{error.metadata.get('full_seconds', '')}s",
+    }
 
 
 def _public(error: ForewordError) -> str:

@@ -125,6 +125,11 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
         "ExportTunedModel": _READ,
         "DeleteTunedModel": _WRITE,
     },
+    "UsageService": {
+        "GetQuota": None,
+        "UpdateQuota": _ADMIN,
+        "ListUsage": _READ,
+    },
     "WebhookService": {
         "CreateWebhook": _WRITE,
         "GetWebhook": _READ,
@@ -146,10 +151,14 @@ SCOPES: Mapping[str, Scope | None] = {
 """Required scope by full method name; None means that any valid key has access."""
 
 NEEDS_READ: frozenset[str] = frozenset(
-    f"/foreword.v1.WebhookService/{method}" for method in _BY_SERVICE["WebhookService"]
+    {
+        *(f"/foreword.v1.WebhookService/{method}" for method in _BY_SERVICE["WebhookService"]),
+        "/foreword.v1.UsageService/ListUsage",
+    }
 )
 """Full names of the methods that also need the scope `read`. A webhook gets the events of all resources of its tenant,
-so whoever creates one, or sends its events to another URL, could otherwise read what the key cannot."""
+so whoever creates one, or sends its events to another URL, could otherwise read what the key cannot. Usage is that of
+the whole tenant."""
 
 OWN_READS: frozenset[str] = frozenset(method for method, scope in SCOPES.items() if scope is Scope.READ) - NEEDS_READ
 """Full names of the methods that the scope `write` also allows, limited to resources that the key has created."""

@@ -52,9 +52,10 @@ def status_of(error: ForewordError) -> tuple[grpc.StatusCode, str, status_pb2.St
     metadata = {key: _shown(value, _MAX_VALUE_CHARACTERS) for key, value in error.metadata.items()}
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)]
     if isinstance(error, ExhaustedError):
-        retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromTimedelta(error.retry_after)
-        details.append(retry)
+        if error.waiting_helps:
+            retry = error_details_pb2.RetryInfo()
+            retry.retry_delay.FromTimedelta(error.retry_after)
+            details.append(retry)
         if error.quota:
             details.append(_quota_failure(error.quota, message))
     if error.kind in (ErrorKind.NOT_FOUND, ErrorKind.ALREADY_EXISTS) and "resource" in metadata:

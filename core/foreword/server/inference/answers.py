@@ -13,10 +13,13 @@ from foreword.server.inference.resolved_model import ResolvedModel
 
 Value_co = TypeVar("Value_co", covariant=True)
 
-_OF_THE_SERVICE: Final = frozenset({"QUEUE_FULL", "TOO_MANY_WAITING_CALLS", "DRAINING", "DATABASE_UNAVAILABLE"})
-"""Reasons of errors that any revision could have got in the same moment: the service is overloaded, stops, or has lost
-its database. Others are of the revision, even if they may pass, such as a base model for which there is no memory
-(BASE_MODELS_BUSY) or an artifact that cannot be read now (ARTIFACT_STORE_UNAVAILABLE): it cannot be served."""
+_OF_THE_SERVICE: Final = frozenset(
+    {"QUEUE_FULL", "TOO_MANY_WAITING_CALLS", "QUOTA_EXCEEDED", "DRAINING", "DATABASE_UNAVAILABLE"}
+)
+"""Reasons of errors that any revision could have got in the same moment: the service is overloaded, the tenant has used
+up a quota, the service stops, or has lost its database. Others are of the revision, even if they may pass, such as a
+base model for which there is no memory (BASE_MODELS_BUSY) or an artifact that cannot be read now
+(ARTIFACT_STORE_UNAVAILABLE): it cannot be served."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

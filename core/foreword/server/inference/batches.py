@@ -59,6 +59,6 @@ async def with_patience(call: Callable[[], Awaitable[Result]], *, deadline: floa
         except ExhaustedError as error:
             # `retry_after` is an estimate: answers that end early make room sooner.
             pause = min(error.retry_after.total_seconds(), _LONGEST_PAUSE_SECONDS)
-            if time.monotonic() + pause >= end:
+            if not error.waiting_helps or time.monotonic() + pause >= end:
                 raise
         await asyncio.sleep(pause)

@@ -16,6 +16,7 @@ from foreword.errors import InternalError
 from foreword.inference.interfaces import EngineClient, EngineRequest, Piece
 from foreword.plugin.interfaces import LabelSpace
 from foreword.server.callers.auth import current_caller
+from foreword.server.callers.rate_quotas import RateQuotas
 from foreword.server.calls.call_record import current_record
 from foreword.server.calls.closable import closable
 from foreword.server.calls.pools import BEGIN_SECONDS
@@ -53,12 +54,14 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         models: ModelResolver,
         traffic: Traffic,
         captures: AnswerCapture,
+        rates: RateQuotas,
         parsing: TurnPool,
     ) -> None:
         self._engine = engine
         self._models = models
         self._traffic = traffic
         self._captures = captures
+        self._rates = rates
         self._parsing = parsing
 
     async def Generate(
@@ -93,6 +96,8 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
     ) -> inference_service_pb2.BatchGenerateResponse:
         """Generate text for many requests; a request that fails has its error as its result."""
         parsed = await self._parse(convert.parse_batch_request, request)
+        # The call itself was counted as one.
+        await self._rates.take_requests(current_caller().tenant, max(0, len(parsed.items) - 1), checked=False)
         if parsed.model:
             await self._models.find(current_caller().tenant, parsed.model)
         deadline, request_id = _early_deadline(context), current_record().request_id

@@ -19,6 +19,7 @@ from foreword.names import (
     DatasetName,
     DeploymentName,
     EvaluationName,
+    QuotaName,
     SpaceName,
     TenantName,
     TunedModelName,
@@ -35,6 +36,7 @@ from foreword.storage.tables import (
     EvaluationRow,
     ExperimentRow,
     JobRow,
+    QuotaRow,
     SpaceRow,
     SweepRow,
     TenantRow,
@@ -44,6 +46,7 @@ from foreword.storage.tables import (
 
 RESOURCES: Final[Mapping[type[Any], Callable[[Any], str]]] = {
     TenantRow: lambda row: str(TenantName(row.id)),
+    QuotaRow: lambda row: str(QuotaName(row.tenant)),
     ApiKeyRow: lambda row: str(ApiKeyName(row.tenant, row.id)),
     DatasetRow: lambda row: str(DatasetName(row.tenant, row.id)),
     SweepRow: lambda row: str(TuneSweepName(row.tenant, row.id)),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from foreword.domain.job import JobKind, JobState
-from foreword.errors import ExhaustedError
-from foreword.names import TenantName
+from foreword.domain.quota import QuotaKind
+from foreword.storage.quotas.checks import check_jobs
+from foreword.storage.quotas.limits import exceeded, limits_of
 from foreword.storage.tables import BatchJobRow, EvaluationRow, ExperimentRow, JobRow, SweepRow
 
 _MIN_RETRY, _USUAL_RETRY, _MAX_RETRY = timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=10)
@@ -19,16 +20,29 @@ _NOUNS: Final = {JobKind.TUNE: "experiments", JobKind.EVALUATE: "evaluations", J
 
 
 def check_room(
-    session: Session, kind: JobKind, tenant: str, max_queued: int, estimated_seconds: float, *, count: int = 1
+    session: Session,
+    kind: JobKind,
+    tenant: str,
+    max_queued: int,
+    estimated_seconds: float,
+    now: datetime,
+    *,
+    count: int = 1,
+    total_seconds: float | None = None,
 ) -> None:
     """Check whether a tenant may queue `count` more jobs of a kind.
 
     Args:
+        max_queued: Number of queued jobs of a tenant that has no quota of its own.
         estimated_seconds: Time that one of them takes; 0 if it is unknown.
+        now: The database's time.
+        total_seconds: Time that they take together. Default: `estimated_seconds` each.
 
     Raises:
-        ExhaustedError: The tenant would have too many of them queued.
+        ExhaustedError: The tenant would have too many of them queued, or exceed another quota.
     """
+    own = limits_of(session, tenant).queued_jobs
+    max_queued = max_queued if own is None else own
     queued = session.scalars(
         select(func.count())
         .select_from(JobRow)
@@ -36,14 +50,17 @@ def check_room(
     ).one()
     if queued + count > max_queued:
         more = f", and the sweep has {count} trials" if count > 1 else ""
-        raise ExhaustedError(
-            f"{queued} {_NOUNS[kind]} are already queued{more}, and the limit is {max_queued}. "
+        raise exceeded(
+            tenant,
+            QuotaKind.QUEUED_JOBS,
+            max_queued,
+            f"{queued} {_NOUNS[kind]} are already queued{more}",
             "Wait until one has started, or cancel one.",
-            metadata={"limit": str(max_queued)},
+            reason="QUEUE_FULL",
             # A place becomes free when a job ends, and the jobs of a tenant usually take similar times.
             retry_after=_retry_after(estimated_seconds),
-            quota=str(TenantName(tenant)),
         )
+    check_jobs(session, kind, tenant, estimated_seconds * count if total_seconds is None else total_seconds, now)
 
 
 def free_name(

@@ -9,6 +9,7 @@ from sqlalchemy import String, and_, case, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from foreword.domain.job import JobKind, JobState
+from foreword.domain.usage import TOKENS_OF_JOBS, UsageKey, UsageKind
 from foreword.domain.worker_turns import (
     Exchange,
     HeldRun,
@@ -20,9 +21,12 @@ from foreword.domain.worker_turns import (
     order_of_runs,
     runs_to_join,
 )
+from foreword.names import BaseModelName
 from foreword.storage.active_tenants import of_active_tenant
 from foreword.storage.jobs.leases import Company
 from foreword.storage.jobs.transitions import HELD_STATES
+from foreword.storage.quotas.limits import limits_of_each
+from foreword.storage.quotas.sums import add_usage, day_of
 from foreword.storage.tables import JobRow, TenantRow
 
 _BACKGROUND = [kind.value for kind in JobKind if kind.is_background]
@@ -83,14 +87,21 @@ def lock_first(session: Session, order: Sequence[WaitingRun], now: datetime) -> 
     return None
 
 
-def charge_compute(session: Session, job: JobRow, compute_seconds: float, now: datetime) -> None:
-    """Set the compute time of a job, which never decreases, and add the difference to its tenant's recent time.
+def charge_compute(session: Session, job: JobRow, compute_seconds: float, now: datetime, *, tokens: int = 0) -> None:
+    """Set the compute time of a job, which never decreases. Add the difference to its tenant's recent time and usage.
 
     Args:
         job: The job, locked by the transaction.
         compute_seconds: Total compute time that the job has used.
+        tokens: Tokens that the job has processed since it was last charged.
     """
-    used = compute_seconds - job.compute_seconds
+    used = max(0.0, compute_seconds - job.compute_seconds)
+    amounts = {UsageKind.CAPACITY_UNIT_HOURS: used / 3600, TOKENS_OF_JOBS[JobKind(job.kind)]: tokens}
+    model, day = str(BaseModelName(job.base_model)), day_of(now)
+    add_usage(
+        session,
+        {UsageKey(job.tenant, day, model, kind.value): amount for kind, amount in amounts.items() if amount > 0},
+    )
     if used <= 0:
         return
     job.compute_seconds = compute_seconds
@@ -99,6 +110,29 @@ def charge_compute(session: Session, job: JobRow, compute_seconds: float, now: d
     since = now - tenant.recent_compute_time if tenant.recent_compute_time else timedelta()
     tenant.recent_compute_seconds = decayed_seconds(tenant.recent_compute_seconds, since) + used
     tenant.recent_compute_time = now
+
+
+def count_running(session: Session, tenants: Collection[str], now: datetime) -> Mapping[str, int]:
+    """Return the number of jobs that workers have, for each of the tenants that has any."""
+    found = session.execute(
+        select(JobRow.tenant, func.count())
+        .where(JobRow.tenant.in_(tenants), _HELD, JobRow.lease_worker.is_not(None), JobRow.lease_expire_time > now)
+        .group_by(JobRow.tenant)
+    )
+    return {tenant: count for tenant, count in found}  # noqa: C416 - mypy rejects dict(rows)
+
+
+def _within_quotas(session: Session, runs: Sequence[WaitingRun], now: datetime) -> Sequence[WaitingRun]:
+    """Return the waiting runs that may begin although their tenants have others at workers."""
+    tenants = {run.tenant for run in runs}
+    limits = {tenant: found.running_jobs for tenant, found in limits_of_each(session, tenants).items()}
+    limited = [tenant for tenant, limit in limits.items() if limit is not None]
+    if not limited:
+        return runs
+    running = count_running(session, limited, now)
+    full = {tenant for tenant in limited if running.get(tenant, 0) >= (limits[tenant] or 0)}
+    # A run whose cancellation was requested uses a worker only for a moment.
+    return [run for run in runs if run.tenant not in full or run.standing is Standing.CANCELLING]
 
 
 def _waits(job: JobRow, now: datetime) -> bool:
@@ -137,7 +171,7 @@ def _waiting_runs(session: Session, now: datetime, *, for_at_least: timedelta = 
     )
     groups = (runs.c.tenant, runs.c.company, runs.c.standing, runs.c.is_background)
     found = session.execute(select(func.min(runs.c.key), *groups).group_by(*groups))
-    return [
+    waiting = [
         WaitingRun(
             key=key,
             tenant=tenant,
@@ -147,6 +181,7 @@ def _waiting_runs(session: Session, now: datetime, *, for_at_least: timedelta = 
         )
         for key, tenant, company, standing, is_background in found
     ]
+    return _within_quotas(session, waiting, now) if waiting else []
 
 
 def _tenant_uses(session: Session, tenants: Collection[str], now: datetime) -> Mapping[str, TenantUse]:

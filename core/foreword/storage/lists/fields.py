@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -168,6 +168,21 @@ class TimeField(Field):
                 "filter", f'needs a time such as "2026-01-31T12:00:00Z" for {name}, not {value[:40]!r}'
             )
         return _compared(self.column, operator, moment)
+
+
+class DayField(Field):
+    """A day in UTC, stored as text such as `2026-01-31`, which sorts by time."""
+
+    operators = _COMPARISONS
+
+    def _compare(self, name: str, operator: str, value: str, context: Context) -> ColumnElement[bool]:
+        try:
+            day = date.fromisoformat(value).isoformat()
+        except ValueError:
+            raise InvalidArgumentError.of(
+                "filter", f"needs a day such as 2026-01-31 for {name}, not {value[:40]!r}"
+            ) from None
+        return _compared(self.column, operator, day)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.job import JobState
 from foreword.domain.sweep_outcome import SweepState
 from foreword.domain.tenant import Scope, TenantState
+from foreword.domain.usage import UsageKind
 from foreword.domain.webhook import DeliveryState, DisableReason
 from foreword.storage.lists.fields import (
     ChoiceField,
+    DayField,
     Field,
     FlagField,
     ListField,
@@ -43,6 +45,7 @@ from foreword.storage.tables import (
     SweepRow,
     TenantRow,
     TunedModelRow,
+    UsageRow,
     WebhookDeliveryRow,
     WebhookRow,
 )
@@ -382,6 +385,29 @@ AUDIT_RECORDS: Final = ListSpec(
 AUDIT_CHAINS: Final = ListSpec(name="auditChains", row=AuditChainRow, fields={}, key=_by_id(AuditChainRow.tenant))
 """It has neither a filter nor an order, so that it is none of `LISTS`."""
 
+
+def usage_fields(row: type[UsageRow]) -> Mapping[str, Field]:
+    """Return the fields of usage.
+
+    Args:
+        row: The table, or a query with its columns.
+    """
+    return {
+        "tenant": TextField(row.tenant, sortable=True),
+        "day": DayField(row.day, sortable=True),
+        "model": TextField(row.model, sortable=True),
+        "kind": ChoiceField(row.kind, choices=UsageKind, prefix="USAGE_KIND_", sortable=True),
+    }
+
+
+USAGE: Final = ListSpec(
+    name="usage",
+    row=UsageRow,
+    fields=usage_fields(UsageRow),
+    key=OrderTerm(field=TextField(UsageRow.day), descending=True),
+)
+"""The fields by which usage is filtered and sorted. `UsageRepository` lists sums over it, whose key is all fields."""
+
 LISTS: Final = (
     DATASETS,
     TUNE_EXPERIMENTS,
@@ -397,5 +423,6 @@ LISTS: Final = (
     WEBHOOKS,
     WEBHOOK_DELIVERIES,
     AUDIT_RECORDS,
+    USAGE,
 )
 """All lists with filters and orders."""

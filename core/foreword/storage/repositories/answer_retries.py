@@ -113,7 +113,7 @@ class AnswerRetries(Generic[R, Item]):
                 return self._item(made, now)
             row = require_repeatable(session, self.resource, self._tenant, first)
             self._check(session, row)
-            check_room(session, self.resource.kind, self._tenant, max_queued, self._estimated_seconds(row))
+            check_room(session, self.resource.kind, self._tenant, max_queued, self._estimated_seconds(row), now)
             check_id_is_free(session, self.resource, self._tenant, id)
             name = free_name(session, self.resource.row, self._tenant, without_number(row.display_name))
             new = self._repeated(row, id, display_name=name, creator=creator, now=now)

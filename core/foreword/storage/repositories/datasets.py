@@ -21,6 +21,7 @@ from foreword.storage.jobs.transitions import LIVE_STATES
 from foreword.storage.lists.list_specs import DATASETS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
+from foreword.storage.quotas.checks import check_dataset
 from foreword.storage.repositories.requests import Replay, RequestKey, deleted_since, find_replay, remember
 from foreword.storage.repositories.tenants import require_tenant
 from foreword.storage.tables import (
@@ -72,6 +73,7 @@ class DatasetRepository:
         Raises:
             NotFoundError: The tenant or the dataset of a replayed request does not exist.
             AlreadyExistsError: The request id was already used with other content.
+            ExhaustedError: The rows or bytes would exceed a quota of the tenant.
         """
         check_texts(display_name=display_name, description=description)
         document = encode(DataReport, report, "report")
@@ -86,6 +88,7 @@ class DatasetRepository:
                 if identical is not None:
                     remember(session, self._tenant, request, identical.id, now)
                     return to_dataset(identical)
+            check_dataset(session, self._tenant, row_count=row_count, byte_size=byte_size)
             row = DatasetRow(
                 tenant=self._tenant,
                 id=self._database.new_id(),

@@ -24,6 +24,7 @@ from foreword.storage.events.outbox import publish
 from foreword.storage.lists.list_specs import DEPLOYMENTS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
+from foreword.storage.quotas.checks import check_deployment
 from foreword.storage.repositories.requests import Replay, RequestKey, deleted_since, find_replay, remember
 from foreword.storage.repositories.revision_rules import check_comparable, check_promotable, rollback_target
 from foreword.storage.repositories.revisions import (
@@ -80,6 +81,7 @@ class DeploymentRepository:
             NotFoundError: The space, the tuned model or the resource of a replayed request does not exist.
             AlreadyExistsError: Id or serving name is taken, or the request id was already used with other content.
             AbortedError: The policy of the space is not that of the admission.
+            ExhaustedError: The tenant has as many deployments as its quota allows.
         """
         check_serving_name(id, "deployment_id")
         check_serving_name(serving_name, "deployment.serving_name")
@@ -91,6 +93,7 @@ class DeploymentRepository:
             self._check_policy(session, space, None, admission)
             self._require_model(session, model)
             self._check_free(session, space, id, serving_name)
+            check_deployment(session, self._tenant)
             now = self._database.clock(session)
             row = DeploymentRow(
                 tenant=self._tenant,

@@ -66,9 +66,9 @@ class ExperimentRetries:
             row = require_repeatable(session, EXPERIMENT_RESOURCE, self._tenant, first)
             self._check(session, row)
             plan = decode(TunePlan, row.plan)
-            check_room(session, JobKind.TUNE, self._tenant, max_queued, plan.estimated_seconds)
-            check_id_is_free(session, EXPERIMENT_RESOURCE, self._tenant, id)
             now = self._database.clock(session)
+            check_room(session, JobKind.TUNE, self._tenant, max_queued, plan.estimated_seconds, now)
+            check_id_is_free(session, EXPERIMENT_RESOURCE, self._tenant, id)
             new = new_experiment(
                 self._tenant,
                 id,

@@ -211,7 +211,14 @@ class JobResources(Generic[R, Item]):
             for dataset in datasets:
                 if dataset is not None:
                     require_dataset(session, self._tenant, dataset)
-            check_room(session, self._resource.kind, self._tenant, max_queued, estimated_seconds)
+            check_room(
+                session,
+                self._resource.kind,
+                self._tenant,
+                max_queued,
+                estimated_seconds,
+                self._database.clock(session),
+            )
             id = id or self._database.new_id()
             check_id_is_free(session, self._resource, self._tenant, id)
             now = self._database.clock(session)

@@ -29,6 +29,7 @@ class Beat:
         progress: New progress; None leaves it unchanged.
         snapshots: New points of the learning curve; the queue assigns their sequence numbers.
         compute_seconds: Total compute time used so far; the stored value never decreases.
+        tokens: Tokens that the job has processed since the last heartbeat.
         made_progress: Whether a checkpoint after the start of this lease exists; earlier lost leases then no longer
             count.
     """
@@ -37,13 +38,14 @@ class Beat:
     progress: AnyProgress | None = None
     snapshots: Sequence[Snapshot] = ()
     compute_seconds: float = 0.0
+    tokens: int = 0
     made_progress: bool = False
 
 
 def store_beat(session: Session, job: JobRow, beat: Beat, now: datetime, duration: timedelta) -> None:
     """Renew the lease of a locked job and store the new results of its run."""
     job.beat_time, job.lease_expire_time = now, now + duration
-    charge_compute(session, job, beat.compute_seconds, now)
+    charge_compute(session, job, beat.compute_seconds, now, tokens=beat.tokens)
     if beat.made_progress:
         job.lost_leases = 0
     if beat.progress is None and not beat.snapshots:

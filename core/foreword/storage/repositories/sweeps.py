@@ -98,7 +98,16 @@ class SweepRepository:
             require_tenant(session, self._tenant)
             require_datasets(session, self._tenant, config)
             longest = max(trial.plan.estimated_seconds for trial in trials)
-            check_room(session, JobKind.TUNE, self._tenant, max_queued, longest, count=len(trials))
+            check_room(
+                session,
+                JobKind.TUNE,
+                self._tenant,
+                max_queued,
+                longest,
+                self._database.clock(session),
+                count=len(trials),
+                total_seconds=sum(trial.plan.estimated_seconds for trial in trials),
+            )
             id = id or self._database.new_id()
             if _find(session, self._tenant, id) is not None:
                 taken = str(TuneSweepName(self._tenant, id))

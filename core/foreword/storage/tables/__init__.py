@@ -20,6 +20,7 @@ from foreword.storage.tables.jobs import (
     SweepRow,
 )
 from foreword.storage.tables.tenants import ApiKeyRow, RequestRow, SharedKeyRow, TenantRow
+from foreword.storage.tables.usage import QuotaRow, UsageRow, UsageSegmentRow
 from foreword.storage.tables.webhooks import WebhookDeliveryRow, WebhookRow
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "ExperimentRow",
     "JobRow",
     "MachineSpeedRow",
+    "QuotaRow",
     "RequestRow",
     "RevisionRow",
     "SharedKeyRow",
@@ -50,6 +52,8 @@ __all__ = [
     "TenantRow",
     "TrainingSampleRow",
     "TunedModelRow",
+    "UsageRow",
+    "UsageSegmentRow",
     "WebhookDeliveryRow",
     "WebhookRow",
 ]

@@ -133,7 +133,8 @@ class AnswerBatches:
         evaluation = self._lease.evaluation
         with self._database.write() as session:
             (job,) = lock_held(session, [self._lease])
-            charge_compute(session, job, compute_seconds, self._database.clock(session))
+            tokens = sum(answer.tokens for answer in answers)
+            charge_compute(session, job, compute_seconds, self._database.clock(session), tokens=tokens)
             row = find_evaluation(session, evaluation.tenant, evaluation.id)
             assert row is not None, "an evaluation is deleted together with its job"
             session.add(

@@ -99,7 +99,8 @@ class BatchParts:
         sha256 = write_lines(self._artifacts, artifact, map(answer_line, answers))
         with self._database.write() as session:
             (held,) = lock_held(session, [self._lease])
-            charge_compute(session, held, compute_seconds, self._database.clock(session))
+            tokens = sum(answer.input_tokens + answer.generated_tokens for answer in answers)
+            charge_compute(session, held, compute_seconds, self._database.clock(session), tokens=tokens)
             row = find_batch_job(session, job.tenant, job.id)
             assert row is not None, "a batch job is deleted together with its job"
             session.add(

@@ -1,0 +1,1 @@
+"""What this server answers, counted for its tenants."""
