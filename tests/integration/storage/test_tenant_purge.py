@@ -34,7 +34,7 @@ from foreword.storage.workers.queue import JobQueue
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["pytest", "psycopg", "foreword.storage.tenant_purge"])
 NOW = timedelta()
-WITHOUT_TENANT = {"tenants", "shared_keys", "machine_speeds"}
+WITHOUT_TENANT = {"tenants", "shared_keys", "machine_speeds", "usage_segments"}
 """Tables whose rows belong to no tenant, and the tenants themselves."""
 
 
@@ -47,8 +47,9 @@ def fill(session: Session, tenant: str, rows: int) -> None:
     """Insert rows of a tenant into every table that has tenants. The n-th row refers to the n-th rows of others."""
     stored: dict[str, list[Mapping[str, Any]]] = {"tenants": [{"id": tenant}] * rows}
     for table in tenant_tables()[::-1]:
-        for number in range(rows):
-            referred = {name: found[number] for name, found in stored.items() if name != table.name}
+        is_single = [column.name for column in table.primary_key] == ["tenant"]
+        for number in range(1 if is_single else rows):
+            referred = {name: found[number] for name, found in stored.items() if len(found) > number}
             values = {column.name: value(table, column, tenant, number, referred) for column in table.columns}
             given = {name: item for name, item in values.items() if item is not None}
             result = session.execute(insert(table).values(given))
