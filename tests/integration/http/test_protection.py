@@ -26,6 +26,7 @@ from foreword.config import Settings
 from foreword.errors import InvalidArgumentError
 from foreword.http.process import HttpServer, check_http_address, listen_for_http, service_client
 from foreword.http.protocol import SteadyProtocol
+from foreword.storage.repositories.tenant_lifecycle import TenantLifecycle
 
 BASE = "baseModels/foreword--starter"
 CHAT = "/v1/chat/completions"
@@ -43,6 +44,16 @@ def test_a_missing_and_a_wrong_key_are_errors_of_authentication(http: RunningHtt
         assert key not in error["message"]
     status, _ = http.refused("POST", CHAT, BODY, key=None, authorization="Basic ZGV2")
     assert status == 401
+
+
+def test_a_suspended_tenant_is_refused_with_its_reason(http: RunningHttp, server: RunningServer):
+    key = server.new_key("unpaid")
+    TenantLifecycle(server.database).suspend("unpaid", reason="The invoice is not paid.")
+
+    status, error = http.refused("POST", CHAT, BODY, key=key)
+
+    assert (status, error["code"], error["reason"]) == (403, "tenant_suspended", "TENANT_SUSPENDED")
+    assert "The invoice is not paid." in error["message"]
 
 
 def test_every_response_has_the_id_of_its_request(http: RunningHttp, ai: openai.OpenAI):

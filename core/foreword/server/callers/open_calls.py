@@ -11,6 +11,8 @@ from foreword.errors import ForewordError, PermissionDeniedError, Unauthenticate
 from foreword.observability.logging import get_logger
 
 _LOOK_SECONDS: Final = 0.25
+_MOST_CHECKS: Final = 8
+"""Keys that are looked up at a time. All callers may have one address, whose look-ups have limits."""
 _log = get_logger("auth")
 
 
@@ -19,7 +21,7 @@ class _OpenCall:
 
     def __init__(self, admit: Callable[[], Awaitable[object]]) -> None:
         self.admit = admit
-        self.task = asyncio.current_task()
+        self.task = asyncio.current_task()  # None when it has ended
         self.is_new = True
         self.refusal: ForewordError | None = None
 
@@ -39,6 +41,7 @@ class OpenCalls:
 
     def __init__(self) -> None:
         self._open: dict[str, set[_OpenCall]] = {}
+        self._turns = asyncio.Semaphore(_MOST_CHECKS)
 
     @contextmanager
     def running(self, key: str, admit: Callable[[], Awaitable[object]]) -> Iterator[None]:
@@ -62,6 +65,7 @@ class OpenCalls:
             call.task.uncancel()
             raise call.refusal from None
         finally:
+            call.task = None
             calls = self._open[key]
             calls.remove(call)
             if not calls:
@@ -84,7 +88,13 @@ class OpenCalls:
                 old[key] = seen
             for call in calls:
                 call.is_new = False
-        await asyncio.gather(*(self._check(calls) for calls in old.values()))
+        async with asyncio.TaskGroup() as checks:
+            for checked in old.values():
+                checks.create_task(self._check_in_turn(checked))
+
+    async def _check_in_turn(self, calls: Sequence[_OpenCall]) -> None:
+        async with self._turns:
+            await self._check(calls)
 
     async def _check(self, calls: Sequence[_OpenCall]) -> None:
         first, *others = calls
