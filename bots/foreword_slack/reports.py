@@ -12,6 +12,7 @@ from foreword_slack.store.overview import InboxOverview
 from foreword_slack.team import policy_of
 
 _MOST_COUNTED = 100_000
+_REMEDIES = {InstallationState.DOWN: "Slack accepts the token, which is tried again, or the app is installed again"}
 _ACTION_NAMES = {"untold": "department_not_notified", "nobody_told": "nobody_notified"}
 """Displayed names of stored audit actions, where they differ."""
 
@@ -88,8 +89,8 @@ def work_report(team: TeamOverview, now: datetime) -> list[str]:
         lines = [f"Installed in {installation.name}."]
     else:
         lines = [
-            f"Installation {installation.state.value} ({installation.reason}). "
-            f"{team.parked} calls wait until the app is installed again."
+            f"Installation {installation.state.value} ({installation.reason}). {team.parked} calls wait until "
+            f"{_REMEDIES.get(installation.state, 'the app is installed again')}."
         ]
     posts = team.posts
     lines += _inbox_report("Inbox", team.inbox, now)

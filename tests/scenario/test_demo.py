@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -38,7 +39,7 @@ def test_the_demo_in_slack_goes_from_the_first_complaint_to_the_comparison_of_mo
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
     shown = " ".join(result.stdout.split())
     assert "bob and carol have judged all 16." in shown
-    assert "16 new corrections" in shown or "12 new corrections" in shown
+    assert re.search(r"1[2-6] new corrections", shown), "the proposal comes with the twelfth or a later one"
     assert "new model: " in shown, result.stdout[-6000:]
     assert "On 24 complaints that neither model was trained on" in shown
     assert "Complaints today" in shown

@@ -78,20 +78,6 @@ class Acknowledgements:
         row.take_time = acknowledgement.take_time
         self._session.flush()
 
-    def due(self, limit: int = 100) -> list[Acknowledgement]:
-        """Return the acknowledgements due for a reminder or an escalation, longest overdue first."""
-        rows = self._session.scalars(
-            select(AcknowledgementRow)
-            .where(
-                AcknowledgementRow.team == self._team,
-                AcknowledgementRow.state.in_((AcknowledgementState.WAITING.value, AcknowledgementState.REMINDED.value)),
-                AcknowledgementRow.due_time <= self._now,
-            )
-            .order_by(AcknowledgementRow.due_time)
-            .limit(limit)
-        )
-        return [_to_acknowledgement(row) for row in rows]
-
 
 def _to_acknowledgement(row: AcknowledgementRow) -> Acknowledgement:
     return Acknowledgement(

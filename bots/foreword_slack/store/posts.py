@@ -99,13 +99,13 @@ class Posts:
         payload = dict(content) if thread_ts is None else {**content, "thread_ts": thread_ts}
         return self._add(name, Operation.POST, channel, payload, target=thread_of, complaint=complaint)
 
-    def post_again(self, name: str, channel: str, content: Mapping[str, Any], *, thread_ts: str | None = None) -> bool:
+    def post_again(self, name: str, channel: str, content: Mapping[str, Any]) -> bool:
         """Request a failed or retired post again, perhaps in another channel; return False if it is neither."""
         row = self._row(name)
         if row is None or row.operation != Operation.POST.value or row.state not in _ENDED_UNSENT:
             return False
         row.channel = channel
-        row.payload = dict(content) if thread_ts is None else {**content, "thread_ts": thread_ts}
+        row.payload = dict(content)
         row.state, row.reason, row.attempts = PostState.PENDING.value, "", 0
         row.due_time, row.finish_time, row.first_send_time, row.look_up_cursor = self._now, None, None, ""
         self.asked = True
@@ -152,12 +152,9 @@ class Posts:
         self._session.flush()
         return False
 
-    def ephemeral(
-        self, name: str, channel: str, user: str, content: Mapping[str, Any], *, thread_ts: str | None = None
-    ) -> bool:
+    def ephemeral(self, name: str, channel: str, user: str, content: Mapping[str, Any]) -> bool:
         """Request a message to one person in a channel; return False if its name exists already."""
-        payload = {**content, "user": user} | ({} if thread_ts is None else {"thread_ts": thread_ts})
-        return self._add(name, Operation.EPHEMERAL, channel, payload)
+        return self._add(name, Operation.EPHEMERAL, channel, {**content, "user": user})
 
     def respond(self, name: str, channel: str, url: str, content: Mapping[str, Any]) -> bool:
         """Request a private answer to a command or a shortcut; return False if its name exists already.

@@ -159,7 +159,7 @@ async def test_a_better_model_is_offered_promoted_and_rolled_back_by_buttons(sch
 
         assert promoted != school.model
         assert school.served() == school.model
-        assert recorder.changes == [False, True]
+        await eventually(lambda: recorder.changes == [False, True])
         audit, corrections = await office.bot.store.read(
             office.workspace.id, lambda uow: (uow.audit.lines(limit=1000), uow.corrections.all())
         )
@@ -359,6 +359,7 @@ async def test_a_rollback_while_another_model_serves_changes_nothing_and_is_repo
         assert school.served() == school.model
         assert (await stored()).state is RetrainingState.PROMOTED
         assert not offers(post, ROLL_BACK)
+        await office.handled()
         assert recorder.changes == []
 
 
