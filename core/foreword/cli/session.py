@@ -29,7 +29,7 @@ def with_client(function: Callable[..., Any]) -> Callable[..., Any]:
         default="",
         help="Address of the service: [http[s]://]HOST[:PORT].  [env var: FOREWORD_ENDPOINT; default: 127.0.0.1:50051]",
     )
-    @click.option("--api-key", envvar="FOREWORD_API_KEY", default="", show_envvar=True, help="API key.")
+    @click.option("--api-key", envvar="FOREWORD_API_KEY", default="", show_envvar=True, help="API key, or a token.")
     @click.option(
         "--tls-ca",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),

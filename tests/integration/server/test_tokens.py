@@ -13,7 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from factories.api import refused
+from factories.api import create_experiment, failure_of, refused, upload
 from factories.http import running_http
 from factories.issuers import AUDIENCE, Issuer, running_issuer
 from factories.servers import RunningServer
@@ -24,7 +24,7 @@ from foreword.errors import PermissionDeniedError
 from foreword.storage.lists.request import ListRequest
 from foreword.storage.repositories.audit_log import AuditLog
 from foreword.storage.repositories.tenant_lifecycle import TenantLifecycle
-from foreword.v1 import deployment_service_pb2, tenant_service_pb2
+from foreword.v1 import deployment_service_pb2, tenant_service_pb2, tune_experiment_service_pb2
 
 WHO = tenant_service_pb2.WhoAmIRequest()
 
@@ -141,6 +141,27 @@ def test_a_token_is_refused_when_it_expires_also_after_it_was_checked(start_serv
     server.pass_time(40)
 
     assert refusal(server, token).reason == "TOKEN_EXPIRED"
+
+
+def test_a_running_call_ends_when_its_token_expires_and_that_of_another_token_goes_on(start_server, issuer: Issuer):
+    server = start_server(
+        oidc_issuers=[{"name": "main", "issuer": issuer.url, "audience": AUDIENCE, "tenant": "acme"}],
+    )
+    server.tenants.ensure_tenant("acme")
+    short, long = (server.stubs(issuer.token(exp=time.time() + seconds)) for seconds in (60, 600))
+    experiment = create_experiment(short, upload(short).name)
+    request = tune_experiment_service_pb2.WatchTuneExperimentRequest(name=experiment.name)
+    ending, lasting = (stubs.experiments.WatchTuneExperiment(request) for stubs in (short, long))
+    next(ending)
+    next(lasting)
+
+    server.pass_time(120)
+
+    with pytest.raises(grpc.RpcError) as caught:
+        list(ending)
+    assert failure_of(caught.value).reason == "TOKEN_EXPIRED"
+    assert lasting.is_active()
+    lasting.cancel()
 
 
 @pytest.mark.parametrize("header", [{"alg": "none"}, {"alg": "HS256"}, {"alg": "HS512"}, {"alg": None}])
