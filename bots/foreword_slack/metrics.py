@@ -207,6 +207,7 @@ class BotState(Collector):
         parked = gauge("outbox_parked_calls", "Calls that wait until the bot is installed again.")
         oldest = gauge("outbox_oldest_seconds", "Time since the oldest call that is due was requested; 0 without one.")
         unresolved = gauge("ambiguous_posts", "Posts repeated although the outcome of an earlier attempt is unknown.")
+        plugin_calls = gauge("plugin_calls_now", "Calls of plugins in the store: pending or given_up.", "state")
         complaints = gauge("complaints_now", "Complaints in the store, by state.", "state")
         for team in overview.teams:
             active = team.installation is not None and team.installation.state is InstallationState.ACTIVE
@@ -219,9 +220,11 @@ class BotState(Collector):
             since = (overview.time - first).total_seconds() if first is not None else 0.0
             oldest.add_metric([team.team], max(0.0, since))
             unresolved.add_metric([team.team], team.unresolved)
+            plugin_calls.add_metric([team.team, "pending"], team.plugin_calls.pending)
+            plugin_calls.add_metric([team.team, "given_up"], sum(team.plugin_calls.dead.values()))
             for name, count in team.complaints.items():
                 complaints.add_metric([team.team, name], count)
-        yield from (installed, overdue, calls, parked, oldest, unresolved, complaints)
+        yield from (installed, overdue, calls, parked, oldest, unresolved, plugin_calls, complaints)
 
 
 def render(metrics: BotMetrics, state: BotState) -> str:

@@ -215,7 +215,17 @@ SLACK: Final = (
         wait="2m",
         severity="critical",
         summary="The bot is not installed in the workspace {{ $labels.team }}, or its token is not valid.",
-        remedy="Install the app again; its posts wait until then.",
+        remedy="The bot tries the token again at growing intervals; if it stays refused, install the app again. Posts "
+        "wait until then.",
+    ),
+    Alert(
+        name="ForewordSlackPluginsFail",
+        measure='max by (team) (foreword_slack_plugin_calls_now{state="given_up"})',
+        condition="{measure} > 0",
+        wait="1m",
+        severity="warning",
+        summary="{{ $value }} calls of plugins of the bot in {{ $labels.team }} were given up.",
+        remedy="`foreword slack status` lists the plugins and their errors; `foreword slack retry` calls them again.",
     ),
     Alert(
         name="ForewordSlackReviewShareDoubled",

@@ -152,6 +152,13 @@ CASES: Mapping[str, Case] = {
     "ForewordSlackTokenRevoked": Case(
         fires={'foreword_slack_installed{team="T1"}': "0x60"}, quiet={'foreword_slack_installed{team="T1"}': "1x60"}
     ),
+    "ForewordSlackPluginsFail": Case(
+        fires={'foreword_slack_plugin_calls_now{team="T1",state="given_up"}': "0x20 2x40"},
+        quiet={
+            'foreword_slack_plugin_calls_now{team="T1",state="given_up"}': "0x60",
+            'foreword_slack_plugin_calls_now{team="T1",state="pending"}': "9x60",
+        },
+    ),
     "ForewordSlackReviewShareDoubled": Case(
         fires=decisions(STEADY, f"0+0.1x{WEEK} 101+1x143"), quiet=decisions(STEADY, STEADY), minutes=11_490
     ),

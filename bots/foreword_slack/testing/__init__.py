@@ -16,8 +16,10 @@ Point a bot at it, with no other changes::
 
 It enforces scopes, tokens and their rotation, membership and archived channels, rate limits with `Retry-After`, Block
 Kit's limits, the three seconds of an acknowledgement and the schedule of retries, the lifetimes of `trigger_id` and
-`response_url`, the tickets and the number of Socket Mode connections, and the isolation of workspaces. It runs on a
-scaled clock (:class:`~foreword_slack.clock.ScaledClock`), so that minutes of retries pass in seconds.
+`response_url`, the tickets and the number of Socket Mode connections, and the isolation of workspaces. It tolerates
+no bursts beyond the published calls of a minute, and one post a second in a channel; `App(is_distributed=True)` has
+the limits of apps outside Slack's marketplace. It runs on a scaled clock
+(:class:`~foreword_slack.clock.ScaledClock`), so that minutes of retries pass in seconds.
 
 A :class:`FaultPlan` defines the faults, either one by one or at seeded random. `slack.sockets` disconnects, cuts and
 half-opens connections; `slack.http` sends requests with bad signatures; a :class:`Workspace` revokes and expires

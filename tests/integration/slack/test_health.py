@@ -18,7 +18,7 @@ from foreword_slack.housekeeping import Housekeeping
 from foreword_slack.installations import Installations
 from foreword_slack.metrics import BotMetrics, BotState, render
 from foreword_slack.slack_api import SlackApi
-from foreword_slack.store import Complaint, InstallationState, PostState
+from foreword_slack.store import HOOK, Complaint, InstallationState, PostState
 from foreword_slack.token_vault import TokenVault
 
 
@@ -31,6 +31,7 @@ async def test_the_overview_shows_every_state(store, clock):
     await store.write("T1", lambda uow: uow.inbox.add(new_event("message:C1:1")))
     await store.write("T1", lambda uow: uow.inbox.add(new_event("message:C1:2")))
     await store.write("T1", lambda uow: uow.inbox.add(new_event("timer", due_time=START + timedelta(hours=1))))
+    await store.write("T1", lambda uow: uow.inbox.add(new_event("call", kind=HOOK)))
     (dead, *_) = await store.operate(lambda operator: operator.events.claim(1, timedelta(seconds=30)))
     await store.operate(lambda operator: operator.events.bury(dead, "KeyError"))
     for channel in ("C1", "C2"):
@@ -44,6 +45,7 @@ async def test_the_overview_shows_every_state(store, clock):
     (team,) = (await overview(store)).teams
     assert (team.inbox.pending, team.inbox.overdue, team.inbox.oldest_time) == (2, 1, START)
     assert team.inbox.dead == {"KeyError": 1}
+    assert (team.plugin_calls.pending, team.plugin_calls.dead) == (1, {})
     assert (team.posts[PostState.PENDING], team.posts[PostState.FAILED], team.parked) == (1, 1, 0)
     assert [(channel.channel, channel.waiting, channel.failed) for channel in team.channels] == [
         ("C1", 0, {"is_archived": 1}),
