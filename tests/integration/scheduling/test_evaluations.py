@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
+import os
+import random
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +41,7 @@ BASE = EvaluatedSystem(
     id="base", model="baseModels/tiny--bart", base_model="tiny--bart", constrained=True, instruction="Choose."
 )
 MANY_ROWS = tuple(make_rows(2 * BATCH_ROWS + 10))
+SOAK_ROWS = int(os.environ.get("FOREWORD_SOAK_ROWS", "10000"))
 
 
 def work(shop, **changes: object) -> list[tuple[str, str]]:
@@ -158,6 +161,34 @@ def kill_worker(shop, log: Path, kill: Kill) -> None:
     process.start()
     process.join(300)
     assert process.exitcode == -signal.SIGKILL
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_three_systems_on_many_rows_survive_random_kills(shop, tmp_path: Path):
+    systems = (tuned_system(shop), BASE, dataclasses.replace(BASE, id="shots", shots=1, constrained=False))
+    rows = make_rows(SOAK_ROWS)
+    evaluation = shop.queue_evaluation(*systems, rows=rows, examples=make_rows())
+    chance, longest = random.Random(0), max(2, 3 * SOAK_ROWS // BATCH_ROWS // 12)
+
+    for number in range(10):
+        kill_worker(shop, tmp_path / f"log {number}", Kill(chance.choice(OWN_MOMENTS[:2]), chance.randint(1, longest)))
+        let_leases_expire(shop.workshop.database)
+    work(shop)
+
+    found = get(shop, evaluation)
+    assert found.state is JobState.SUCCEEDED, found.failure
+    assert [item.row_count for item in found.results.systems] == [SOAK_ROWS] * 3
+    tokens, answered, after = page_tokens(shop.workshop.database), [], ""
+    assert found.rows is not None
+    with open_answered_rows(shop.workshop.artifacts, found, found.rows) as file:
+        while True:
+            page = read_answered_page(file, found, "all", 1_000, after, tokens)
+            answered += page.items
+            if not (after := page.next_page_token):
+                break
+    assert [row.row for row in answered] == [row.number for row in rows], "answers were lost or doubled"
+    assert all(None not in row.answers for row in answered)
 
 
 PLAIN = dataclasses.replace(BASE, id="plain", instruction="")
