@@ -14,7 +14,7 @@ class Feedback:
         right_labels: The right labels, empty if none is right; None if they were not given.
         right_output: The right text; None if it was not given.
         score: How good the answer is, in the caller's own measure. Range [0, 1].
-        author: Id of the API key that submitted it; empty for the development key.
+        author: Id of the key, token or certificate that submitted it; empty for the development key.
         correct: Whether the answer was the right one; None if the answer or the right answer is unknown.
     """
 

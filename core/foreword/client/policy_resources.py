@@ -45,7 +45,7 @@ class DeployVerdict:
         row_count: Number of evaluated rows.
         explanation: The verdict in words.
         force_reason: Why an administrator has forced the deployment; empty if it was not forced.
-        forced_by: Id of the API key that forced it.
+        forced_by: Id of the key, token or certificate that forced it.
     """
 
     outcome: VerdictOutcome

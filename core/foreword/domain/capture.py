@@ -88,7 +88,7 @@ class Feedback:
     Attributes:
         right: The right answer; None if it is unknown.
         score: How good the answer is, in the caller's own measure. Range [0, 1]; None if that was not said.
-        author: Id of the API key that submitted it; empty for the development key.
+        author: Id of the key, token or certificate that submitted it; empty for the development key.
         submit_time: When it was submitted; None before it is stored.
     """
 

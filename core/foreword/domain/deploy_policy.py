@@ -75,7 +75,7 @@ class DeployVerdict:
         figures: None without an evaluation that has the metric.
         explanation: The verdict in words.
         force_reason: Why an administrator has forced the deployment; empty unless it was forced.
-        forced_by: Id of the API key that forced it; empty for the development key, and unless it was forced.
+        forced_by: Id of the key, token or certificate that forced it; empty for the development key, and if nobody did.
     """
 
     outcome: VerdictOutcome

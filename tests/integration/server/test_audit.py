@@ -291,6 +291,18 @@ def test_a_flood_of_refused_calls_leaves_few_records(server: RunningServer):
     assert "various" in {record.peer for record in found}
 
 
+def test_counts_of_refused_calls_survive_an_outage_of_the_database(start_server):
+    server = start_server()
+    for _ in range(3):
+        refused(server.stubs("wrong").tenants.WhoAmI, tenant_service_pb2.WhoAmIRequest())
+    file = server.database.file
+    away = file.rename(file.with_name("away.db"))
+    server.settle_refusals()
+    away.rename(file)
+
+    assert counted(server, "code = UNAUTHENTICATED", 3)[0].reason == "API_KEY_INVALID"
+
+
 def test_concurrent_changes_of_a_tenant_form_one_chain(server: RunningServer):
     key = server.new_key("busy")
 

@@ -11,7 +11,7 @@ import grpc
 
 from foreword.addresses import Network
 from foreword.domain.audit import DEV, SERVICE
-from foreword.errors import UnavailableError
+from foreword.errors import ForewordError
 from foreword.observability.logging import get_logger
 from foreword.server.audit.layer import method_name, peer_of
 from foreword.server.audit.mutations import MUTATIONS
@@ -114,7 +114,7 @@ class RefusedCalls:
         for tenant, entries in by_tenant.items():
             try:
                 await self._threads.run(SERVICE_TURN, WRITE_SECONDS, self._audit_log.append, {tenant: entries})
-            except UnavailableError:  # the database has logged the cause once
+            except ForewordError:  # the database is unavailable, and has logged the cause once
                 self._keep(counts, tenant)
             except Exception:  # the root of a background task
                 _log.exception("audit_failed", tenant=tenant)

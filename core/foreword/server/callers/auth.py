@@ -339,7 +339,7 @@ def require_readable(creator: str, resource: str) -> None:
     """Raise the error for a missing resource if the caller may not read it.
 
     Args:
-        creator: Id of the API key that created the resource.
+        creator: Id of the key, token or certificate that created the resource.
 
     Raises:
         NotFoundError: The caller's key lacks the scope `read` and did not create the resource.

@@ -30,7 +30,7 @@ class Redactor:
         """Return feedback as it may be stored.
 
         Args:
-            author: Id of the API key that submits it.
+            author: Id of the key, token or certificate that submits it.
             known_labels: Labels that the model has, which are kept.
 
         Raises:
