@@ -24,6 +24,7 @@ from foreword.v1 import (
     deployment_service_pb2,
     evaluation_pb2,
     evaluation_service_pb2,
+    tenant_service_pb2,
     tune_experiment_pb2,
     tune_experiment_service_pb2,
     tune_parameters_pb2,
@@ -285,6 +286,11 @@ def create_webhook(stubs: Any, url: str = "https://receiver.invalid/", *kinds: s
     outer = {name: fields.pop(name) for name in ("parent", "request_id", "webhook_id") if name in fields}
     webhook = webhook_pb2.Webhook(url=url, kinds=kinds or ["*"], **fields)
     return stubs.webhooks.CreateWebhook(webhook_service_pb2.CreateWebhookRequest(webhook=webhook, **outer))
+
+
+def create_child_key(stubs: Any, **key: Any) -> Any:
+    """Create a child of the key of the stubs."""
+    return stubs.tenants.CreateChildApiKey(tenant_service_pb2.CreateChildApiKeyRequest(api_key=key))
 
 
 def deployment_request(model: str, **fields: Any) -> deployment_service_pb2.CreateDeploymentRequest:
