@@ -76,16 +76,17 @@ class CatchUp:
                 except Exception:  # the loop must not end while the bot appears to be running
                     _log.exception("channel_not_caught_up", team=team.id, channel=channel)
                 else:
-                    looked_back.add(channel)
+                    if found is not None:
+                        looked_back.add(channel)
                     if found:
                         _log.warning("caught_up", team=team.id, channel=channel, found=found)
             await team.clock.sleep(_INTERVAL_SECONDS)
 
-    async def _read_channel(self, team: Team, channel: str, *, is_first: bool) -> int:
-        """Put the missed events of a channel into the inbox, and return their number."""
+    async def _read_channel(self, team: Team, channel: str, *, is_first: bool) -> int | None:
+        """Put the missed events of a channel into the inbox; return their number, or None without a valid token."""
         client = await self._installations.client(team.id, reads=True)
         if client is None:
-            return 0
+            return None
         span = await team.store.read(team.id, lambda uow: uow.complaints.span(channel))
         if span is None:
             return 0

@@ -67,7 +67,7 @@ async def test_the_search_for_a_repeated_post_starts_at_the_first_page(store, sl
 
 async def test_an_ambiguous_post_under_one_call_a_minute_is_settled_within_two_pages_time(store):
     plan = FaultPlan()
-    clock = ScaledClock(60)
+    clock = ScaledClock(20)
     store.clock = clock
     async with FakeSlack(clock=clock, faults=plan, app=App(is_distributed=True)) as fake:
         acme = fake.add_team()
@@ -85,10 +85,10 @@ async def test_an_ambiguous_post_under_one_call_a_minute_is_settled_within_two_p
         outbox = Outbox(store, Clients(), settings=OutboxSettings(**SETTINGS | {"call_seconds": 15}))
         outbox.start()
         plan.fail_calls(CallFault.CUT_AFTER, method="chat.postMessage", text="lost")
-        for number in range(30):
+        for number in range(3):
             await post(store, f"before {number}", channel.id, team=acme.id)
         await post(store, "lost", channel.id, "lost", team=acme.id)
-        for number in range(60):
+        for number in range(20):
             await post(store, f"after {number}", channel.id, team=acme.id)
         await settled(outbox)
         ended = await found(store, "lost", acme.id)
@@ -96,7 +96,7 @@ async def test_an_ambiguous_post_under_one_call_a_minute_is_settled_within_two_p
         await api.close()
 
     lost = next(call for call in fake.journal.calls if call.arguments.get("text") == "lost")
-    before = next(message for message in channel.shown if message.metadata["event_payload"]["key"] == "before 29")
+    before = next(message for message in channel.shown if message.metadata["event_payload"]["key"] == "before 2")
     look_ups = [call for call in fake.journal.calls if call.method == "conversations.history"]
     assert {call.arguments["oldest"] for call in look_ups} == {before.ts}
     assert (ended.finish_time.timestamp() - lost.at) < 120
