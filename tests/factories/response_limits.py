@@ -221,6 +221,7 @@ CHARACTERS: Mapping[str, int] = {
     "WhoAmIResponse.parent_key": NAME,
     "WhoAmIResponse.tenant_display_name": 200,
     "WhoAmIResponse.server_version": 20,
+    "WhoAmIResponse.subject": HASH,
     "WhoAmIResponse.tenant": NAME,
     "google.rpc.Status.message": 1_000,
 }

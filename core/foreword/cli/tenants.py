@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @json_option
 @with_client
 def whoami(client: Client, as_json: bool) -> None:
-    """Show the key, its scopes and its tenant."""
+    """Show the key, its scopes, and its tenant with its quotas."""
     from foreword.cli.render import out_console, print_facts, print_json
 
-    identity = client.who_am_i()
+    identity = client.who_am_i(with_quota=True)
     if as_json:
         print_json(identity)
         return
@@ -37,6 +37,12 @@ def whoami(client: Client, as_json: bool) -> None:
     ]
     if identity.parent_key:
         facts.append(("parent", identity.parent_key))
+    if identity.quota is not None:
+        facts += [
+            ("quota", f"{item.quota}: {'' if item.used is None else f'{item.used:,.6g} of '}{item.limit:,.10g}")
+            for item in identity.quota.uses
+            if item.limit is not None
+        ]
     facts.append(("service", f"{client.endpoint}, version {identity.server_version}"))
     print_facts(out_console(), facts, indent=0)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from foreword.client import decode_usage, resources
 from foreword.client import decode_values as values
-from foreword.client import resources
 from foreword.client.capture_messages import decode_capture, decode_provenance
 from foreword.client.decode_policy import deploy_policy, deploy_verdict
 from foreword.client.rollout_messages import decode_rollout
@@ -386,6 +386,7 @@ def identity(message: tenant_service_pb2.WhoAmIResponse) -> resources.Identity:
         parent_key=message.parent_key,
         subject=message.subject,
         server_version=message.server_version,
+        quota=decode_usage.quota(message.quota) if message.HasField("quota") else None,
     )
 
 

@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from foreword.v1 import quota_pb2 as foreword_dot_v1_dot_quota__pb2
 from foreword.v1 import tenant_pb2 as foreword_dot_v1_dot_tenant__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
@@ -30,7 +31,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n foreword/v1/tenant_service.proto\x12\x0b\x66oreword.v1\x1a\x18\x66oreword/v1/tenant.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x0f\n\rWhoAmIRequest\"\xaf\x02\n\x0eWhoAmIResponse\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07\x61pi_key\x18\x02 \x01(\t\x12\"\n\x06scopes\x18\x03 \x03(\x0e\x32\x12.foreword.v1.Scope\x12\x16\n\x0eserver_version\x18\x04 \x01(\t\x12\x1b\n\x13tenant_display_name\x18\x05 \x01(\t\x12/\n\x0ctenant_state\x18\x06 \x01(\x0e\x32\x19.foreword.v1.Tenant.State\x12\x1c\n\x14\x61pi_key_display_name\x18\x07 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nparent_key\x18\t \x01(\t\x12\x0f\n\x07subject\x18\x14 \x01(\t\"g\n\x13\x43reateTenantRequest\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.foreword.v1.Tenant\x12\x17\n\ttenant_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"&\n\x10GetTenantRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"]\n\x12ListTenantsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x10\n\x08order_by\x18\x04 \x01(\t\"T\n\x13ListTenantsResponse\x12$\n\x07tenants\x18\x01 \x03(\x0b\x32\x13.foreword.v1.Tenant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x85\x01\n\x13UpdateTenantRequest\x12)\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.foreword.v1.TenantB\x04\xe2\x41\x01\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"H\n\x14SuspendTenantRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"7\n\x13ResumeTenantRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"h\n\x13\x44\x65leteTenantRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12/\n\x0cgrace_period\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"9\n\x15UndeleteTenantRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"Q\n\x13\x43reateApiKeyRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12$\n\x07\x61pi_key\x18\x02 \x01(\x0b\x32\x13.foreword.v1.ApiKey\"@\n\x18\x43reateChildApiKeyRequest\x12$\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x13.foreword.v1.ApiKey\"s\n\x12ListApiKeysRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\"U\n\x13ListApiKeysResponse\x12%\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x13.foreword.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x13\x44\x65leteApiKeyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xc9\x07\n\rTenantService\x12\x41\n\x06WhoAmI\x12\x1a.foreword.v1.WhoAmIRequest\x1a\x1b.foreword.v1.WhoAmIResponse\x12\x45\n\x0c\x43reateTenant\x12 .foreword.v1.CreateTenantRequest\x1a\x13.foreword.v1.Tenant\x12?\n\tGetTenant\x12\x1d.foreword.v1.GetTenantRequest\x1a\x13.foreword.v1.Tenant\x12P\n\x0bListTenants\x12\x1f.foreword.v1.ListTenantsRequest\x1a .foreword.v1.ListTenantsResponse\x12\x45\n\x0cUpdateTenant\x12 .foreword.v1.UpdateTenantRequest\x1a\x13.foreword.v1.Tenant\x12G\n\rSuspendTenant\x12!.foreword.v1.SuspendTenantRequest\x1a\x13.foreword.v1.Tenant\x12\x45\n\x0cResumeTenant\x12 .foreword.v1.ResumeTenantRequest\x1a\x13.foreword.v1.Tenant\x12\x45\n\x0c\x44\x65leteTenant\x12 .foreword.v1.DeleteTenantRequest\x1a\x13.foreword.v1.Tenant\x12I\n\x0eUndeleteTenant\x12\".foreword.v1.UndeleteTenantRequest\x1a\x13.foreword.v1.Tenant\x12\x45\n\x0c\x43reateApiKey\x12 .foreword.v1.CreateApiKeyRequest\x1a\x13.foreword.v1.ApiKey\x12O\n\x11\x43reateChildApiKey\x12%.foreword.v1.CreateChildApiKeyRequest\x1a\x13.foreword.v1.ApiKey\x12P\n\x0bListApiKeys\x12\x1f.foreword.v1.ListApiKeysRequest\x1a .foreword.v1.ListApiKeysResponse\x12H\n\x0c\x44\x65leteApiKey\x12 .foreword.v1.DeleteApiKeyRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n foreword/v1/tenant_service.proto\x12\x0b\x66oreword.v1\x1a\x17\x66oreword/v1/quota.proto\x1a\x18\x66oreword/v1/tenant.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"&\n\rWhoAmIRequest\x12\x15\n\rinclude_quota\x18\x01 \x01(\x08\"\xd2\x02\n\x0eWhoAmIResponse\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07\x61pi_key\x18\x02 \x01(\t\x12\"\n\x06scopes\x18\x03 \x03(\x0e\x32\x12.foreword.v1.Scope\x12\x16\n\x0eserver_version\x18\x04 \x01(\t\x12\x1b\n\x13tenant_display_name\x18\x05 \x01(\t\x12/\n\x0ctenant_state\x18\x06 \x01(\x0e\x32\x19.foreword.v1.Tenant.State\x12\x1c\n\x14\x61pi_key_display_name\x18\x07 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nparent_key\x18\t \x01(\t\x12\x0f\n\x07subject\x18\x14 \x01(\t\x12!\n\x05quota\x18\x15 \x01(\x0b\x32\x12.foreword.v1.Quota\"g\n\x13\x43reateTenantRequest\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.foreword.v1.Tenant\x12\x17\n\ttenant_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"&\n\x10GetTenantRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"]\n\x12ListTenantsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x10\n\x08order_by\x18\x04 \x01(\t\"T\n\x13ListTenantsResponse\x12$\n\x07tenants\x18\x01 \x03(\x0b\x32\x13.foreword.v1.Tenant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x85\x01\n\x13UpdateTenantRequest\x12)\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.foreword.v1.TenantB\x04\xe2\x41\x01\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"H\n\x14SuspendTenantRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"7\n\x13ResumeTenantRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"h\n\x13\x44\x65leteTenantRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12/\n\x0cgrace_period\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"9\n\x15UndeleteTenantRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"Q\n\x13\x43reateApiKeyRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12$\n\x07\x61pi_key\x18\x02 \x01(\x0b\x32\x13.foreword.v1.ApiKey\"@\n\x18\x43reateChildApiKeyRequest\x12$\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x13.foreword.v1.ApiKey\"s\n\x12ListApiKeysRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\"U\n\x13ListApiKeysResponse\x12%\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x13.foreword.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x13\x44\x65leteApiKeyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xc9\x07\n\rTenantService\x12\x41\n\x06WhoAmI\x12\x1a.foreword.v1.WhoAmIRequest\x1a\x1b.foreword.v1.WhoAmIResponse\x12\x45\n\x0c\x43reateTenant\x12 .foreword.v1.CreateTenantRequest\x1a\x13.foreword.v1.Tenant\x12?\n\tGetTenant\x12\x1d.foreword.v1.GetTenantRequest\x1a\x13.foreword.v1.Tenant\x12P\n\x0bListTenants\x12\x1f.foreword.v1.ListTenantsRequest\x1a .foreword.v1.ListTenantsResponse\x12\x45\n\x0cUpdateTenant\x12 .foreword.v1.UpdateTenantRequest\x1a\x13.foreword.v1.Tenant\x12G\n\rSuspendTenant\x12!.foreword.v1.SuspendTenantRequest\x1a\x13.foreword.v1.Tenant\x12\x45\n\x0cResumeTenant\x12 .foreword.v1.ResumeTenantRequest\x1a\x13.foreword.v1.Tenant\x12\x45\n\x0c\x44\x65leteTenant\x12 .foreword.v1.DeleteTenantRequest\x1a\x13.foreword.v1.Tenant\x12I\n\x0eUndeleteTenant\x12\".foreword.v1.UndeleteTenantRequest\x1a\x13.foreword.v1.Tenant\x12\x45\n\x0c\x43reateApiKey\x12 .foreword.v1.CreateApiKeyRequest\x1a\x13.foreword.v1.ApiKey\x12O\n\x11\x43reateChildApiKey\x12%.foreword.v1.CreateChildApiKeyRequest\x1a\x13.foreword.v1.ApiKey\x12P\n\x0bListApiKeys\x12\x1f.foreword.v1.ListApiKeysRequest\x1a .foreword.v1.ListApiKeysResponse\x12H\n\x0c\x44\x65leteApiKey\x12 .foreword.v1.DeleteApiKeyRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,38 +58,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTAPIKEYSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
   _globals['_DELETEAPIKEYREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DELETEAPIKEYREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
-  _globals['_WHOAMIREQUEST']._serialized_start=236
-  _globals['_WHOAMIREQUEST']._serialized_end=251
-  _globals['_WHOAMIRESPONSE']._serialized_start=254
-  _globals['_WHOAMIRESPONSE']._serialized_end=557
-  _globals['_CREATETENANTREQUEST']._serialized_start=559
-  _globals['_CREATETENANTREQUEST']._serialized_end=662
-  _globals['_GETTENANTREQUEST']._serialized_start=664
-  _globals['_GETTENANTREQUEST']._serialized_end=702
-  _globals['_LISTTENANTSREQUEST']._serialized_start=704
-  _globals['_LISTTENANTSREQUEST']._serialized_end=797
-  _globals['_LISTTENANTSRESPONSE']._serialized_start=799
-  _globals['_LISTTENANTSRESPONSE']._serialized_end=883
-  _globals['_UPDATETENANTREQUEST']._serialized_start=886
-  _globals['_UPDATETENANTREQUEST']._serialized_end=1019
-  _globals['_SUSPENDTENANTREQUEST']._serialized_start=1021
-  _globals['_SUSPENDTENANTREQUEST']._serialized_end=1093
-  _globals['_RESUMETENANTREQUEST']._serialized_start=1095
-  _globals['_RESUMETENANTREQUEST']._serialized_end=1150
-  _globals['_DELETETENANTREQUEST']._serialized_start=1152
-  _globals['_DELETETENANTREQUEST']._serialized_end=1256
-  _globals['_UNDELETETENANTREQUEST']._serialized_start=1258
-  _globals['_UNDELETETENANTREQUEST']._serialized_end=1315
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=1317
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=1398
-  _globals['_CREATECHILDAPIKEYREQUEST']._serialized_start=1400
-  _globals['_CREATECHILDAPIKEYREQUEST']._serialized_end=1464
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=1466
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=1581
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=1583
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1668
-  _globals['_DELETEAPIKEYREQUEST']._serialized_start=1670
-  _globals['_DELETEAPIKEYREQUEST']._serialized_end=1711
-  _globals['_TENANTSERVICE']._serialized_start=1714
-  _globals['_TENANTSERVICE']._serialized_end=2683
+  _globals['_WHOAMIREQUEST']._serialized_start=261
+  _globals['_WHOAMIREQUEST']._serialized_end=299
+  _globals['_WHOAMIRESPONSE']._serialized_start=302
+  _globals['_WHOAMIRESPONSE']._serialized_end=640
+  _globals['_CREATETENANTREQUEST']._serialized_start=642
+  _globals['_CREATETENANTREQUEST']._serialized_end=745
+  _globals['_GETTENANTREQUEST']._serialized_start=747
+  _globals['_GETTENANTREQUEST']._serialized_end=785
+  _globals['_LISTTENANTSREQUEST']._serialized_start=787
+  _globals['_LISTTENANTSREQUEST']._serialized_end=880
+  _globals['_LISTTENANTSRESPONSE']._serialized_start=882
+  _globals['_LISTTENANTSRESPONSE']._serialized_end=966
+  _globals['_UPDATETENANTREQUEST']._serialized_start=969
+  _globals['_UPDATETENANTREQUEST']._serialized_end=1102
+  _globals['_SUSPENDTENANTREQUEST']._serialized_start=1104
+  _globals['_SUSPENDTENANTREQUEST']._serialized_end=1176
+  _globals['_RESUMETENANTREQUEST']._serialized_start=1178
+  _globals['_RESUMETENANTREQUEST']._serialized_end=1233
+  _globals['_DELETETENANTREQUEST']._serialized_start=1235
+  _globals['_DELETETENANTREQUEST']._serialized_end=1339
+  _globals['_UNDELETETENANTREQUEST']._serialized_start=1341
+  _globals['_UNDELETETENANTREQUEST']._serialized_end=1398
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=1400
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=1481
+  _globals['_CREATECHILDAPIKEYREQUEST']._serialized_start=1483
+  _globals['_CREATECHILDAPIKEYREQUEST']._serialized_end=1547
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=1549
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=1664
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=1666
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1751
+  _globals['_DELETEAPIKEYREQUEST']._serialized_start=1753
+  _globals['_DELETEAPIKEYREQUEST']._serialized_end=1794
+  _globals['_TENANTSERVICE']._serialized_start=1797
+  _globals['_TENANTSERVICE']._serialized_end=2766
 # @@protoc_insertion_point(module_scope)

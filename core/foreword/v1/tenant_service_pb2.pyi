@@ -1,5 +1,6 @@
 import datetime
 
+from foreword.v1 import quota_pb2 as _quota_pb2
 from foreword.v1 import tenant_pb2 as _tenant_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
@@ -15,11 +16,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class WhoAmIRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("include_quota",)
+    INCLUDE_QUOTA_FIELD_NUMBER: _ClassVar[int]
+    include_quota: bool
+    def __init__(self, include_quota: _Optional[bool] = ...) -> None: ...
 
 class WhoAmIResponse(_message.Message):
-    __slots__ = ("tenant", "api_key", "scopes", "server_version", "tenant_display_name", "tenant_state", "api_key_display_name", "expire_time", "parent_key", "subject")
+    __slots__ = ("tenant", "api_key", "scopes", "server_version", "tenant_display_name", "tenant_state", "api_key_display_name", "expire_time", "parent_key", "subject", "quota")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     API_KEY_FIELD_NUMBER: _ClassVar[int]
     SCOPES_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +33,7 @@ class WhoAmIResponse(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     PARENT_KEY_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    QUOTA_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     api_key: str
     scopes: _containers.RepeatedScalarFieldContainer[_tenant_pb2.Scope]
@@ -40,7 +44,8 @@ class WhoAmIResponse(_message.Message):
     expire_time: _timestamp_pb2.Timestamp
     parent_key: str
     subject: str
-    def __init__(self, tenant: _Optional[str] = ..., api_key: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[_tenant_pb2.Scope, str]]] = ..., server_version: _Optional[str] = ..., tenant_display_name: _Optional[str] = ..., tenant_state: _Optional[_Union[_tenant_pb2.Tenant.State, str]] = ..., api_key_display_name: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_key: _Optional[str] = ..., subject: _Optional[str] = ...) -> None: ...
+    quota: _quota_pb2.Quota
+    def __init__(self, tenant: _Optional[str] = ..., api_key: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[_tenant_pb2.Scope, str]]] = ..., server_version: _Optional[str] = ..., tenant_display_name: _Optional[str] = ..., tenant_state: _Optional[_Union[_tenant_pb2.Tenant.State, str]] = ..., api_key_display_name: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_key: _Optional[str] = ..., subject: _Optional[str] = ..., quota: _Optional[_Union[_quota_pb2.Quota, _Mapping]] = ...) -> None: ...
 
 class CreateTenantRequest(_message.Message):
     __slots__ = ("tenant", "tenant_id", "request_id")

@@ -128,6 +128,23 @@ def test_quotas_are_set_and_shown(command: Command, client: Client, tenant: str)
     assert client.get_quota().limits == {"deployments": 3}
 
 
+def test_who_am_i_tells_the_quotas_in_force_and_what_is_used(
+    command: Command, admin: Client, client: Client, tenant: str, server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin.update_quota(tenant, {"deployments": 3, "tokens_per_second": 500})
+    monkeypatch.setenv("FOREWORD_API_KEY", server.new_key(tenant))
+
+    _, shown, _ = command("whoami")
+    identity = client.who_am_i(with_quota=True)
+
+    assert "quota deployments: 0 of 3" in shown
+    assert "quota tokens_per_second: 500" in shown
+    assert "stored_bytes" not in shown  # it has no limit
+    assert identity.quota is not None
+    assert identity.quota.limits == {"deployments": 3, "tokens_per_second": 500}
+    assert client.who_am_i().quota is None
+
+
 @pytest.mark.parametrize(
     ("value", "problem"),
     [

@@ -13,11 +13,17 @@ from typing import Any
 import grpc
 import pytest
 
-from factories.api import deployed
+from factories.api import create_batch_job, create_evaluation, deployed, upload
 from factories.metering import REQUESTS, Tally, usage_of
 from factories.servers import RunningServer
 from factories.service_process import ServiceProcess
-from foreword.v1 import inference_service_pb2, usage_pb2, usage_service_pb2
+from foreword.v1 import (
+    batch_job_service_pb2,
+    evaluation_service_pb2,
+    inference_service_pb2,
+    usage_pb2,
+    usage_service_pb2,
+)
 
 BASE = "baseModels/foreword--starter"
 SHORT = {"max_new_tokens": 2}
@@ -82,6 +88,36 @@ def test_usage_is_listed_by_tenant_day_and_kind(server: RunningServer):
     ]
     own = usage_of(stubs_of(server, "first"))
     assert own[BASE, REQUESTS] == 1
+
+
+def test_evaluations_and_batch_jobs_cost_the_tokens_of_their_answers_also_when_they_are_deleted(
+    server: RunningServer,
+):
+    stubs = stubs_of(server, "jobs")
+    dataset = upload(stubs).name
+    evaluation, batch_job = create_evaluation(stubs, dataset).name, create_batch_job(stubs, dataset).name
+    server.evaluate(evaluation)
+    server.evaluate(batch_job)
+    answers = stubs.batch_jobs.ListBatchAnswers(
+        batch_job_service_pb2.ListBatchAnswersRequest(name=batch_job, page_size=1000)
+    ).answers
+    hours = sum(
+        item.capacity_unit_hours
+        for item in (
+            stubs.evaluations.GetEvaluation(evaluation_service_pb2.GetEvaluationRequest(name=evaluation)),
+            stubs.batch_jobs.GetBatchJob(batch_job_service_pb2.GetBatchJobRequest(name=batch_job)),
+        )
+    )
+    stubs.batch_jobs.DeleteBatchJob(batch_job_service_pb2.DeleteBatchJobRequest(name=batch_job))
+    stubs.evaluations.DeleteEvaluation(evaluation_service_pb2.DeleteEvaluationRequest(name=evaluation))
+
+    found = usage_of(stubs)
+    assert len(answers) == 30
+    tokens = sum(item.usage.input_tokens + item.usage.generated_tokens for item in answers)
+    assert found[BASE, "BATCH_TOKENS"] == tokens > 0
+    assert found[BASE, "EVALUATION_TOKENS"] > 0
+    assert found[BASE, "CAPACITY_UNIT_HOURS"] == pytest.approx(hours)
+    assert found[BASE, REQUESTS] == 0
 
 
 def test_an_unknown_or_repeated_group_is_refused(server: RunningServer):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from foreword.server.callers.token_buckets import TokenBuckets
+from foreword.server.callers.token_buckets import DebtBuckets, TokenBuckets
 
 
 def test_a_full_bucket_gives_its_capacity_and_then_what_flows_in():
@@ -19,3 +19,25 @@ def test_each_key_has_a_bucket_of_its_own_and_their_number_is_bounded():
     for number in range(10_001):
         assert buckets.take(f"other{number}", 0.0)
     assert len(buckets._buckets) == 10_000
+
+
+def test_more_can_be_taken_than_a_bucket_holds_and_the_debt_is_waited_for():
+    buckets = DebtBuckets()
+    assert buckets.wait_seconds("a", 10, 0.0) == 0
+    buckets.take("a", 9, 10, 0.0)
+    assert buckets.wait_seconds("a", 10, 0.0) == 0
+    buckets.take("a", 30, 10, 0.0)
+    assert buckets.wait_seconds("a", 10, 0.0) == 3.0
+    assert buckets.full_seconds("a", 10, 0.0) == 3.9
+    assert buckets.wait_seconds("a", 10, 3.0) == 0
+    assert buckets.wait_seconds("b", 10, 0.0) == 0
+
+
+def test_a_rate_below_one_and_a_rate_that_changes_are_kept():
+    buckets = DebtBuckets()
+    buckets.take("a", 1, 0.5, 0.0)
+    assert buckets.wait_seconds("a", 0.5, 0.0) == 2.0
+    assert buckets.wait_seconds("a", 0.5, 2.0) == 0
+    assert buckets.wait_seconds("a", 0.25, 0.0) == 4.0
+    buckets.forget("a")
+    assert buckets.keys == frozenset()

@@ -32,13 +32,17 @@ class TenantMethods(ServiceMethods):
     def _tenants(self) -> Any:
         return self._connection.stub(tenant_service_pb2_grpc.TenantServiceStub)
 
-    def who_am_i(self) -> resources.Identity:
+    def who_am_i(self, *, with_quota: bool = False) -> resources.Identity:
         """Return the tenant and the key of the client.
+
+        Args:
+            with_quota: Whether to return the quotas of the tenant and what it uses of them, too.
 
         Raises:
             UnauthenticatedError: The key is missing, wrong, expired or revoked.
         """
-        return decode.identity(self._connection.unary(self._tenants.WhoAmI, messages.WhoAmIRequest(), safe=True))
+        request = messages.WhoAmIRequest(include_quota=with_quota)
+        return decode.identity(self._connection.unary(self._tenants.WhoAmI, request, safe=True))
 
     def create_tenant(self, tenant_id: str, *, display_name: str = "") -> resources.Tenant:
         """Create a tenant with its space `default`.

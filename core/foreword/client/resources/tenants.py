@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from foreword.client.usage_resources import Quota
 from foreword.domain.tenant import Scope, TenantState
 
 
@@ -18,6 +19,7 @@ class Identity:
         expire_time: Time at which the key, the token or the certificate expires; None for never.
         parent_key: Name of the parent of a child key; empty for other keys.
         subject: Id of a caller with a token, `oidc:ISSUER:SUBJECT`, or a certificate, `mtls:NAME`; empty for a key.
+        quota: The quotas of the tenant and what it uses of them; None if they were not asked for.
     """
 
     tenant: str
@@ -30,6 +32,7 @@ class Identity:
     parent_key: str
     subject: str
     server_version: str
+    quota: Quota | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

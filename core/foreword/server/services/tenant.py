@@ -12,6 +12,7 @@ from foreword.errors import FailedPreconditionError
 from foreword.names import ApiKeyName, TenantName
 from foreword.server.callers.auth import DEV_TENANT, Authenticator, current_caller, require_administered, scope_missing
 from foreword.server.calls.pools import READ_SECONDS, WRITE_SECONDS
+from foreword.server.convert import quota as convert_quota
 from foreword.server.convert import tenant as convert
 from foreword.server.convert.paging import parse_list_request
 from foreword.server.convert.timestamps import timestamp
@@ -21,6 +22,7 @@ from foreword.storage.database import Database
 from foreword.storage.repositories.child_keys import ChildKeys
 from foreword.storage.repositories.tenant_lifecycle import TenantLifecycle
 from foreword.storage.repositories.tenants import TenantRepository
+from foreword.storage.usage.quotas import QuotaRepository
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import tenant_pb2, tenant_service_pb2, tenant_service_pb2_grpc
 
@@ -33,6 +35,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         self._database = database
         self._tenants = TenantRepository(database)
         self._lifecycle = TenantLifecycle(database)
+        self._quotas = QuotaRepository(database)
         self._authenticator = authenticator
 
     async def WhoAmI(
@@ -43,6 +46,10 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         owner, key = caller.owner, caller.key
         if owner is None:
             owner = await self._storage.run(caller.tenant, READ_SECONDS, self._tenants.get_tenant, caller.tenant)
+        quota = None
+        if request.include_quota:
+            found = await self._storage.run(caller.tenant, READ_SECONDS, self._quotas.get, caller.tenant)
+            quota = convert_quota.quota(found)
         return tenant_service_pb2.WhoAmIResponse(
             tenant=str(TenantName(caller.tenant)),
             api_key="" if key is None else str(ApiKeyName(caller.tenant, key.id)),
@@ -54,6 +61,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
             expire_time=timestamp(caller.expire_time if key is None else key.expire_time),
             subject=caller.api_key if caller.credential_digest else "",
             parent_key="" if key is None else convert.parent_key(key),
+            quota=quota,
         )
 
     async def CreateTenant(self, request: tenant_service_pb2.CreateTenantRequest, context: Any) -> tenant_pb2.Tenant:
