@@ -134,7 +134,8 @@ class TenantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateTenant(self, request, context):
-        """Create a tenant with its space `default`. INVALID_ARGUMENT: the id is invalid. ALREADY_EXISTS: the id is taken.
+        """Create a tenant with its space `default`. INVALID_ARGUMENT: the id is invalid. ALREADY_EXISTS: the id is taken, maybe by
+        a tenant that is being deleted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -9,11 +9,12 @@ import pytest
 
 from factories.stored import MOMENT
 from foreword.domain.tenant import Scope
-from foreword.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
+from foreword.errors import AbortedError, AlreadyExistsError, InvalidArgumentError, NotFoundError
 from foreword.storage.database import Database
 from foreword.storage.lists.request import ListRequest
 from foreword.storage.repositories.requests import RequestKey
 from foreword.storage.repositories.spaces import SpaceRepository
+from foreword.storage.repositories.tenant_lifecycle import TenantLifecycle
 from foreword.storage.repositories.tenants import TenantRepository, hash_secret
 
 
@@ -21,6 +22,36 @@ from foreword.storage.repositories.tenants import TenantRepository, hash_secret
 def tenants(database: Database) -> TenantRepository:
     """The repository of tenants, without any tenant."""
     return TenantRepository(database)
+
+
+def test_the_id_of_a_deleted_tenant_is_taken_until_it_is_purged(tenants, database):
+    tenants.create_tenant("acme")
+    TenantLifecycle(database).delete("acme")
+
+    with pytest.raises(AlreadyExistsError, match=r"is being deleted.*tenants undelete acme"):
+        tenants.create_tenant("acme")
+
+
+def test_each_change_of_a_tenant_has_its_etag_and_repeating_it_changes_nothing(tenants, database):
+    lifecycle = TenantLifecycle(database)
+    created = tenants.create_tenant("acme")
+    changes = [
+        lambda etag="": lifecycle.suspend("acme", reason="why", etag=etag),
+        lambda etag="": lifecycle.delete("acme", etag=etag),
+        lambda etag="": lifecycle.undelete("acme", etag=etag),
+        lambda etag="": lifecycle.resume("acme", etag=etag),
+    ]
+    seen = [created]
+    for change in changes:
+        seen.append(change(etag=seen[-1].etag))
+        assert change() == seen[-1] == tenants.get_tenant("acme")
+        with pytest.raises(AbortedError):
+            change(etag=created.etag)
+
+    assert [item.state.value for item in seen] == ["active", "suspended", "deleting", "suspended", "active"]
+    assert len({item.etag for item in seen}) == 5
+    assert seen[1].suspend_time == seen[3].suspend_time
+    assert seen[-1].suspend_time is seen[-1].purge_time is None
 
 
 def test_a_new_tenant_has_its_default_space(tenants, database):

@@ -69,11 +69,9 @@ class TenantRepository:
                 if row is None:
                     raise deleted_since(str(TenantName(replay.resource)))
                 return tenant_of(row)
-            if session.get(TenantRow, id) is not None:
-                raise AlreadyExistsError(
-                    f"{TenantName(id)} already exists. Use it, or choose another id.",
-                    metadata={"resource": str(TenantName(id))},
-                )
+            taken = session.get(TenantRow, id)
+            if taken is not None:
+                raise _taken(taken)
             now = self._database.clock(session)
             row = _add_tenant(session, id, display_name, now)
             remember(session, NO_TENANT, request, id, now)
@@ -211,6 +209,17 @@ class TenantRepository:
                 raise NotFoundError.of(str(ApiKeyName(tenant, id)))
             note_change(session, str(ApiKeyName(tenant, id)))
             return gone
+
+
+def _taken(row: TenantRow) -> AlreadyExistsError:
+    name = str(TenantName(row.id))
+    if row.purge_time is None:
+        return AlreadyExistsError(f"{name} already exists. Use it, or choose another id.", metadata={"resource": name})
+    return AlreadyExistsError(
+        f"{name} is being deleted, and its id is taken until it is purged, from {row.purge_time:%Y-%m-%d %H:%M} UTC. "
+        f"Undo that with: foreword tenants undelete {row.id}. Or choose another id.",
+        metadata={"resource": name},
+    )
 
 
 def add_api_key(
