@@ -1,16 +1,11 @@
-"""The tokens of workspaces: encrypted at rest, renewed before they expire, and tied to a tenant."""
+"""The store of installations, and the clients with the tokens of workspaces."""
 
 from __future__ import annotations
 
-import secrets
 import time
-from asyncio import Lock
-from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from random import Random
-from typing import Any
 
 import aiohttp
 from slack_bolt.authorization import AuthorizeResult
@@ -18,25 +13,18 @@ from slack_bolt.error import BoltError
 from slack_sdk.errors import SlackApiError
 from slack_sdk.oauth.installation_store import Bot, Installation
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
-from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
 
-from foreword.backoff import Backoff
-from foreword.errors import FailedPreconditionError, ForewordError, InvalidArgumentError, UnavailableError
+from foreword.errors import InvalidArgumentError, UnavailableError
 from foreword.observability.logging import get_logger
-from foreword_slack.delivery.clients import TokenNotRenewedError
+from foreword_slack.installations.refused import RefusedTokens
+from foreword_slack.installations.renewal import TokenRenewal, active_workspace
 from foreword_slack.slack_api import SlackApi
 from foreword_slack.store import InstallationState, Operator, Store, Workspace
 from foreword_slack.token_vault import TokenVault
-from foreword_slack.verdicts import Failure, Verdict, judge
+from foreword_slack.verdicts import judge
 
 _log = get_logger(__name__)
-
-_RENEW_BEFORE = timedelta(hours=2)  # of the 12 h that a rotating token lives
-_RENEWAL_REFUSED = frozenset({"invalid_refresh_token", "bad_client_secret", "invalid_client_id", "invalid_grant_type"})
-_FIRST_PROBE = timedelta(minutes=1)
-_LONGEST_PROBE = timedelta(hours=1)
-_STATE_LIFETIME = timedelta(minutes=10)
 
 
 class Installations(AsyncInstallationStore):
@@ -60,13 +48,8 @@ class Installations(AsyncInstallationStore):
         client_secret: str | None = None,
     ) -> None:
         self._store, self._vault, self._api, self._tenant_of = store, vault, api, tenant_of
-        self._client_id, self._client_secret = client_id, client_secret
-        self._renewals: defaultdict[str, Lock] = defaultdict(Lock)
-        self._backoff = Backoff(5.0, 300.0, Random())  # noqa: S311 - jitter
-        self._renewable: dict[str, tuple[datetime, str]] = {}  # when Slack may be asked again, and why not before
-        self._renewal_failures: Counter[str] = Counter()
-        self._refused: dict[str, str] = {}  # tokens of the operator, by workspace
-        self._probes: dict[str, tuple[int, datetime]] = {}  # attempts, and the time of the next
+        self._renewal = TokenRenewal(store, vault, api, client_id=client_id, client_secret=client_secret)
+        self._refused = RefusedTokens(store, vault, api, self.install_token)
 
     # Called by Bolt's OAuth flow
 
@@ -133,7 +116,7 @@ class Installations(AsyncInstallationStore):
         is_enterprise_install: bool | None = False,
     ) -> Installation | None:
         """Return the installation in a workspace, or None if there is no active one."""
-        workspace = await self._active(team_id or "")
+        workspace = await active_workspace(self._store, team_id or "")
         if workspace is None:
             return None
         tokens = self._vault.open(workspace.sealed)
@@ -191,7 +174,7 @@ class Installations(AsyncInstallationStore):
                     "when Slack can be reached."
                 ) from None
             _log.error("token_refused", team=team, reason=failure.reason)
-            self._refused[team] = token
+            self._refused.add(team, token)
             if await self._keep_token(team, token):
                 await self._store.write(team, lambda uow: uow.end_installation(InstallationState.DOWN, failure.reason))
             return ""
@@ -237,18 +220,18 @@ class Installations(AsyncInstallationStore):
             FailedPreconditionError: The token cannot be decrypted.
             TokenNotRenewedError: The token has expired, and could not be renewed now.
         """
-        workspace = await self._active(team)
+        workspace = await active_workspace(self._store, team)
         if workspace is None:
             return None
-        if self._ends_within(workspace, timedelta(0)) and await self.renew(team):
-            workspace = await self._active(team)
+        if self._renewal.is_due(workspace, timedelta(0)) and await self.renew(team):
+            workspace = await active_workspace(self._store, team)
             assert workspace is not None
         token = self._vault.open(workspace.sealed)["bot_token"]
         return self._api.reader(token) if reads else self._api.client(token)
 
     async def authorize(self, team_id: object, user_id: str | None) -> AuthorizeResult | None:
         """Return the authorization of a workspace for Bolt, from the store, so that no event causes a call to Slack."""
-        workspace = await self._active(team_id) if isinstance(team_id, str) else None
+        workspace = await active_workspace(self._store, team_id) if isinstance(team_id, str) else None
         if workspace is None:
             return None
         return AuthorizeResult(
@@ -266,120 +249,15 @@ class Installations(AsyncInstallationStore):
         Raises:
             TokenNotRenewedError: It could not be renewed now.
         """
-        before = await self._active(team)
-        async with self._renewals[team]:
-            workspace = await self._active(team)
-            if workspace is None or before is None:
-                return False
-            if workspace.sealed != before.sealed:
-                return True  # renewed by another task while this one waited
-            tokens = self._vault.open(workspace.sealed)
-            if not (tokens["bot_refresh_token"] and self._client_id and self._client_secret):
-                return False
-            self._check_renewable(team)
-            try:
-                answer = await self._api.client().oauth_v2_access(
-                    client_id=self._client_id,
-                    client_secret=self._client_secret,
-                    grant_type="refresh_token",
-                    refresh_token=tokens["bot_refresh_token"],
-                )
-            except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
-                return self._not_renewed(team, judge(error))
-            self._renewable.pop(team, None)
-            self._renewal_failures.pop(team, None)
-            renewed = replace(
-                workspace,
-                sealed=self._vault.seal(
-                    tokens | {"bot_token": answer["access_token"], "bot_refresh_token": answer["refresh_token"]}
-                ),
-                token_expire_time=self._store.clock.now() + timedelta(seconds=int(answer["expires_in"])),
-            )
-            await self._store.operate(lambda operator: operator.workspaces.save(renewed), team=team)
-            return True
-
-    def _check_renewable(self, team: str) -> None:
-        until, reason = self._renewable.get(team, (None, ""))
-        now = self._store.clock.now()
-        if until is not None and until > now:
-            raise TokenNotRenewedError((until - now).total_seconds(), reason)
-
-    def _not_renewed(self, team: str, failure: Failure) -> bool:
-        """Return False if a token can never be renewed; otherwise raise when it may be."""
-        if failure.verdict in (Verdict.TENANT_DOWN, Verdict.PERMANENT) or failure.reason in _RENEWAL_REFUSED:
-            _log.error("token_not_renewed", team=team, reason=failure.reason)
-            return False
-        self._renewal_failures[team] += 1
-        seconds = failure.retry_after_seconds or 1.0 + self._backoff.seconds(self._renewal_failures[team])
-        self._renewable[team] = (self._store.clock.now() + timedelta(seconds=seconds), failure.reason)
-        _log.warning("token_not_renewed", team=team, reason=failure.reason, seconds=round(seconds))
-        raise TokenNotRenewedError(seconds, failure.reason)
+        return await self._renewal.renew(team)
 
     async def renew_all(self) -> None:
         """Renew the tokens that expire soon."""
-        for workspace in await self._store.survey(lambda operator: operator.workspaces.all()):
-            if workspace.state is InstallationState.ACTIVE and self._ends_within(workspace, _RENEW_BEFORE):
-                try:
-                    await self.renew(workspace.team)
-                except (FailedPreconditionError, TokenNotRenewedError) as error:
-                    # The next round tries again; the other workspaces must not wait for this one.
-                    _log.warning("token_not_renewed", team=workspace.team, reason=type(error).__name__)
+        await self._renewal.renew_all()
 
     async def try_again(self) -> None:
         """Ask Slack, at growing intervals, whether it accepts the tokens again that it has refused."""
-        workspaces = await self._store.survey(lambda operator: operator.workspaces.all())
-        down = [item for item in workspaces if item.state is InstallationState.DOWN and item.sealed]
-        for team in self._refused.keys() - {item.team for item in workspaces}:  # never installed, but configured
-            if self._is_probe_due(team):
-                await self._attempt(team, self.install_token(team, self._refused.pop(team)))
-        for workspace in down:
-            if self._is_probe_due(workspace.team):
-                await self._attempt(workspace.team, self._probe(workspace))
-        now = self._store.clock.now()
-        waiting = {item.team for item in down} | self._refused.keys()
-        # A workspace that is soon refused again is not asked at short intervals again.
-        self._probes = {
-            team: (attempts, due)
-            for team, (attempts, due) in self._probes.items()
-            if team in waiting or now < due + _LONGEST_PROBE
-        }
-
-    def _is_probe_due(self, team: str) -> bool:
-        """Return whether a workspace's token is to be tried now; if so, choose the time of the next attempt."""
-        now = self._store.clock.now()
-        attempts, due = self._probes.setdefault(team, (0, now + _FIRST_PROBE))
-        if due > now:
-            return False
-        self._probes[team] = (attempts + 1, now + min(_FIRST_PROBE * 2.0 ** min(attempts + 1, 10), _LONGEST_PROBE))
-        return True
-
-    async def _attempt(self, team: str, attempt: Coroutine[Any, Any, object]) -> None:
-        try:
-            await attempt
-        except (ForewordError, SlackApiError, aiohttp.ClientError, TimeoutError) as error:
-            _log.warning("token_not_probed", team=team, error=type(error).__name__)
-
-    async def _probe(self, workspace: Workspace) -> None:
-        team = workspace.team
-        client = self._api.client(self._vault.open(workspace.sealed)["bot_token"])
-        try:
-            found = await client.auth_test()
-        except SlackApiError as error:
-            reason = judge(error).reason
-            _log.error("installation_down", team=team, reason=reason, next_attempt=self._probes[team][1].isoformat())
-            return
-        if found["team_id"] != team:
-            return
-
-        def revive(operator: Operator) -> None:
-            current = operator.workspaces.get(team)
-            if current is not None and current.sealed == workspace.sealed:
-                operator.workspaces.mark(team, InstallationState.ACTIVE, "")
-                operator.of(team).audit.append("installation_up")
-
-        await self._store.operate(revive, team=team)
-        self._store.notify_outbox(team)
-        _log.info("installation_up", team=team)
+        await self._refused.try_again()
 
     async def reseal_all(self) -> None:
         """Encrypt all tokens with the first key, so that older keys can be removed; skip those of unknown keys."""
@@ -392,33 +270,8 @@ class Installations(AsyncInstallationStore):
 
         await self._store.operate(reseal)
 
-    async def _active(self, team: str) -> Workspace | None:
-        workspace = await self._store.read(team, lambda uow: uow.installation)
-        return workspace if workspace is not None and workspace.state is InstallationState.ACTIVE else None
-
     def _expire_time(self, machine_seconds: int | None) -> datetime | None:
         # The SDK adds the token's lifetime to the system clock.
         if machine_seconds is None:
             return None
         return self._store.clock.now() + timedelta(seconds=machine_seconds - time.time())
-
-    def _ends_within(self, workspace: Workspace, delay: timedelta) -> bool:
-        expire_time = workspace.token_expire_time
-        return expire_time is not None and expire_time <= self._store.clock.now() + delay
-
-
-class OauthStates(AsyncOAuthStateStore):
-    """The states of OAuth flows in progress, in the store, because any of several bots may receive the redirect."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def async_issue(self, *args: Any, **kwargs: Any) -> str:
-        """Return a new state, valid once and for ten minutes."""
-        state = secrets.token_urlsafe(32)
-        await self._store.operate(lambda operator: operator.workspaces.add_oauth_state(state, _STATE_LIFETIME))
-        return state
-
-    async def async_consume(self, state: str) -> bool:
-        """Consume a state; return False if it is unknown, used or expired."""
-        return await self._store.operate(lambda operator: operator.workspaces.take_oauth_state(state))
