@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from jwt.algorithms import get_default_algorithms
 
 AUDIENCE = "foreword"
 
@@ -58,14 +56,18 @@ class Issuer:
             **claims,
         }
         present = {name: value for name, value in all_claims.items() if value is not None}
+        from jwt import PyJWS
+
         payload = json.dumps(present).encode()  # as it is: `jwt.encode` refuses some wrong claims
-        return jwt.PyJWS().encode(payload, key, algorithm=algorithm, headers={"kid": kid})
+        return PyJWS().encode(payload, key, algorithm=algorithm, headers={"kid": kid})
 
     def answer(self, path: str) -> Any:
         """Return the document at a path; None if there is none."""
         if path == "/.well-known/openid-configuration":
             return {"issuer": self.announced, "jwks_uri": f"{self.url}/keys"}
         if path == "/keys":
+            from jwt.algorithms import get_default_algorithms
+
             return {
                 "keys": [
                     {

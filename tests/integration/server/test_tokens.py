@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import grpc
-import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -25,6 +24,8 @@ from foreword.storage.lists.request import ListRequest
 from foreword.storage.repositories.audit_log import AuditLog
 from foreword.storage.repositories.tenant_lifecycle import TenantLifecycle
 from foreword.v1 import deployment_service_pb2, tenant_service_pb2, tune_experiment_service_pb2
+
+jwt = pytest.importorskip("jwt", reason="needs the extra oidc")
 
 WHO = tenant_service_pb2.WhoAmIRequest()
 
