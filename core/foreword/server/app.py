@@ -189,7 +189,13 @@ class ForewordServer:
             memories=(engine, self._rates, *(() if metrics is None else (metrics,))),
         )
         if metrics is not None:
-            metrics.watch(engine=engine, database=database, holds=self.holds, base_models=plugins.base_models.items)
+            metrics.watch(
+                engine=engine,
+                database=database,
+                holds=self.holds,
+                base_models=plugins.base_models.items,
+                waiting_usage=self._meter.waiting_bytes,
+            )
         self._server: grpc.aio.Server | None = None
         self._background: list[asyncio.Task[None]] = []
         self._announcing: asyncio.Task[None] | None = None

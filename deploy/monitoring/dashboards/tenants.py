@@ -116,6 +116,18 @@ TENANTS: Final = Dashboard(
             ),
         ),
         Panel(
+            title="Used this month",
+            description="Requests, tokens and capacity unit hours since the first of the month (UTC). Every "
+            "server exports the same numbers, and a restart does not reset them.",
+            kind="table",
+            queries=(
+                Query(
+                    expr='max by (tenant, kind) (foreword_tenant_usage_this_month{tenant=~"$tenant"})',
+                    legend="{{tenant}} {{kind}}",
+                ),
+            ),
+        ),
+        Panel(
             title="Charges per hour",
             description="Capacity unit hours per hour: the devices that a tenant keeps busy.",
             queries=(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import grpc
 
@@ -30,6 +30,7 @@ from foreword.server.metrics.state import (
     JobCollector,
     WebhookCollector,
 )
+from foreword.server.metrics.usage import UsageCollector
 from foreword.storage.database import Database
 from foreword.storage.workers.delivery_queue import Result, Verdict
 
@@ -63,12 +64,22 @@ class ServerMetrics:
             setting="FOREWORD_METRICS_PORT",
         )
 
-    def watch(self, *, engine: EngineClient, database: Database, holds: HoldLog, base_models: Collection[str]) -> None:
+    def watch(
+        self,
+        *,
+        engine: EngineClient,
+        database: Database,
+        holds: HoldLog,
+        base_models: Collection[str],
+        waiting_usage: Callable[[], int],
+    ) -> None:
         """Export also what the parts of the server know at the time of a scrape.
 
         Args:
             base_models: Ids of the installed base models.
+            waiting_usage: Returns the size in bytes of the usage that is not yet in the database.
         """
+        self._registry.register(UsageCollector(database, waiting_usage))
         self._registry.register(EngineCollector(engine, base_models))
         self._registry.register(JobCollector(database))
         self._registry.register(WebhookCollector(database))

@@ -21,7 +21,7 @@ _log = get_logger("usage")
 
 
 class UsageMeter:
-    """The meter of one server. All methods are called on the event loop.
+    """The meter of one server. Methods are called on the event loop, unless they say otherwise.
 
     Args:
         threads: Runs the batches.
@@ -48,6 +48,10 @@ class UsageMeter:
             output=usage.generated_tokens,
             virtual=usage.soft_prompt_tokens,
         )
+
+    def waiting_bytes(self) -> int:
+        """Return the size of what is not yet in the database. It may be called on any thread."""
+        return self._journal.waiting_bytes
 
     async def run(self) -> None:
         """Add batches to the database until the task is cancelled, at first what another process has left."""

@@ -33,11 +33,16 @@ def day_of(time: datetime) -> str:
     return f"{time:%Y-%m-%d}"
 
 
+def month_start(time: datetime) -> str:
+    """Return the first day of the calendar month of a time in UTC."""
+    return f"{time:%Y-%m}-01"
+
+
 def used_this_month(session: Session, tenant: str, kind: UsageKind, now: datetime) -> float:
     """Return what a tenant has used of a kind in the calendar month (UTC) of `now`."""
     total = session.scalars(
         select(func.sum(UsageRow.amount)).where(
-            UsageRow.tenant == tenant, UsageRow.kind == kind.value, UsageRow.day >= f"{now:%Y-%m}-01"
+            UsageRow.tenant == tenant, UsageRow.kind == kind.value, UsageRow.day >= month_start(now)
         )
     ).one()
     return float(total or 0.0)

@@ -18,7 +18,7 @@ from foreword.storage.lists.list_specs import USAGE, ListSpec, usage_fields
 from foreword.storage.lists.orders import OrderTerm
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
-from foreword.storage.quotas.sums import day_of
+from foreword.storage.quotas.sums import day_of, month_start
 from foreword.storage.repositories.tenants import require_tenant
 from foreword.storage.tables import UsageRow
 from foreword.storage.texts import check_texts
@@ -98,6 +98,17 @@ class UsageRetention:
         if expired is not None:  # a read lets others write meanwhile
             with self._database.write() as session:
                 session.execute(delete(UsageRow).where(UsageRow.day < first))
+
+
+def month_totals(database: Database) -> dict[tuple[str, str], float]:
+    """Return what has been used in this calendar month (UTC), by tenant and kind."""
+    with database.read() as session:
+        rows = session.execute(
+            select(UsageRow.tenant, UsageRow.kind, func.sum(UsageRow.amount))
+            .where(UsageRow.day >= month_start(database.clock(session)))
+            .group_by(UsageRow.tenant, UsageRow.kind)
+        )
+        return {(tenant, kind): float(amount) for tenant, kind, amount in rows}
 
 
 def _grouped(group_by: Collection[UsageField], conditions: Sequence[ColumnElement[bool]]) -> ListSpec[UsageRow]:
