@@ -340,32 +340,6 @@ async def test_two_bots_on_one_store_make_each_call_once(store, store_url, clock
     assert one.counts["sent"] + two.counts["sent"] == 24
 
 
-async def test_a_slow_call_is_followed_by_a_pause_although_other_channels_are_busy(store, slack, clock):
-    await install(store)
-    times = []
-
-    async def slow(request):
-        await clock.sleep(3)
-        times.append(clock.now())  # Slack counts it now
-        return web.json_response(slack.accept("chat.postMessage", {"channel": "C1"}))
-
-    def note(request):
-        if slack.calls[-1][1]["channel"] == "C1":
-            times.append(clock.now())
-        return web.json_response(slack.accept(*slack.calls[-1]))
-
-    slack.script["chat.postMessage"].extend([slow, *[note] * 20])
-    async with running(store, slack) as outbox:
-        await post(store, "first", "C1")
-        await eventually(lambda: slack.calls)
-        for number in range(10):
-            await post(store, f"other {number}", f"C{number + 2}")
-        await post(store, "second", "C1")
-        await settled(outbox)
-    first, second = times
-    assert (second - first).total_seconds() >= 1.0
-
-
 async def test_updates_have_a_budget_of_their_own_and_do_not_delay_posts(store, slack, clock):
     await install(store)
     async with running(store, slack, team_burst=200.0) as outbox:
