@@ -92,11 +92,11 @@ class BatchJobServiceServicer:
     def CreateBatchJob(self, request, context):
         """Create a batch job and queue it.
 
-        INVALID_ARGUMENT: a value is out of range or does not suit the model. NOT_FOUND: the parent, the dataset or the model
-        does not exist. FAILED_PRECONDITION: a deployment is not ready, a model cannot be used any more, `classify` needs
-        `labels` for this model (LABELS_MISSING), or `min_precision` needs a calibration (CALIBRATION_MISSING). ALREADY_EXISTS:
-        the `request_id` was already used with other content. RESOURCE_EXHAUSTED: too many batch jobs are queued; RetryInfo
-        states when to try again.
+        INVALID_ARGUMENT: a value is out of range or does not suit the model. NOT_FOUND: the parent, the dataset or the
+        model does not exist. FAILED_PRECONDITION: a deployment is not ready, a model cannot be used any more, `classify`
+        needs `labels` for this model (LABELS_MISSING), or `min_precision` needs a calibration (CALIBRATION_MISSING).
+        ALREADY_EXISTS: the `request_id` was already used with other content. RESOURCE_EXHAUSTED: too many batch jobs are
+        queued; RetryInfo states when to try again. Or the hours of the month of the tenant are used up (QUOTA_EXCEEDED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

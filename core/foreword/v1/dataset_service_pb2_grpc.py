@@ -37,8 +37,8 @@ class DatasetServiceStub:
     has uploaded; lists contain only these, and any other dataset is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     def __init__(self, channel):
@@ -89,8 +89,8 @@ class DatasetServiceServicer:
     has uploaded; lists contain only these, and any other dataset is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     def UploadDataset(self, request_iterator, context):
@@ -102,7 +102,8 @@ class DatasetServiceServicer:
         lists faulty rows as `rows[N].column`; rows that do not fit into an error (about 6 KiB) are counted there, and
         CheckDataset lists up to 1,000 findings. NOT_FOUND: the parent or base model does not exist. ALREADY_EXISTS: the
         `request_id` was already used with other content. RESOURCE_EXHAUSTED: too many bytes are being uploaded at once;
-        RetryInfo states when to try again.
+        RetryInfo states when to try again. Or the rows or bytes would exceed a quota of the tenant (QUOTA_EXCEEDED),
+        without RetryInfo.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -205,8 +206,8 @@ class DatasetService:
     has uploaded; lists contain only these, and any other dataset is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     @staticmethod

@@ -35,8 +35,8 @@ class DeploymentServiceStub:
     deployments that it has created; lists contain only these, and any other is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     def __init__(self, channel):
@@ -115,8 +115,8 @@ class DeploymentServiceServicer:
     deployments that it has created; lists contain only these, and any other is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     def CreateSpace(self, request, context):
@@ -173,9 +173,10 @@ class DeploymentServiceServicer:
         INVALID_ARGUMENT: the serving name or a field is invalid. NOT_FOUND: the space or the model does not exist.
         ALREADY_EXISTS: the serving name or id is taken, or the `request_id` was already used with other content.
         FAILED_PRECONDITION: the model does not meet the policy of the space (POLICY_NOT_MET), or no evaluation compares it
-        with its baseline (POLICY_NOT_EVALUATED). The metadata of ErrorInfo has the figures, and what to evaluate: `dataset`,
-        `model`, `baseline` and `constrained`, which is `true` if the answers of base models are to be restricted. ABORTED: the
-        policy was changed at the same time.
+        with its baseline (POLICY_NOT_EVALUATED). The metadata of ErrorInfo has the figures, and what to evaluate:
+        `dataset`, `model`, `baseline` and `constrained`, which is `true` if the answers of base models are to be
+        restricted. ABORTED: the policy was changed at the same time. RESOURCE_EXHAUSTED: the tenant has as many
+        deployments as its quota allows (QUOTA_EXCEEDED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -324,8 +325,8 @@ class DeploymentService:
     deployments that it has created; lists contain only these, and any other is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     @staticmethod

@@ -90,11 +90,12 @@ class EvaluationServiceServicer:
     def CreateEvaluation(self, request, context):
         """Create an evaluation and queues it.
 
-        INVALID_ARGUMENT: there are no systems or more than 8, two have one id, a value does not suit the kind of model, tuned
-        models have different tasks, the dataset has too many rows for the systems, or examples are asked for without rows to take them from.
-        NOT_FOUND: the parent, a dataset or a model does not exist. FAILED_PRECONDITION: a deployment is not ready, a model
-        cannot be used any more, or the stored rows are missing or corrupt. ALREADY_EXISTS: the `request_id` was already used
-        with other content. RESOURCE_EXHAUSTED: too many jobs are queued; RetryInfo states when to try again.
+        INVALID_ARGUMENT: there are no systems or more than 8, two have one id, a value does not suit the kind of model,
+        tuned models have different tasks, the dataset has too many rows for the systems, or examples are asked for without
+        rows to take them from. NOT_FOUND: the parent, a dataset or a model does not exist. FAILED_PRECONDITION: a
+        deployment is not ready, a model cannot be used any more, or the stored rows are missing or corrupt.
+        ALREADY_EXISTS: the `request_id` was already used with other content. RESOURCE_EXHAUSTED: too many jobs are queued;
+        RetryInfo states when to try again. Or the hours of the month of the tenant are used up (QUOTA_EXCEEDED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

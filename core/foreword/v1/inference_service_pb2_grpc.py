@@ -36,8 +36,9 @@ class InferenceServiceStub:
     `infer`), NOT_FOUND (the model does not exist), INVALID_ARGUMENT (a value is out of range, the input is empty or
     longer than the model's context; BadRequest names the field), FAILED_PRECONDITION (the deployment is not ready, its
     model was deleted, its artifact is corrupt, or its base model cannot be loaded on this server), RESOURCE_EXHAUSTED
-    (the queue is full, or all base models in memory are in use and none can be unloaded for another, BASE_MODELS_BUSY;
-    RetryInfo states when to try again), UNAVAILABLE (the service is shutting down; try again) and DEADLINE_EXCEEDED.
+    (the queue is full, the tokens of the tenant in this second are used up, QUOTA_EXCEEDED, or all base models in memory
+    are in use and none can be unloaded for another, BASE_MODELS_BUSY; RetryInfo states when to try again), UNAVAILABLE
+    (the service is shutting down; try again) and DEADLINE_EXCEEDED.
 
     A prompt holds at most 1,000,000 characters after its parts have been joined and its variables have been replaced; a
     longer one is INVALID_ARGUMENT, which states the length. The template of a tuned model adds at most 20,000. An error
@@ -48,8 +49,8 @@ class InferenceServiceStub:
     most 4 MiB by default: raise their receive limit before you request the details of thousands of tokens.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     def __init__(self, channel):
@@ -96,8 +97,9 @@ class InferenceServiceServicer:
     `infer`), NOT_FOUND (the model does not exist), INVALID_ARGUMENT (a value is out of range, the input is empty or
     longer than the model's context; BadRequest names the field), FAILED_PRECONDITION (the deployment is not ready, its
     model was deleted, its artifact is corrupt, or its base model cannot be loaded on this server), RESOURCE_EXHAUSTED
-    (the queue is full, or all base models in memory are in use and none can be unloaded for another, BASE_MODELS_BUSY;
-    RetryInfo states when to try again), UNAVAILABLE (the service is shutting down; try again) and DEADLINE_EXCEEDED.
+    (the queue is full, the tokens of the tenant in this second are used up, QUOTA_EXCEEDED, or all base models in memory
+    are in use and none can be unloaded for another, BASE_MODELS_BUSY; RetryInfo states when to try again), UNAVAILABLE
+    (the service is shutting down; try again) and DEADLINE_EXCEEDED.
 
     A prompt holds at most 1,000,000 characters after its parts have been joined and its variables have been replaced; a
     longer one is INVALID_ARGUMENT, which states the length. The template of a tuned model adds at most 20,000. An error
@@ -108,8 +110,8 @@ class InferenceServiceServicer:
     most 4 MiB by default: raise their receive limit before you request the details of thousands of tokens.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     def Generate(self, request, context):
@@ -205,8 +207,9 @@ class InferenceService:
     `infer`), NOT_FOUND (the model does not exist), INVALID_ARGUMENT (a value is out of range, the input is empty or
     longer than the model's context; BadRequest names the field), FAILED_PRECONDITION (the deployment is not ready, its
     model was deleted, its artifact is corrupt, or its base model cannot be loaded on this server), RESOURCE_EXHAUSTED
-    (the queue is full, or all base models in memory are in use and none can be unloaded for another, BASE_MODELS_BUSY;
-    RetryInfo states when to try again), UNAVAILABLE (the service is shutting down; try again) and DEADLINE_EXCEEDED.
+    (the queue is full, the tokens of the tenant in this second are used up, QUOTA_EXCEEDED, or all base models in memory
+    are in use and none can be unloaded for another, BASE_MODELS_BUSY; RetryInfo states when to try again), UNAVAILABLE
+    (the service is shutting down; try again) and DEADLINE_EXCEEDED.
 
     A prompt holds at most 1,000,000 characters after its parts have been joined and its variables have been replaced; a
     longer one is INVALID_ARGUMENT, which states the length. The template of a tuned model adds at most 20,000. An error
@@ -217,8 +220,8 @@ class InferenceService:
     most 4 MiB by default: raise their receive limit before you request the details of thousands of tokens.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     @staticmethod

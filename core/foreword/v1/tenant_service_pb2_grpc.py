@@ -36,8 +36,8 @@ class TenantServiceStub:
     RPCs about keys in the key's own tenant; other tenants do not exist for it. All else needs the scope `admin`.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     def __init__(self, channel):
@@ -122,8 +122,8 @@ class TenantServiceServicer:
     RPCs about keys in the key's own tenant; other tenants do not exist for it. All else needs the scope `admin`.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     def WhoAmI(self, request, context):
@@ -332,8 +332,8 @@ class TenantService:
     RPCs about keys in the key's own tenant; other tenants do not exist for it. All else needs the scope `admin`.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     @staticmethod

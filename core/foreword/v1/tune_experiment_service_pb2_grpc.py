@@ -35,8 +35,8 @@ class TuneExperimentServiceStub:
     watches the experiments that it has created; lists contain only these, and any other experiment is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     def __init__(self, channel):
@@ -100,8 +100,8 @@ class TuneExperimentServiceServicer:
     watches the experiments that it has created; lists contain only these, and any other experiment is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     def CreateTuneExperiment(self, request, context):
@@ -111,9 +111,10 @@ class TuneExperimentServiceServicer:
         `{{input}}` exactly once, `init_text` is missing, or `validation_dataset` is set together with `validation_split`
         or `refit`, or `init_tuned_model` is a model of another base model or tuning method; BadRequest lists every invalid
         field. NOT_FOUND: the parent, the dataset, the validation dataset, the tuned model to start from or the base model
-        does not exist. FAILED_PRECONDITION: the dataset has too few rows, its stored rows are
-        missing or corrupt, or the base model cannot be tuned. ALREADY_EXISTS: the `request_id` was already used with other
-        content. RESOURCE_EXHAUSTED: too many experiments are queued; RetryInfo states when to try again.
+        does not exist. FAILED_PRECONDITION: the dataset has too few rows, its stored rows are missing or corrupt, or the
+        base model cannot be tuned. ALREADY_EXISTS: the `request_id` was already used with other content.
+        RESOURCE_EXHAUSTED: too many experiments are queued; RetryInfo states when to try again. Or the bytes or the hours
+        of the month of the tenant are used up (QUOTA_EXCEEDED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -274,8 +275,8 @@ class TuneExperimentService:
     watches the experiments that it has created; lists contain only these, and any other experiment is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     @staticmethod

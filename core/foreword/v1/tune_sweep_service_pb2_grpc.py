@@ -77,10 +77,11 @@ class TuneSweepServiceServicer:
     def CreateTuneSweep(self, request, context):
         """Create a sweep and queues its trials.
 
-        INVALID_ARGUMENT: a value of a swept parameter is invalid for a trial, a parameter is unknown or named twice, there are
-        fewer than 2 or more than 64 trials, or no rows are held out. NOT_FOUND, FAILED_PRECONDITION and ALREADY_EXISTS: as in
-        CreateTuneExperiment. RESOURCE_EXHAUSTED: there is no room for all trials in the queue; RetryInfo states when to try
-        again.
+        INVALID_ARGUMENT: a value of a swept parameter is invalid for a trial, a parameter is unknown or named twice, there
+        are fewer than 2 or more than 64 trials, or no rows are held out. NOT_FOUND, FAILED_PRECONDITION and
+        ALREADY_EXISTS: as in CreateTuneExperiment. RESOURCE_EXHAUSTED: there is no room for all trials in the queue;
+        RetryInfo states when to try again. Or the bytes or the hours of the month of the tenant are used up
+        (QUOTA_EXCEEDED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

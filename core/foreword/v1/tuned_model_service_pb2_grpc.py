@@ -35,8 +35,8 @@ class TunedModelServiceStub:
     experiments that it has created; lists contain only these, and any other model is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     def __init__(self, channel):
@@ -80,8 +80,8 @@ class TunedModelServiceServicer:
     experiments that it has created; lists contain only these, and any other model is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     def GetTunedModel(self, request, context):
@@ -173,8 +173,8 @@ class TunedModelService:
     experiments that it has created; lists contain only these, and any other model is NOT_FOUND.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     @staticmethod

@@ -35,8 +35,8 @@ class WebhookServiceStub:
     the events of all resources of the tenant.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     def __init__(self, channel):
@@ -100,8 +100,8 @@ class WebhookServiceServicer:
     the events of all resources of the tenant.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     def CreateWebhook(self, request, context):
@@ -252,8 +252,8 @@ class WebhookService:
     the events of all resources of the tenant.
 
     Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
-    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
-    RetryInfo states when to try again.
+    (TOO_MANY_WAITING_CALLS), its requests of this second are used up (QUOTA_EXCEEDED), or the client's address has sent
+    too many wrong or missing keys (TOO_MANY_FAILED_KEYS); RetryInfo states when to try again.
     """
 
     @staticmethod

@@ -349,6 +349,7 @@ class WebhookRepository:
             raise ExhaustedError(
                 f"The tenant has {count} webhooks, and at most {MAX_WEBHOOKS} are allowed. Delete one first.",
                 reason="TOO_MANY_WEBHOOKS",
+                waiting_helps=False,
                 quota=str(TenantName(self._tenant)),
             )
 
