@@ -9,6 +9,7 @@ import click
 
 from foreword.cli.session import json_option, limit_option, selection_options, with_client
 from foreword.cli.share import SHARE
+from foreword.domain.counted import counted
 
 if TYPE_CHECKING:
     from foreword.client import CapturedRequest, CapturePolicy, CaptureProvenance, Client
@@ -159,7 +160,7 @@ def provenance_text(made: CaptureProvenance) -> str:
 
 def captures_text(policy: CapturePolicy) -> str:
     """Return which requests are captured, as a part of a sentence."""
-    kept = f"kept for {policy.retention_days:,} days"
+    kept = f"kept for {counted(policy.retention_days, 'day')}"
     if not policy.share:
         return f"no requests; what it has captured is {kept}"
     return f"{100 * policy.share:.4g} % of its requests; they are {kept}, at most {policy.max_requests:,}"

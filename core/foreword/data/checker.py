@@ -354,7 +354,9 @@ def report_error(report: DataReport) -> InvalidRowsError:
     if len(violations) == 1 and not omitted:
         message = f"The file has a fault. {_describe(violations[0])}"
     else:
-        first = f" The first fault: {_describe(violations[0])}" if violations else ""
+        # That no row can be used follows from the faults of the rows.
+        causes = [violation for violation in violations if violation.field != "rows"] or violations
+        first = f" The first fault: {_describe(causes[0])}" if causes else ""
         message = f"The file has {len(violations):,} faults{more}. Correct them and upload it again.{first}"
     return InvalidRowsError(
         violations,

@@ -68,8 +68,8 @@ def test_captures_are_set_listed_and_deleted(client, command: Command):
         "Deleted 1 captured request.\n"
     )
     assert command("deployments", "captures", "delete", "triage", "--all")[1] == "Deleted 2 captured requests.\n"
-    assert command("deployments", "captures", "set", "triage", "--share", "0")[1] == (
-        "triage captures no requests; what it has captured is kept for 7 days.\n"
+    assert command("deployments", "captures", "set", "triage", "--share", "0", "--retention-days", "1")[1] == (
+        "triage captures no requests; what it has captured is kept for 1 day.\n"
     )
 
 

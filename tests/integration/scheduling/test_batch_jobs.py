@@ -167,8 +167,10 @@ def test_a_cancelled_job_keeps_the_answers_that_it_has_until_it_is_deleted(shop)
 
     work(with_failpoint(shop, cancel))
 
-    assert get(shop, job).state is JobState.CANCELLED
+    ended = get(shop, job)
+    assert ended.state is JobState.CANCELLED
     assert [answer.row for answer in answers_of(shop, job)] == list(range(1, PART_ROWS + 1))
+    assert (ended.progress.answered_count, ended.progress.failed_count) == (PART_ROWS, 0)
     (files,) = repository.delete(job.id)
     assert files.startswith("tenants/acme/batchJobs/")
 

@@ -235,7 +235,8 @@ def test_a_cancelled_evaluation_keeps_the_answers_of_all_systems_and_partial_res
 
     work(with_failpoint(shop, at_batch(3, lambda: repository.request_cancel(evaluation.id))))
 
-    assert get(shop, evaluation).state is JobState.CANCELLED
+    ended = get(shop, evaluation)
+    assert (ended.state, ended.progress.answered_count) == (JobState.CANCELLED, 3 * BATCH_ROWS)
     check_partial(shop, evaluation)
     prefix = answer_batches_key("acme", evaluation.id, evaluation.create_time)
     assert shop.workshop.artifacts.names(f"{prefix}/0-000000-1"), "a retry may need it"

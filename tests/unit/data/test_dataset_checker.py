@@ -264,6 +264,7 @@ def test_how_a_file_is_cut_into_chunks_does_not_change_the_report() -> None:
             "The file has 2 faults. Correct them and upload it again. The first fault: rows[2]",
         ),
         (b"", "The file has a fault. No row could be read from the file."),
+        (b"{}\n", "The file has 3 faults. Correct them and upload it again. The first fault: rows[1]"),
     ],
 )
 def test_the_error_counts_faults_in_singular_and_plural(data: bytes, message: str) -> None:

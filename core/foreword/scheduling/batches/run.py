@@ -110,11 +110,14 @@ class BatchRun(SlicedRun):
             )
             with outside():
                 self._parts.add(answers, self._heartbeat.compute_seconds)
-                self._heartbeat.record_progress()
-                self._notify(answers, tuned, (time.monotonic() - began) / len(answers))
             self._answered += len(answers)
             self._answered_here += len(answers)
             self._failed += sum(item.failure is not None for item in answers)
+            with outside():
+                # A cancellation that the heartbeat sees ends the job with this progress.
+                self._heartbeat.note(self._progress())
+                self._heartbeat.record_progress()
+                self._notify(answers, tuned, (time.monotonic() - began) / len(answers))
             self._enter()
             self.can_leave = True
 

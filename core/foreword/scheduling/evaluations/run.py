@@ -217,10 +217,13 @@ class EvaluationRun(SlicedRun):
         self._heartbeat.charge(seconds)
         with outside():
             added = self._batches.add(place, number, answers, seconds, self._heartbeat.compute_seconds)
-            self._heartbeat.record_progress()
         material.batches[place].append(added)
         self._answered += len(answers)
         self._answered_here += len(answers)
+        with outside():
+            # A cancellation that the heartbeat sees ends the evaluation with this progress.
+            self._heartbeat.note(self._progress(EvaluationPhase.ANSWERING))
+            self._heartbeat.record_progress()
         self._enter(EvaluationPhase.ANSWERING)
         self.can_leave = True
 
@@ -284,21 +287,23 @@ class EvaluationRun(SlicedRun):
         with open_rows(self._workshop.artifacts, dataset) as file:
             return tuple(read_rows(file))
 
-    def _enter(self, phase: EvaluationPhase) -> None:
-        """Store how far the work is, at the next heartbeat."""
+    def _progress(self, phase: EvaluationPhase) -> EvaluationProgress:
         left = None
         if self._answered_here:
             pace = (time.monotonic() - self._started) / self._answered_here
             left = pace * (self._total - self._answered)
-        progress = EvaluationProgress(
+        return EvaluationProgress(
             percent=100.0 * self._answered / max(1, self._total),
             answered_count=self._answered,
             total_count=self._total,
             remaining_seconds=left,
             phase=phase,
         )
+
+    def _enter(self, phase: EvaluationPhase) -> None:
+        """Store how far the work is, at the next heartbeat."""
         with outside():
-            self._heartbeat.beat(progress)
+            self._heartbeat.beat(self._progress(phase))
 
 
 def _charged_tokens(answer: SystemAnswer) -> float:
