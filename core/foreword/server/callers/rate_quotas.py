@@ -127,7 +127,7 @@ class RateQuotas:
             kind,
             rate,
             f"The {noun} of this second are used up",
-            "Wait as long as RetryInfo says, send less at once, or ask an administrator for a larger quota.",
+            f"Try again in {max(wait_seconds, 0.1):.1f} s, send less at once, or ask an administrator for more.",
             retry_after=max(timedelta(seconds=wait_seconds), _SHORTEST_WAIT),
             metadata={
                 "capacity": shown(capacity_of(rate)),
