@@ -134,7 +134,7 @@ def test_a_failing_command_prints_no_secret(capsys, monkeypatch, level, name):
 
 
 def _raise_with(secret: str):
-    def raises(*_: object) -> None:
+    def raises(*_: object, **__: object) -> None:
         raise RuntimeError(f"the call with ('authorization', '{secret}') failed")
 
     return raises

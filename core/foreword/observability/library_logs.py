@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from foreword.redaction import redact
 
@@ -19,6 +21,22 @@ class RedactingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the entry as text."""
         return redact(super().format(record))
+
+
+class JsonFormatter(RedactingFormatter):
+    """A formatter that writes an entry as one line of JSON, so that no text in it can look like an entry of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the entry as JSON, with the name of its logger as the component."""
+        fields = {
+            "component": record.name,
+            "event": record.getMessage(),
+            "level": record.levelname.lower(),
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return redact(json.dumps(fields, ensure_ascii=False))
 
 
 class GrpcFilter(logging.Filter):

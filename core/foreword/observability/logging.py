@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from foreword.observability.library_logs import GrpcFilter, RedactingFormatter
+from foreword.observability.library_logs import GrpcFilter, JsonFormatter, RedactingFormatter
 from foreword.redaction import SECRET, is_secret_name, redact
 
 
@@ -38,7 +38,7 @@ def configure(level: str = "info", format: str = "auto") -> None:
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(RedactingFormatter(logging.BASIC_FORMAT))
+    handler.setFormatter(RedactingFormatter(logging.BASIC_FORMAT) if console else JsonFormatter())
     handler.addFilter(GrpcFilter())
     logging.basicConfig(level=max(logging.WARNING, getattr(logging, level.upper())), handlers=[handler])
 

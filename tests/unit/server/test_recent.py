@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -124,3 +125,25 @@ async def test_clearing_forgets_everything():
     await cache.get("key", source)
 
     assert source.loads == 2
+
+
+async def test_the_error_of_a_load_without_callers_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    cache: RecentCache[str, int] = RecentCache(60.0)
+    loading = asyncio.Event()
+
+    async def load() -> int:
+        await loading.wait()
+        raise LookupError("a name that a caller chose")
+
+    caller = asyncio.create_task(cache.get("key", load))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.wait([caller])
+    loading.set()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    del caller
+    gc.collect()
+
+    assert "a name that a caller chose" not in caplog.text

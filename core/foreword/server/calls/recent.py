@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from cachetools import TTLCache
 
@@ -40,6 +40,7 @@ class RecentCache(Generic[Key, Value]):
         task = self._loading.get(key)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._load(key, load))
+            task.add_done_callback(_take_error)
             self._loading[key] = task
         # Shielded, because others may wait for the same load when this caller is cancelled.
         return await asyncio.shield(task)
@@ -65,3 +66,9 @@ class RecentCache(Generic[Key, Value]):
         finally:
             if self._loading.get(key) is task:
                 del self._loading[key]
+
+
+def _take_error(load: asyncio.Task[Any]) -> None:
+    """Take the error of a load whose callers may all have gone: asyncio would log it, with the names in its message."""
+    if not load.cancelled():
+        load.exception()
