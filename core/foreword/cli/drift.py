@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from foreword.cli.session import json_option, with_client
+from foreword.domain.counted import counted
 from foreword.domain.drift import DriftKind, DriftVerdict
 
 if TYPE_CHECKING:
@@ -54,9 +55,8 @@ def drift(client: Client, deployment: str, max_requests: int, since: object, as_
         print_json({"verdict": report.verdict, **plain(report)})
     else:
         console = out_console()
-        console.print(
-            f"{report.request_count:,} requests, compared with the training data of {short_name(report.model)}."
-        )
+        requests = counted(report.request_count, "request")
+        console.print(f"{requests}, compared with the training data of {short_name(report.model)}.")
         console.print()
         print_table(
             console,

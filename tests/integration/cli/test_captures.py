@@ -147,17 +147,19 @@ def test_drift_is_shown_and_is_the_exit_status(server, command: Command, client)
     dataset = client.upload_dataset(rows, display_name="training")
     model = server.tune_by_hand(client.create_tune_experiment(dataset, display_name="triage").name)
     client.update_deployment(deployment, model=model, capture=CapturePolicy(share=1.0))
-    status, out, _ = command("deployments", "drift", "triage")
-    assert status == 0
-    assert "not enough" in out
-
     ledger = CaptureLedger(server.database, max_tenant_bytes=10**9)
     name = DeploymentName.parse(deployment.name)
     requests = [
         see(f"{number}", model=model, input="My invoice is wrong", output="Service", labels=("Service",))
         for number in range(120)
     ]
-    ledger.add(name, deployment.create_time, requests)
+    ledger.add(name, deployment.create_time, requests[:1])
+    status, out, _ = command("deployments", "drift", "triage")
+    assert status == 0
+    assert "1 request, compared" in out
+    assert "not enough" in out
+
+    ledger.add(name, deployment.create_time, requests[1:])
     status, out, _ = command("deployments", "drift", "triage")
     assert status == 1
     assert "120 requests, compared with the training data" in out
