@@ -15,7 +15,8 @@ from foreword.addresses import is_loopback
 from foreword.client import AsyncClient
 from foreword.config import Settings
 from foreword.errors import ForewordError
-from foreword.http.bodies import MAX_OPEN_BYTES, BodyBudget
+from foreword.http.bodies import MAX_OPEN_BYTES
+from foreword.http.budgets import MAX_OPEN_CALLS, Budget, bodies_busy, calls_busy
 from foreword.http.errors import RequestError
 from foreword.http.openai.errors import error_response
 from foreword.http.openai.routes import ROUTES
@@ -47,8 +48,9 @@ def create_app(
     )
     app.state.service = service
     app.state.settings = settings
-    app.state.bodies = BodyBudget(MAX_OPEN_BYTES)
-    app.state.uploads = BodyBudget(settings.max_open_upload_bytes)
+    app.state.bodies = Budget(MAX_OPEN_BYTES, bodies_busy)
+    app.state.uploads = Budget(settings.max_open_upload_bytes, bodies_busy)
+    app.state.calls = Budget(MAX_OPEN_CALLS, calls_busy)
     # Routes are exact: a redirect would lose the body of a request, and its key on the way to another host.
     app.router.redirect_slashes = False
     # Without Starlette's outer layer: the guard answers and logs unexpected errors.

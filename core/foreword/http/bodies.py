@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
-from foreword.errors import CancelledError
+from foreword.http.budgets import Budget
 from foreword.http.callers import tenant_of, until_answered
-from foreword.http.errors import RequestError
-from foreword.turns.shares import exceeds_share
+from foreword.http.errors import CallerGoneError, RequestError
 
 Parsed = TypeVar("Parsed")
 
@@ -28,37 +26,6 @@ _SMALL_BYTES: Final = 64 * 2**10
 take less memory than a connection may have before them. Larger ones need a key."""
 
 
-class BodyBudget:
-    """The memory for the bodies of all requests, which tenants share: none of them can use it up for the others.
-
-    Args:
-        max_bytes: Maximum size of all bodies together. A tenant below an equal share may exceed it, so that at most
-            twice as much is held.
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._held: Counter[str] = Counter()
-
-    def take(self, tenant: str, size: int) -> None:
-        """Take memory.
-
-        Raises:
-            RequestError: There is too little left.
-        """
-        if exceeds_share(self._held, tenant, size, self._max_bytes):
-            raise RequestError(
-                "Too many large requests are being read at once. Try again.", status=503, reason="BODIES_BUSY"
-            )
-        self._held[tenant] += size
-
-    def release(self, tenant: str, size: int) -> None:
-        """Return memory."""
-        self._held[tenant] -= size
-        if not self._held[tenant]:
-            del self._held[tenant]
-
-
 class HeldMemory:
     """The memory of a budget that one request holds, until it is answered: as a whole, or with the end of its stream.
 
@@ -66,7 +33,7 @@ class HeldMemory:
         budget: The budget.
     """
 
-    def __init__(self, budget: BodyBudget) -> None:
+    def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._tenant = ""
         self._size = 0
@@ -103,7 +70,7 @@ async def json_body(
     Raises:
         RequestError: The body is too large, too slow, no JSON, or no object, or `parse` refuses it.
         UnauthenticatedError: The body is large, and its caller has no valid key.
-        CancelledError: The caller has gone.
+        CallerGoneError: The caller has gone.
     """
     check_encoding(request)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -125,7 +92,7 @@ async def json_body(
     except TimeoutError:
         raise too_slow(_SECONDS) from None
     except ClientDisconnect:
-        raise CancelledError("The caller closed the connection before its request was complete.") from None
+        raise CallerGoneError("The caller closed the connection before its request was complete.") from None
     is_small = len(content) <= _SMALL_BYTES
     parsed = _parsed(content, parse) if is_small else await asyncio.to_thread(_parsed, content, parse)
     await held.grow(request, size(parsed))

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.types import Receive
 
 from foreword.errors import CancelledError
+from foreword.http.errors import CallerGoneError
 
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
@@ -23,15 +24,18 @@ async def unless_gone(receive: Receive, work: Coroutine[Any, Any, Answer]) -> An
         receive: Receives what the caller sends after its request, which is only its end.
 
     Raises:
-        CancelledError: The caller has gone.
+        CallerGoneError: The caller has gone.
+        CancelledError: Something else has cancelled the work.
     """
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_gone(receive))
     both: tuple[asyncio.Future[Any], ...] = (working, leaving)
     try:
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if working.cancelled():
+            raise CancelledError("The work was cancelled.")
         if working.done():
             return working.result()
-        raise CancelledError("The caller closed the connection.")
+        raise CallerGoneError("The caller closed the connection.")
     finally:
         for task in both:
             task.cancel()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from foreword.errors import CancelledError
+
 
 class RequestError(Exception):
     """A request that cannot be passed on to the service.
@@ -19,3 +21,10 @@ class RequestError(Exception):
         self.status = status
         self.reason = reason
         self.field = field
+
+
+class CallerGoneError(CancelledError):
+    """The caller has closed the connection, so there is nobody to answer.
+
+    Other cancellations are those of the service or of the connection to it, whose caller still waits for an answer.
+    """

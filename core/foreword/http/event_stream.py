@@ -10,9 +10,9 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from foreword.errors import CancelledError, ForewordError
+from foreword.errors import ForewordError
 from foreword.http.disconnects import unless_gone
-from foreword.http.errors import RequestError
+from foreword.http.errors import CallerGoneError, RequestError
 
 DONE: Final = "[DONE]"
 
@@ -47,8 +47,8 @@ class PacedResponse(Response):
         """Send the parts until they end or the caller has gone."""
         try:
             await unless_gone(receive, self._send_all(send))
-        except CancelledError:
-            return  # there is nobody to answer
+        except CallerGoneError:
+            return
 
     async def _send_all(self, send: Send) -> None:
         started = False

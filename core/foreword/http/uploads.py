@@ -11,10 +11,10 @@ from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from foreword.errors import CancelledError
-from foreword.http.bodies import BodyBudget, check_encoding, too_large, too_slow
+from foreword.http.bodies import check_encoding, too_large, too_slow
+from foreword.http.budgets import Budget
 from foreword.http.callers import tenant_of
-from foreword.http.errors import RequestError
+from foreword.http.errors import CallerGoneError, RequestError
 
 _SILENCE_SECONDS: Final = 30.0
 _SECONDS: Final = 900.0
@@ -34,7 +34,7 @@ async def uploaded_form(request: Request, max_bytes: int) -> AsyncGenerator[Form
     Raises:
         RequestError: The form is too large or too slow, or no form.
         UnauthenticatedError: The caller has no valid key.
-        CancelledError: The caller has gone.
+        CallerGoneError: The caller has gone.
     """
     check_encoding(request)
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
@@ -44,7 +44,7 @@ async def uploaded_form(request: Request, max_bytes: int) -> AsyncGenerator[Form
             reason="CONTENT_TYPE_UNSUPPORTED",
         )
     tenant = await tenant_of(request)  # nobody without a key fills the disk
-    budget: BodyBudget = request.app.state.uploads
+    budget: Budget = request.app.state.uploads
     taken = 0
 
     async def receive() -> Message:
@@ -74,7 +74,7 @@ async def uploaded_form(request: Request, max_bytes: int) -> AsyncGenerator[Form
                 reason="BODY_INVALID",
             ) from None
         except ClientDisconnect:
-            raise CancelledError("The caller closed the connection before its request was complete.") from None
+            raise CallerGoneError("The caller closed the connection before its request was complete.") from None
         try:
             yield form
         finally:

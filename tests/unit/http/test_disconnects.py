@@ -10,6 +10,7 @@ import pytest
 
 from foreword.errors import CancelledError
 from foreword.http.disconnects import merged, unless_gone
+from foreword.http.errors import CallerGoneError
 
 
 class Counted:
@@ -77,9 +78,22 @@ async def test_work_is_cancelled_when_its_caller_has_gone():
     async def receive() -> dict[str, str]:
         return {"type": "http.disconnect"}
 
-    with pytest.raises(CancelledError):
+    with pytest.raises(CallerGoneError):
         await unless_gone(receive, work())
     assert ended.is_set()
+
+
+async def test_work_that_something_else_cancels_is_not_taken_for_a_caller_that_has_gone():
+    async def work() -> None:
+        raise asyncio.CancelledError
+
+    async def receive() -> dict[str, str]:
+        await asyncio.Event().wait()
+        return {}
+
+    with pytest.raises(CancelledError) as caught:
+        await unless_gone(receive, work())
+    assert not isinstance(caught.value, CallerGoneError)
 
 
 async def test_a_caller_of_the_work_that_is_cancelled_stays_cancelled():

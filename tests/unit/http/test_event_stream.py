@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 import foreword.http.protocol
 from factories.waiting import eventually
-from foreword.errors import UnavailableError
+from foreword.errors import CancelledError, ForewordError, UnavailableError
 from foreword.http.connections import Connections
 from foreword.http.event_stream import EventStream, PacedResponse
 from foreword.http.protocol import SteadyProtocol
@@ -125,14 +125,15 @@ async def test_an_error_after_the_first_event_is_the_last_event():
     assert sent[-1]["more_body"] is False
 
 
-async def test_an_error_before_the_first_event_is_raised_before_anything_is_sent():
+@pytest.mark.parametrize("kind", [UnavailableError, CancelledError])
+async def test_an_error_before_the_first_event_is_raised_before_anything_is_sent(kind: type[ForewordError]):
     async def events() -> AsyncGenerator[object]:
-        raise UnavailableError("gone")
+        raise kind("gone")
         yield
 
     async def receive() -> dict:
         await asyncio.Event().wait()
         return {}
 
-    with pytest.raises(UnavailableError):
+    with pytest.raises(kind):
         await EventStream(events(), str)({"type": "http"}, receive, None)

@@ -22,7 +22,7 @@ from foreword.errors import (
     NotFoundError,
     UnavailableError,
 )
-from foreword.http.errors import RequestError
+from foreword.http.errors import CallerGoneError, RequestError
 from foreword.redaction import redact
 
 _STATUS: Mapping[ErrorKind, int] = {
@@ -35,7 +35,7 @@ _STATUS: Mapping[ErrorKind, int] = {
     ErrorKind.ABORTED: 409,
     ErrorKind.EXHAUSTED: 429,
     ErrorKind.DEADLINE_EXCEEDED: 504,
-    ErrorKind.CANCELLED: 499,
+    ErrorKind.CANCELLED: 503,
     ErrorKind.UNAVAILABLE: 503,
     ErrorKind.INTERNAL: 500,
 }
@@ -101,6 +101,8 @@ def status_of(error: Exception) -> int:
         return error.status
     if isinstance(error, HTTPException):
         return error.status_code
+    if isinstance(error, CallerGoneError):
+        return 499
     if isinstance(error, ForewordError):
         return 413 if error.reason == "MESSAGE_TOO_LARGE" else _STATUS[error.kind]
     return 500
@@ -177,6 +179,8 @@ def _public(error: ForewordError) -> str:
         return _KEY_MISSING
     if isinstance(error, UnavailableError) and error.reason == UnavailableError.default_reason:
         return "The service is away or restarting. Try again."
+    if error.kind is ErrorKind.CANCELLED:
+        return "The service has broken off the answer. Try again."
     if isinstance(error, DeadlineExceededError):
         return "The service did not answer in time. Try again, or ask for less."
     if isinstance(error, ExhaustedError) and error.reason == "MESSAGE_TOO_LARGE":

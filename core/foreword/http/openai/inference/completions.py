@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from foreword.client import AsyncClient, GenerateResult
 from foreword.http.bodies import json_body
+from foreword.http.budgets import hold_calls
 from foreword.http.callers import client_of
 from foreword.http.disconnects import answered
 from foreword.http.event_stream import DONE, EventStream
@@ -38,6 +39,7 @@ async def create_completion(request: Request) -> Response:
     """Complete one or more texts, as a whole or as a stream of events."""
     client = client_of(request)
     generation = await json_body(request, parse_request, Generation.sent_bytes)
+    await hold_calls(request, generation.calls)
     if generation.stream:
         return EventStream(_events(client, generation), error_body)
     results = await answered(request, generation.answers(client))

@@ -59,6 +59,11 @@ class Generation:
     stream: bool
     include_usage: bool
 
+    @property
+    def calls(self) -> int:
+        """Number of calls of the service."""
+        return self.choices * len(self.prompts)
+
     def sent_bytes(self) -> int:
         """Return the size of all calls of the service, at most; each choice is a call with a copy of its prompt."""
         return self.choices * sum(_most_bytes(prompt) for prompt in self.prompts)
