@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from foreword.domain.inference import Classification, GenerateParameters, Generation
+from foreword.domain.inference import Classification, GenerateParameters, Generation, TokenUsage
 from foreword.inference.residency.memory_budget import MemoryBudget
 from foreword.plugin.interfaces import LabelSpace
 
@@ -97,10 +97,15 @@ class EngineRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A piece of an answer. The pieces of one answer add up to its text; only the last one has `final`."""
+    """A piece of an answer. The pieces of one answer add up to its text; only the last one has `final`.
+
+    Attributes:
+        usage: What the answer has cost up to this piece, for callers that leave before the last one; None if unknown.
+    """
 
     text: str
     final: Generation | None = None
+    usage: TokenUsage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from factories.api import create_batch_job, create_evaluation, deployed, upload
 from factories.metering import REQUESTS, Tally, usage_of
 from factories.servers import RunningServer
 from factories.service_process import ServiceProcess
+from factories.waiting import wait_until
 from foreword.v1 import (
     batch_job_service_pb2,
     evaluation_service_pb2,
@@ -69,6 +70,23 @@ def test_answers_of_every_kind_are_counted_by_the_model_that_gave_them(server: R
     assert +found == +tally.amounts
     assert tally.amounts[BASE, REQUESTS] == 4
     assert tally.amounts[deployment.model, "VIRTUAL_TOKENS"] > 0
+
+
+def test_a_stream_that_its_caller_leaves_is_counted_up_to_there(server: RunningServer):
+    stubs = stubs_of(server, "leaver")
+    long = {"min_new_tokens": 100, "max_new_tokens": 100}
+    stream = stubs.inference.StreamGenerate(
+        inference_service_pb2.StreamGenerateRequest(model=BASE, text="x", parameters=long)
+    )
+    for _ in range(20):
+        next(stream)
+    stream.cancel()
+
+    wait_until(lambda: usage_of(stubs)[BASE, REQUESTS] == 1)
+    whole = generate(stubs, BASE, "x").usage
+    found = usage_of(stubs)
+    assert found[BASE, "INPUT_TOKENS"] == 2 * whole.input_tokens
+    assert 19 <= found[BASE, "OUTPUT_TOKENS"] - whole.generated_tokens <= 100
 
 
 def test_usage_is_listed_by_tenant_day_and_kind(server: RunningServer):

@@ -69,6 +69,11 @@ class ActiveRow:
         return self.row.parameters.return_options
 
     @property
+    def token_count(self) -> int:
+        """Tokens so far, of a watched row."""
+        return self._count
+
+    @property
     def text(self) -> str:
         """Text so far, of a watched row."""
         return "".join(self._text)

@@ -280,7 +280,7 @@ class ModelScheduler:
             if event.final is None:
                 job = self.active[event.row]
                 job.shown = True
-                self.deliver(job, Piece(text=event.piece))
+                self.deliver(job, Piece(text=event.piece, usage=job.usage(event.row.token_count)))
                 continue
             job = self.active.pop(event.row)
             # What it was charged for tokens that it has not generated.

@@ -22,17 +22,25 @@ class AccountedEngine(EngineClient):
         self._rates = rates
 
     async def generate(self, request: EngineRequest) -> AsyncIterator[Piece]:
-        """Generate text. Leaving the iteration cancels the request.
+        """Generate text. Leaving the iteration cancels the request, and counts what was taken of the answer.
 
         Raises:
             ExhaustedError: The tenant has no token left in this second.
         """
         await self._check(request)
-        async with aclosing(closable(self._engine.generate(request))) as pieces:
-            async for piece in pieces:
-                if piece.final is not None:
-                    self._count(request, piece.final.usage)
-                yield piece
+        taken: TokenUsage | None = None
+        try:
+            async with aclosing(closable(self._engine.generate(request))) as pieces:
+                async for piece in pieces:
+                    if piece.final is not None:
+                        taken = None
+                        self._count(request, piece.final.usage)
+                    yield piece
+                    if piece.final is None:  # whoever has not come back may be a canary's rescue that nobody needs
+                        taken = piece.usage
+        finally:
+            if taken is not None:
+                self._count(request, taken)
 
     async def classify(self, request: EngineRequest) -> Classification:
         """Score the answers of a closed task.
