@@ -279,6 +279,16 @@ def test_refused_calls_are_counted_by_key_method_and_reason(server: RunningServe
     assert (unknown.actor, unknown.peer, unknown.reason) == ("", "127.0.0.1", "API_KEY_INVALID")
 
 
+def test_calls_of_a_suspended_tenant_are_counted_with_their_key(server: RunningServer, stubs: Any):
+    suspended = server.stubs(server.new_key("unpaid"))
+    key = suspended.tenants.WhoAmI(tenant_service_pb2.WhoAmIRequest()).api_key
+    stubs.tenants.SuspendTenant(tenant_service_pb2.SuspendTenantRequest(name="tenants/unpaid"))
+    refused(suspended.tenants.WhoAmI, tenant_service_pb2.WhoAmIRequest())
+
+    (found,) = counted(server, "reason = TENANT_SUSPENDED", 1, "unpaid")
+    assert (found.tenant, found.actor, found.method) == ("unpaid", key.rpartition("/")[2], "TenantService/WhoAmI")
+
+
 def test_a_flood_of_refused_calls_leaves_few_records(server: RunningServer):
     stubs = server.stubs(server.new_key("flood", [Scope.INFER]))
     for number in range(60):

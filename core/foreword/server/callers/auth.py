@@ -138,7 +138,7 @@ class Authenticator:
 
         Raises:
             UnauthenticatedError: The key is missing, wrong, expired or revoked.
-            PermissionDeniedError: The tenant of the key is suspended or deleted.
+            PermissionDeniedError: The tenant of a token does not exist, or the token grants nothing.
         """
         scheme, _, secret = authorization.partition(" ")
         secret = secret.strip()
@@ -163,8 +163,6 @@ class Authenticator:
             raise UnauthenticatedError(
                 "The API key has expired. Ask an administrator for a new one.", reason="API_KEY_EXPIRED"
             )
-        _check_active(owner)
-        self._uses.note(key.id)
         return Caller(tenant=key.tenant, api_key=key.id, scopes=key.scopes, key=key, owner=owner)
 
     def forget(self, key_id: str) -> None:
@@ -182,7 +180,7 @@ class Authenticator:
         return self._dev_key
 
     async def _admit(self, call: Call, client: str) -> Caller:
-        """Return the caller of a call whose key has the required scope."""
+        """Return the caller of a call whose tenant is active and whose key has the required scope."""
         authorization = call.metadata.get("authorization", "")
         known = None
         if not authorization and self._certificates is not None:
@@ -192,6 +190,10 @@ class Authenticator:
         else:
             caller = await self.authenticate(authorization, client)
         call.record.tenant, call.record.key_id = caller.tenant, caller.api_key
+        if caller.owner is not None:
+            _check_active(caller.owner)
+        if caller.key is not None:
+            self._uses.note(caller.key.id)
         scope = SCOPES[call.method]
         if scope is Scope.TENANT_ADMIN and (Scope.ADMIN in caller.scopes or call.method in ON_OWN_KEYS):
             scope = None
@@ -207,11 +209,11 @@ class Authenticator:
 
         Raises:
             UnauthenticatedError: The token is not valid.
-            PermissionDeniedError: It grants nothing, or its tenant does not exist, is suspended or deleted.
+            PermissionDeniedError: It grants nothing, or its tenant does not exist.
             UnavailableError: The keys of its issuer cannot be fetched.
         """
         found = await tokens.verify(token)
-        owner = await self._active_owner(found.tenant, "token", client)
+        owner = await self._owner(found.tenant, "token", client)
         return Caller(
             tenant=found.tenant,
             api_key=found.subject,
@@ -226,7 +228,7 @@ class Authenticator:
 
         Raises:
             UnauthenticatedError: The certificate has expired since the connection began.
-            PermissionDeniedError: Its tenant does not exist, is suspended or deleted.
+            PermissionDeniedError: Its tenant does not exist.
         """
         if known.expire_time <= self._now():
             raise UnauthenticatedError(
@@ -237,16 +239,16 @@ class Authenticator:
             tenant=identity.tenant,
             api_key=identity.id,
             scopes=frozenset(identity.scopes),
-            owner=await self._active_owner(identity.tenant, "certificate", client),
+            owner=await self._owner(identity.tenant, "certificate", client),
             credential_digest=known.digest,
             expire_time=known.expire_time,
         )
 
-    async def _active_owner(self, tenant: str, credential: str, client: str) -> Tenant:
+    async def _owner(self, tenant: str, credential: str, client: str) -> Tenant:
         """Return the tenant of a token or a certificate.
 
         Raises:
-            PermissionDeniedError: It does not exist, is suspended or deleted.
+            PermissionDeniedError: It does not exist.
         """
         owner = await self._owners.get(
             tenant, lambda: self._threads.run(client, READ_SECONDS, self._tenants.find_tenant, tenant)
@@ -257,7 +259,6 @@ class Authenticator:
                 "to create it, or to correct the mapping.",
                 reason="CREDENTIAL_TENANT_UNKNOWN",
             )
-        _check_active(owner)
         return owner
 
     async def _find(self, id: str, client: str) -> tuple[ApiKey, Tenant] | None:
