@@ -125,6 +125,10 @@ def test_a_token_that_is_not_valid_is_refused_with_the_reason(
     assert token not in failure.message
 
 
+def test_a_token_may_last_until_the_end_of_the_calendar(server: RunningServer, issuer: Issuer):
+    assert who(server, issuer.token(exp=253_402_300_799)).tenant == "tenants/acme"
+
+
 def test_a_clock_that_is_a_little_wrong_does_not_matter(server: RunningServer, issuer: Issuer):
     assert who(server, issuer.token(exp=time.time() - 10)).tenant == "tenants/acme"
     assert who(server, issuer.token(nbf=time.time() + 10)).tenant == "tenants/acme"

@@ -84,8 +84,7 @@ class TokenVerifier:
         found = self._verified.get(digest)
         if found is None:
             found = self._verified[digest] = await self._verify(token, digest)
-        if found.expire_time + self._clock_skew <= self._now():
-            raise _expired()
+        self._check_expiry(found.expire_time)
         return found
 
     async def _verify(self, token: str, digest: str) -> VerifiedToken:
@@ -142,8 +141,7 @@ class TokenVerifier:
             expire_time = datetime.fromtimestamp(float(expiry), UTC)
         except (TypeError, ValueError, OverflowError, OSError):
             _refuse("has a malformed expiry (`exp`)")
-        if expire_time + self._clock_skew <= self._now():
-            raise _expired()
+        self._check_expiry(expire_time)
         tenant, scopes = issuer.tenant_of(claims), issuer.scopes_of(claims)
         if not tenant or not _is_id(tenant):
             raise PermissionDeniedError(
@@ -165,6 +163,13 @@ class TokenVerifier:
             digest=digest,
         )
 
+    def _check_expiry(self, expire_time: datetime) -> None:
+        # Added to the last day that a calendar has, the tolerance would be out of range.
+        if expire_time <= self._now() - self._clock_skew:
+            raise UnauthenticatedError(
+                "The token has expired. Request a new one from its issuer.", reason="TOKEN_EXPIRED"
+            )
+
 
 def _is_id(tenant: str) -> bool:
     try:
@@ -180,10 +185,6 @@ def _subject_id(issuer: str, subject: str) -> str:
     if len(id) <= _MAX_ID and id.isascii() and id.isprintable() and " " not in id:
         return id
     return f"oidc:{issuer}:{hashlib.sha256(subject.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
-
-
-def _expired() -> UnauthenticatedError:
-    return UnauthenticatedError("The token has expired. Request a new one from its issuer.", reason="TOKEN_EXPIRED")
 
 
 def _refuse(why: str, reason: str = "TOKEN_INVALID") -> NoReturn:
