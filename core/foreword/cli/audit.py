@@ -127,8 +127,11 @@ def verify(client: Client, file: Path | None, tenant: str | None, head: str | No
             if fault:
                 faults.append(f"{name}: {fault}.")
             else:
-                stored = chain.last_sequence - chain.anchor_sequence
-                click.echo(f"{name}: {stored:,} records are intact, head {chain.last_sequence}:{chain.last_hash}")
+                deleted = chain.anchor_sequence
+                stored = f"{chain.last_sequence - deleted:,} records are intact"
+                if deleted:
+                    stored += f" after {deleted:,} that the retention has deleted"
+                click.echo(f"{name}: {stored}, head {chain.last_sequence}:{chain.last_hash}")
     if faults:
         raise click.ClickException("\n".join(faults))
 
