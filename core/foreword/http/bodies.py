@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from foreword.http.budgets import Budget
 from foreword.http.callers import tenant_of, until_answered
 from foreword.http.errors import CallerGoneError, RequestError
+from foreword.http.structure import MAX_MARKS, has_too_many_marks
 
 Parsed = TypeVar("Parsed")
 
@@ -129,6 +130,13 @@ def too_slow(seconds: float) -> RequestError:
 
 
 def _parsed(content: bytearray, parse: Callable[[dict[str, Any]], Parsed]) -> Parsed:
+    if has_too_many_marks(content):
+        raise RequestError(
+            f"The body must have at most {MAX_MARKS:,} brackets, commas and colons outside of its texts. Send less at "
+            "once.",
+            status=413,
+            reason="MESSAGE_TOO_LARGE",
+        )
     try:
         value = json.loads(content.decode(), parse_constant=_refuse_constant)
     except RecursionError:

@@ -78,8 +78,9 @@ def test_every_response_has_the_id_of_its_request(http: RunningHttp, ai: openai.
         (b'{"model": "\xff"}', 400, "BODY_INVALID"),
         (b"", 400, "BODY_INVALID"),
         (b" " * (8 * 2**20 + 1), 413, "MESSAGE_TOO_LARGE"),
+        (b'{"a": [' + b"[]," * 200_000 + b"1]}", 413, "MESSAGE_TOO_LARGE"),
     ],
-    ids=["cut", "deep-list", "deep-object", "list", "nan", "digits", "utf-8", "empty", "large"],
+    ids=["cut", "deep-list", "deep-object", "list", "nan", "digits", "utf-8", "empty", "large", "lists"],
 )
 def test_bodies_that_are_no_request_are_refused(http: RunningHttp, body: bytes, status: int, reason: str):
     found, error = http.refused("POST", CHAT, body, content_type="application/json")
@@ -149,7 +150,7 @@ def test_what_holds_far_too_much_is_refused_before_it_is_passed_on(http: Running
 
 
 def test_a_large_request_is_checked_beside_the_event_loop(http: RunningHttp):
-    parts = b",".join([b"{}"] * 400_000)
+    parts = b",".join([b'{"type": "text", "text": ""}'] * 45_000)
     body = b'{"model": "m", "n": 0, "messages": [{"role": "user", "content": [' + parts + b"]}]}"
     with ThreadPoolExecutor(1) as threads:
         checking = threads.submit(http.refused, "POST", CHAT, body, content_type="application/json")

@@ -15,8 +15,11 @@ from foreword.client import StructuredPrompt
 from foreword.http.errors import RequestError
 from foreword.http.openai.fields import Fields
 from foreword.http.openai.prompts import message_text, parse_messages
+from foreword.http.structure import MAX_MARKS, has_too_many_marks
 
-_MAX_ROW_BYTES: Final = 8 * 2**20
+_MAX_ROW_BYTES: Final = 3 * 2**20 + 2**16
+"""The service's rows of 1 MiB, with escapes, which take at most three times as much as the UTF-8 of their letters,
+and the names of fields."""
 _MOST_FAULTS: Final = 20
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -53,7 +56,7 @@ def convert_rows(source: IO[bytes], target: IO[bytes]) -> None:
 def _conversion(first: bytes) -> Callable[[dict[str, Any]], Row] | None:
     """Return the conversion of rows like the first one; None if the service reads them itself."""
     try:
-        row = json.loads(first.removeprefix(_BOM))
+        row = json.loads(first.removeprefix(_BOM)) if not has_too_many_marks(first) else None
     except (ValueError, RecursionError):
         return None
     if not isinstance(row, dict):
@@ -68,6 +71,8 @@ def _converted(line: bytes, convert: Callable[[dict[str, Any]], Row]) -> bytes:
         return b"\n"
     if len(line) == _MAX_ROW_BYTES:
         raise RequestError(f"must hold at most {_MAX_ROW_BYTES:,} bytes.")
+    if has_too_many_marks(line):
+        raise RequestError(f"must have at most {MAX_MARKS:,} brackets, commas and colons outside of its texts.")
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
