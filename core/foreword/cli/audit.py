@@ -130,7 +130,7 @@ def verify(client: Client, file: Path | None, tenant: str | None, head: str | No
                 deleted = chain.anchor_sequence
                 stored = f"{chain.last_sequence - deleted:,} records are intact"
                 if deleted:
-                    stored += f" after {deleted:,} that the retention has deleted"
+                    stored += f" from record {deleted + 1}"
                 click.echo(f"{name}: {stored}, head {chain.last_sequence}:{chain.last_hash}")
     if faults:
         raise click.ClickException("\n".join(faults))
