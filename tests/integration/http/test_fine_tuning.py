@@ -334,6 +334,13 @@ def test_a_job_is_queued_run_and_served_under_the_name_that_it_gives(
         assert name in [model.id for model in client.models.list()]
         assert done in list(client.fine_tuning.jobs.list(limit=1))
 
+    service.update_tuned_model(tuned, tags={"openai.suffix": "a: b/c"})
+    service.update_tune_experiment(experiment, tags={"openai.suffix": "a: b/c"})
+    plain = name.replace("triage", "")
+    assert ai.fine_tuning.jobs.retrieve(job.id).fine_tuned_model == plain
+    assert plain in [model.id for model in ai.models.list()]
+    assert ai.models.retrieve(plain).id == plain
+
     following = ai.fine_tuning.jobs.create(model=name, training_file=training.id)
     assert service.get_tune_experiment(following.id.removeprefix("ftjob-")).parameters.init_tuned_model == tuned
     ai.fine_tuning.jobs.cancel(following.id)
@@ -353,6 +360,19 @@ def test_a_job_is_cancelled(ai: openai.OpenAI):
     for call in (ai.fine_tuning.jobs.pause, ai.fine_tuning.jobs.resume):
         with pytest.raises(openai.NotFoundError, match="cannot be paused"):
             call(job.id)
+
+
+@pytest.mark.parametrize("multiplier", ["nan", "inf", "1e999", "much"])
+def test_a_job_whose_multiplier_was_changed_to_no_number_stays_listed(
+    ai: openai.OpenAI, service: Client, stored: str, multiplier: str
+):
+    given = {"learning_rate_multiplier": 0.5}
+    job = ai.fine_tuning.jobs.create(model=BASE, training_file=stored, hyperparameters=given)
+    ai.fine_tuning.jobs.cancel(job.id)
+    service.update_tune_experiment(job.id.removeprefix("ftjob-"), tags={"openai.learning_rate_multiplier": multiplier})
+
+    assert ai.fine_tuning.jobs.retrieve(job.id).hyperparameters.learning_rate_multiplier == "auto"
+    assert job.id in [found.id for found in ai.fine_tuning.jobs.list(limit=20).data]
 
 
 def test_the_same_idempotency_key_queues_one_job_and_stores_one_file(ai: openai.OpenAI, http: RunningHttp, tenant: str):

@@ -15,6 +15,9 @@ from foreword.names import BaseModelName, TunedModelName
 SUFFIX_TAG = "openai.suffix"
 """Tag of experiments and tuned models with the suffix that a job was given."""
 
+SUFFIX = re.compile(r"[A-Za-z0-9_.-]{1,63}")
+"""Form of a suffix. The tag may be changed to any text, and one of another form is left out of names."""
+
 _PART = r"[A-Za-z0-9_.-]{1,128}"
 _FINE_TUNED = re.compile(rf"ft:({_PART}):({_PART}):((?:{_PART})?):({_PART})")
 
@@ -37,10 +40,11 @@ def fine_tuned_name(base_model: str, tuned_model: str, suffix: str) -> str:
     Args:
         base_model: Resource name of the base model.
         tuned_model: Resource name of the tuned model.
-        suffix: The suffix that its job was given; empty for none.
+        suffix: The suffix in its tag; empty for none.
     """
     name = TunedModelName.parse(tuned_model)
-    return f"ft:{BaseModelName.parse(base_model).model}:{name.tenant}:{suffix}:{name.tuned_model}"
+    shown = suffix if SUFFIX.fullmatch(suffix) else ""
+    return f"ft:{BaseModelName.parse(base_model).model}:{name.tenant}:{shown}:{name.tuned_model}"
 
 
 def name_of(model: TunedModel) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,13 +14,12 @@ from foreword.http.bodies import json_body
 from foreword.http.callers import client_of
 from foreword.http.errors import RequestError
 from foreword.http.openai.fields import Fields
-from foreword.http.openai.model_names import SUFFIX_TAG, base_model_of, service_name
+from foreword.http.openai.model_names import SUFFIX, SUFFIX_TAG, base_model_of, service_name
 from foreword.http.openai.paging import idempotency_key, resource_name
 from foreword.http.openai.tuning.files import FILE_PREFIX
 from foreword.http.openai.tuning.jobs import MULTIPLIER_TAG, RESERVED, job_object
 
 _METHOD: Final = "prompt_tuning"
-_SUFFIX = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 _MOST_EPOCHS: Final = 10_000
 _MOST_ROWS: Final = 1_000_000
 _LARGEST_MULTIPLIER: Final = 1_000.0
@@ -68,7 +66,7 @@ def parse_request(body: dict[str, Any]) -> JobRequest:
     training_file = fields.text("training_file", required=True)
     validation_file = fields.text("validation_file")
     suffix = fields.text("suffix")
-    if suffix and not _SUFFIX.fullmatch(suffix):
+    if suffix and not SUFFIX.fullmatch(suffix):
         raise fields.fault("suffix", "must be 1 to 63 of A-Z, a-z, 0-9, _, . and -", suffix)
     given = _hyperparameters(fields)
     num_epochs = _automatic(given, "n_epochs", whole=True, high=_MOST_EPOCHS)

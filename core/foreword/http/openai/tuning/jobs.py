@@ -6,6 +6,7 @@ served at once under the name that the job gives; see `model_names`.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -137,9 +138,11 @@ def _result(experiment: TuneExperiment) -> str | None:
 def _multiplier(experiment: TuneExperiment) -> float | str:
     """Return the multiplier of the recipe's learning rate; `auto` for a rate that was set in another way."""
     try:
-        return float(experiment.tags[MULTIPLIER_TAG])
-    except (KeyError, ValueError):  # anybody may change a tag
-        return "auto" if experiment.plan.sources.get("learning_rate") == "set" else 1.0
+        given = float(experiment.tags[MULTIPLIER_TAG])
+    except (KeyError, ValueError):
+        given = math.nan
+    # Anybody may change a tag, and JSON has no infinity.
+    return given if math.isfinite(given) else "auto" if experiment.plan.sources.get("learning_rate") == "set" else 1.0
 
 
 def _seconds(moment: Any) -> int | None:
