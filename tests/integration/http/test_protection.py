@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.client import HTTPSConnection
@@ -16,6 +17,7 @@ from structlog.testing import capture_logs
 
 import foreword.http.app
 import foreword.http.bodies
+import foreword.http.openai.inference.chat
 import foreword.http.protocol
 import foreword.server.callers.failed_keys
 from factories.http import RunningHttp, running_http
@@ -44,6 +46,27 @@ def test_a_missing_and_a_wrong_key_are_errors_of_authentication(http: RunningHtt
         assert key not in error["message"]
     status, _ = http.refused("POST", CHAT, BODY, key=None, authorization="Basic ZGV2")
     assert status == 401
+
+
+@pytest.mark.parametrize("key", [None, "wrong"])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/v1/files?purpose=assistants", None),
+        ("GET", "/v1/models?x=1", None),
+        ("GET", "/v1/fine_tuning/jobs?limit=x", None),
+        ("POST", CHAT, {}),
+        ("POST", "/v1/completions", b"{"),
+        ("POST", "/v1/fine_tuning/jobs", {}),
+        ("POST", "/v1/files", {}),
+        ("POST", "/v1/embeddings", {}),
+    ],
+)
+def test_callers_without_a_valid_key_learn_nothing_else(
+    http: RunningHttp, method: str, path: str, body: object, key: str | None
+):
+    assert http.refused(method, path, body, key=key)[0] == 401
+    assert http.send(method, path, body).status != 401
 
 
 def test_a_suspended_tenant_is_refused_with_its_reason(http: RunningHttp, server: RunningServer):
@@ -149,18 +172,21 @@ def test_what_holds_far_too_much_is_refused_before_it_is_passed_on(http: Running
     assert "100,000" in error["message"]
 
 
-def test_a_large_request_is_checked_beside_the_event_loop(http: RunningHttp):
-    parts = b",".join([b'{"type": "text", "text": ""}'] * 45_000)
-    body = b'{"model": "m", "n": 0, "messages": [{"role": "user", "content": [' + parts + b"]}]}"
-    with ThreadPoolExecutor(1) as threads:
-        checking = threads.submit(http.refused, "POST", CHAT, body, content_type="application/json")
-        answered = 0
-        while not checking.done():
-            assert http.send("GET", "/nothing").status == 404
-            answered += 1
+def test_a_large_request_is_checked_beside_the_event_loop(http: RunningHttp, monkeypatch: pytest.MonkeyPatch):
+    other_is_answered = threading.Event()
+    parse = foreword.http.openai.inference.chat.parse_request
 
-    assert checking.result()[1]["param"] == "n"
-    assert answered > 10
+    def slow(body: dict[str, object]) -> object:
+        assert other_is_answered.wait(20)
+        return parse(body)
+
+    monkeypatch.setattr("foreword.http.openai.inference.chat.parse_request", slow)
+    with ThreadPoolExecutor(1) as threads:
+        checking = threads.submit(http.send, "POST", CHAT, {**BODY, "user": "u" * 100_000})
+        assert http.send("GET", "/nothing").status == 404
+        other_is_answered.set()
+
+    assert checking.result().status == 200
 
 
 def test_other_types_and_encodings_of_a_body_are_refused_by_their_header(http: RunningHttp):
@@ -176,6 +202,41 @@ def test_unknown_addresses_and_methods_are_errors_in_the_same_form(http: Running
     assert http.refused("GET", "/")[0] == 404
     status, error = http.refused("DELETE", CHAT)
     assert (status, error["code"]) == (405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "remedy"),
+    [
+        ("POST", "/v1/responses", "/v1/chat/completions"),
+        ("GET", "/v1/responses/resp_1/input_items", "/v1/chat/completions"),
+        ("POST", "/v1/embeddings", "/v1/chat/completions"),
+        ("POST", "/v1/moderations", "/v1/fine_tuning/jobs"),
+        ("POST", "/v1/batches", "foreword batch"),
+        ("POST", "/v1/images/generations", "text only"),
+        ("POST", "/v1/audio/transcriptions", "text only"),
+        ("DELETE", "/v1/vector_stores/vs_1", "into the messages"),
+        ("GET", "/v1/assistants", "/v1/chat/completions"),
+    ],
+)
+def test_addresses_of_openai_that_the_service_lacks_name_what_to_use(
+    http: RunningHttp, method: str, path: str, remedy: str
+):
+    status, error = http.refused(method, path, {} if method == "POST" else None)
+
+    assert (status, error["reason"]) == (404, f"{path.split('/')[2].upper()}_UNSUPPORTED")
+    assert remedy in error["message"]
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/completions"])
+@pytest.mark.parametrize("model", ["gpt-4o", "meta-llama/Llama-3", "users/x/y", "baseModels/nothing"])
+def test_a_model_that_does_not_exist_is_named_with_the_list_of_those_that_do(http: RunningHttp, path: str, model: str):
+    prompt = {"messages": BODY["messages"]} if path == CHAT else {"prompt": "Hello"}
+
+    status, error = http.refused("POST", path, {"model": model, **prompt})
+
+    assert (status, error["code"], error["param"]) == (404, "model_not_found", "model")
+    assert model in error["message"]
+    assert "List the models with GET /v1/models." in error["message"]
 
 
 def test_pages_of_other_sites_cannot_use_the_service(http: RunningHttp):
@@ -209,7 +270,7 @@ def test_a_flood_of_tiny_chunks_is_read_in_small_parts(http: RunningHttp, monkey
         received(protocol, data)
 
     monkeypatch.setattr(SteadyProtocol, "data_received", measured)
-    head = f"POST {CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    head = f"POST {CHAT} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer dev\r\ncontent-type: application/json\r\n"
     with socket.create_connection(("127.0.0.1", http.port), timeout=30) as flood:
         flood.sendall(f"{head}transfer-encoding: chunked\r\n\r\n".encode() + b"1\r\n \r\n" * 20_000 + b"0\r\n\r\n")
         assert flood.recv(100).startswith(b"HTTP/1.1 400")
@@ -226,8 +287,8 @@ def test_a_slow_head_and_a_slow_body_end_the_connection(http: RunningHttp, monke
         assert slow.recv(100) == b""
     with socket.create_connection(("127.0.0.1", http.port), timeout=30) as slow:
         slow.sendall(
-            b"POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-            b"content-length: 100\r\n\r\n{"
+            b"POST /v1/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer dev\r\n"
+            b"content-type: application/json\r\ncontent-length: 100\r\n\r\n{"
         )
         assert slow.recv(100).startswith(b"HTTP/1.1 408")
 

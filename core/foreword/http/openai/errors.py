@@ -70,6 +70,7 @@ _PARAMETERS: Mapping[str, str] = {
 _USED_UP: Final = "insufficient_quota"
 """OpenAI's code and type of an error that waiting does not end."""
 _LONGEST_WAIT: Final = timedelta(hours=1)
+_LIST: Final = "GET /v1/models"
 _KEY_MISSING: Final = "The API key is missing. Send it in the header `Authorization: Bearer KEY`."
 
 
@@ -122,6 +123,8 @@ def error_body(error: Exception) -> dict[str, Any]:
         message = _public(error)
         if isinstance(error, NotFoundError) and _is_model(error.resource):
             field, code = "model", "model_not_found"
+            if _LIST not in message:
+                message = f"{message.removesuffix(' Check the name.')} List the models with {_LIST}."
         if isinstance(error, InvalidArgumentError):
             field = (
                 "file"
@@ -193,9 +196,13 @@ def _public(error: ForewordError) -> str:
 
 
 def _is_model(resource: str) -> bool:
-    """Return whether a name is that of a model: a serving name, a deployment, a tuned model or a base model."""
-    collection = resource.split("/")[-2] if "/" in resource else ""
-    return bool(resource) and collection in ("", "baseModels", "deployments", "tunedModels")
+    """Return whether a name is that of a model: a serving name, a deployment, a tuned model or a base model.
+
+    All other resources belong to a tenant. A request may name any text as its model.
+    """
+    if not resource.startswith("tenants/"):
+        return bool(resource)
+    return resource.split("/")[-2] in ("deployments", "tunedModels")
 
 
 def _sendable(text: str) -> str:

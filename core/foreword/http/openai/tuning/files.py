@@ -56,6 +56,7 @@ async def list_files(request: Request) -> Response:
         raise RequestError(f"order: must be asc or desc, not {order[:80]!r}.", field="order")
     purpose, ascending = given.get("purpose"), order == "asc"
     if purpose not in (None, *_PURPOSES):
+        await client.tenant  # which checks the key
         return JSONResponse(await page(given, listed([]), limit=_MOST_FILES, most=_MOST_FILES))
 
     async def files(after: str, number: int) -> AsyncGenerator[dict[str, Any]]:
