@@ -9,6 +9,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from foreword.http.connections import Connections
+from foreword.http.framing import StrictConnection
 from foreword.http.security import REFUSAL
 
 _HEAD_SECONDS: Final = 20.0
@@ -17,6 +18,8 @@ _REFUSED_HEAD_SECONDS: Final = 5.0
 """The same for a connection over a limit, which is only to be answered with an error."""
 _STALL_SECONDS: Final = 60.0
 """Maximum time for which a caller may leave a full connection unread."""
+_MOST_OF_H11: Final = 16 * 2**10
+"""Maximum size of a head in bytes if none is set, as in h11."""
 PART_BYTES: Final = 16 * 2**10
 """Largest part of a request that is read at once. Thousands of tiny chunks may be in it, which are parsed without a
 pause: about 20 ms, in which nobody else is served."""
@@ -38,6 +41,8 @@ class SteadyProtocol(H11Protocol):
 
     def __init__(self, connections: Connections, **options: Any) -> None:
         super().__init__(**options)
+        # As uvicorn makes it, which has no option for another kind.
+        self.conn = StrictConnection(h11.SERVER, self.config.h11_max_incomplete_event_size or _MOST_OF_H11)
         self._counted = connections
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

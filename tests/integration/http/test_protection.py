@@ -279,6 +279,33 @@ def test_a_flood_of_tiny_chunks_is_read_in_small_parts(http: RunningHttp, monkey
     assert max(sizes) <= 16_384
 
 
+HEAD = b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer dev\r\n"
+AMBIGUOUS = {
+    "both": HEAD + b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    "both-reversed": HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+    "fold": HEAD + b"x-a: 1\r\n content-length: 5\r\n\r\n",
+    "fold-of-tab": HEAD + b"x-a: 1\r\n\tb\r\n\r\n",
+    "fold-of-lines": HEAD.replace(b"\r\n", b"\n") + b"x-a: 1\n b\n\n",
+}
+
+
+@pytest.mark.parametrize("before", [b"", HEAD + b"\r\n"], ids=["first", "pipelined"])
+@pytest.mark.parametrize("ambiguous", AMBIGUOUS)
+def test_a_request_whose_end_is_ambiguous_closes_the_connection(http: RunningHttp, ambiguous: str, before: bytes):
+    with socket.create_connection(("127.0.0.1", http.port), timeout=30) as connection:
+        connection.sendall(before + AMBIGUOUS[ambiguous] + HEAD + b"\r\n")
+        answers = b"".join(iter(lambda: connection.recv(2**16), b""))
+
+    assert answers.count(b"HTTP/1.1 400 ") == 1
+    assert answers.count(b"HTTP/1.1 200 ") == (1 if before else 0)
+
+
+def test_a_body_may_have_lines_that_begin_with_a_space(http: RunningHttp):
+    body = json.dumps(BODY, indent=1).encode()
+
+    assert http.send("POST", CHAT, body, content_type="application/json").status == 200
+
+
 def test_a_slow_head_and_a_slow_body_end_the_connection(http: RunningHttp, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(foreword.http.protocol, "_HEAD_SECONDS", 0.2)
     monkeypatch.setattr(foreword.http.bodies, "_SECONDS", 0.2)
