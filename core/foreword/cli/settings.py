@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -54,16 +55,25 @@ def read_settings(**flags: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except SettingsError as error:
-        raise InvalidArgumentError.of("settings", f"{error}. See deploy/settings.md for its format.") from None
+        named = re.search(r'field "(\w+)"', str(error))
+        field = "settings" if named is None else f"FOREWORD_{named[1].upper()}"
+        problem = error if named is None or error.__cause__ is None else f"must be valid JSON: {error.__cause__}"
+        raise InvalidArgumentError.of(field, f"{problem}. See deploy/settings.md for its format.") from None
     except ValidationError as error:
         violations = [
             FieldViolation(
-                field=f"FOREWORD_{str(fault['loc'][0] if fault['loc'] else 'settings').upper()}",
-                description=f"{fault['msg']}, not {fault['input']!r}",
+                field=_variable(*fault["loc"]),
+                description=f"{fault['msg'].removeprefix('Value error, ')}, not {fault['input']!r}",
             )
             for fault in error.errors()
         ]
         raise InvalidArgumentError(violations) from None
+
+
+def _variable(name: str | int = "settings", *path: str | int) -> str:
+    """Return the environment variable of a setting, with the place in its value, such as `FOREWORD_X[0].name`."""
+    places = (f"[{place}]" if isinstance(place, int) else f".{place}" for place in path)
+    return f"FOREWORD_{str(name).upper()}{''.join(places)}"
 
 
 def warn_of_misspelt_variables(environment: Mapping[str, str]) -> None:

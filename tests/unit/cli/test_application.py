@@ -75,6 +75,24 @@ def test_several_faults_are_listed(capsys, monkeypatch):
     assert {line.split(":")[0].strip() for line in lines[1:]} == {"FOREWORD_PORT", "FOREWORD_LOG_LEVEL"}
 
 
+@pytest.mark.parametrize(
+    ("issuers", "fault"),
+    [
+        ('[{"name": "corp",', "FOREWORD_OIDC_ISSUERS: must be valid JSON: Expecting property name"),
+        (
+            '[{"name": "corp", "issuer": "https://a.example", "audience": "x", "tenant": "acme", "typo": 1}]',
+            "FOREWORD_OIDC_ISSUERS[0].typo: ",
+        ),
+    ],
+)
+def test_a_fault_inside_a_setting_is_named_with_its_place(capsys, monkeypatch, issuers: str, fault: str):
+    monkeypatch.setenv("FOREWORD_OIDC_ISSUERS", issuers)
+
+    assert run(["plugins"]) == 1
+
+    assert capsys.readouterr().err.startswith(f"Error: {fault}")
+
+
 def test_a_missing_package_is_named_with_what_to_install(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "foreword.cli.settings", None)
     for name in [name for name in sys.modules if name.startswith("foreword.cli.plugins")]:
