@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -227,8 +228,23 @@ def test_faults_that_the_service_finds_are_named_by_row(ai: openai.OpenAI):
     with pytest.raises(openai.BadRequestError) as caught:
         upload(ai, b"".join(content))
 
-    assert "rows[5]" in caught.value.message
+    assert "row 5: completion: " in caught.value.message
     assert (caught.value.param, caught.value.body["reason"]) == ("file", "DATASET_INVALID")
+
+
+def test_all_faults_of_a_file_are_listed_by_row_or_counted(ai: openai.OpenAI):
+    content = prompt_file().splitlines(keepends=True)
+    content[4] = jsonl({"prompt": "x", "completion": ""})
+    content[1] = content[8] = b"{\n"
+    with pytest.raises(openai.BadRequestError) as few:
+        upload(ai, b"".join(content))
+    with pytest.raises(openai.BadRequestError) as many:
+        upload(ai, content[0] + content[4] * 15 + b"{\n" * 15)
+
+    rows_of_few = re.findall(r"row (\d+): ", few.value.message)
+    assert rows_of_few == ["2", "5", "9"]
+    assert re.findall(r"row (\d+): ", many.value.message) == [str(row) for row in range(2, 22)]
+    assert many.value.message.endswith("10 more faults are not listed.")
 
 
 def test_other_purposes_fields_and_bodies_are_refused(http: RunningHttp, ai: openai.OpenAI, tenant: str):

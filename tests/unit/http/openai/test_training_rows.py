@@ -7,7 +7,6 @@ from io import BytesIO
 
 import pytest
 
-from foreword.http.errors import RequestError
 from foreword.http.openai.tuning.training_rows import convert_rows
 
 
@@ -44,5 +43,12 @@ def test_a_row_of_escapes_is_read_up_to_the_service_s_limit_of_a_row():
     ids=["long", "nested"],
 )
 def test_a_row_that_would_take_much_memory_is_refused_before_it_is_parsed(row: bytes, problem: str):
-    with pytest.raises(RequestError, match=f"row 2: must .*{problem}"):
-        converted(b'{"prompt": "a", "completion": "b"}\n' + row)
+    good = b'{"prompt": "a", "completion": "b"}\n'
+    target = BytesIO()
+
+    faults = convert_rows(BytesIO(good + row + b"\n" + good + b"{}\n{"), target)
+
+    assert faults.number == 2
+    assert f"row 2: must {problem}" in faults.error().message.replace("hold ", "").replace("have ", "")
+    assert "row 5: is not valid JSON." in faults.error().message
+    assert target.getvalue().count(b"\n") == 5

@@ -15,11 +15,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from foreword.client import AsyncClient, Dataset
+from foreword.errors import InvalidArgumentError, InvalidRowsError
 from foreword.http.callers import client_of
 from foreword.http.disconnects import answered
 from foreword.http.errors import RequestError
 from foreword.http.event_stream import PacedResponse
 from foreword.http.openai.paging import from_moment, idempotency_key, last_part, listed, page, query, resource_name
+from foreword.http.openai.tuning.row_faults import RowFaults
 from foreword.http.openai.tuning.training_rows import convert_rows
 from foreword.http.uploads import uploaded_form
 
@@ -39,11 +41,18 @@ async def create_file(request: Request) -> Response:
     async with uploaded_form(request, request.app.state.settings.max_dataset_bytes) as form:
         upload = _file(form)
         with tempfile.NamedTemporaryFile(prefix="foreword-") as rows:
-            await asyncio.to_thread(convert_rows, upload.file, rows)
+            faults = await asyncio.to_thread(convert_rows, upload.file, rows)
             await asyncio.to_thread(rows.flush)
+            if faults.number:
+                await answered(request, _check_others(client, Path(rows.name), faults))
+                raise faults.error()
             name = Path(upload.filename or "").name[:_MAX_NAME] or "file"
             stored = client.upload_dataset(Path(rows.name), display_name=name, request_id=key)
-            dataset = await answered(request, stored)
+            try:
+                dataset = await answered(request, stored)
+            except InvalidRowsError as error:
+                faults.add_violations(error.violations)
+                raise faults.error() from None
     return JSONResponse(file_object(dataset))
 
 
@@ -122,6 +131,14 @@ async def _content(client: AsyncClient, name: str) -> AsyncGenerator[bytes]:
                 part.clear()
     if part:
         yield bytes(part)
+
+
+async def _check_others(client: AsyncClient, rows: Path, faults: RowFaults) -> None:
+    """Add the faults of the rows that could be converted."""
+    try:
+        faults.add_report(await client.check_dataset(rows))
+    except InvalidArgumentError:  # there are no other rows
+        return
 
 
 def _file(form: FormData) -> UploadFile:

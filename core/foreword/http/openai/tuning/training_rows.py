@@ -8,62 +8,61 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import IO, Any, Final
 
 from foreword.client import StructuredPrompt
 from foreword.http.errors import RequestError
 from foreword.http.openai.fields import Fields
 from foreword.http.openai.prompts import message_text, parse_messages
+from foreword.http.openai.tuning.row_faults import RowFaults
 from foreword.http.structure import MAX_MARKS, has_too_many_marks
 
 _MAX_ROW_BYTES: Final = 3 * 2**20 + 2**16
 """The service's rows of 1 MiB, with escapes, which take at most three times as much as the UTF-8 of their letters,
 and the names of fields."""
-_MOST_FAULTS: Final = 20
 _BOM: Final = b"\xef\xbb\xbf"
 
 Row = tuple[str, str]
 
 
-def convert_rows(source: IO[bytes], target: IO[bytes]) -> None:
+def convert_rows(source: IO[bytes], target: IO[bytes]) -> RowFaults:
     """Write the rows of a file as the service reads them, one line for each line. Blocks.
 
-    Raises:
-        RequestError: Rows cannot be converted. The error names the first of them, each with its line.
+    Returns:
+        The faults of rows that cannot be converted, which are written as empty lines.
     """
     source.seek(0)
-    convert = _conversion(source.readline(_MAX_ROW_BYTES))
+    convert, columns = _conversion(source.readline(_MAX_ROW_BYTES))
+    faults = RowFaults(columns)
     source.seek(0)
     if convert is None:
         shutil.copyfileobj(source, target)
-        return
-    faults: list[str] = []
+        return faults
     number = 0
     while line := source.readline(_MAX_ROW_BYTES):
         number += 1
         try:
             target.write(_converted(line.removeprefix(_BOM) if number == 1 else line, convert))
         except RequestError as error:
-            faults.append(f"row {number}: {error.message}")
-            if len(faults) == _MOST_FAULTS:
-                faults.append("further rows were not read")
-                break
-    if faults:
-        raise RequestError(f"file: {' '.join(faults)}", reason="DATASET_INVALID", field="file")
+            faults.add(number, error.message)
+            target.write(b"\n")
+            while len(line) == _MAX_ROW_BYTES and not line.endswith(b"\n"):  # the rest of the row
+                line = source.readline(_MAX_ROW_BYTES)
+    return faults
 
 
-def _conversion(first: bytes) -> Callable[[dict[str, Any]], Row] | None:
-    """Return the conversion of rows like the first one; None if the service reads them itself."""
+def _conversion(first: bytes) -> tuple[Callable[[dict[str, Any]], Row] | None, Mapping[str, str]]:
+    """Return the conversion of rows like the first one, None if the service reads them itself, and its columns."""
     try:
         row = json.loads(first.removeprefix(_BOM)) if not has_too_many_marks(first) else None
     except (ValueError, RecursionError):
-        return None
+        return None, {}
     if not isinstance(row, dict):
-        return None
+        return None, {}
     if "messages" in row:
-        return _chat_row
-    return _prompt_row if "prompt" in row else None
+        return _chat_row, {"input": "messages", "output": "messages"}
+    return (_prompt_row, {"input": "prompt", "output": "completion"}) if "prompt" in row else (None, {})
 
 
 def _converted(line: bytes, convert: Callable[[dict[str, Any]], Row]) -> bytes:
