@@ -294,6 +294,18 @@ def test_a_sweep_and_a_batch_job_count_with_the_hours_that_they_are_expected_to_
     assert job.name
 
 
+@pytest.mark.parametrize("limits", [{"queued_jobs": 1}, {"capacity_unit_hours_per_month": 0.0001}])
+def test_what_a_quota_never_allows_is_refused_without_a_time_to_wait(tenant: Tenant, limits: dict[str, float]):
+    dataset = upload(tenant.stubs, make_file(30)).name
+    tenant.allow(**limits)
+
+    failure = refused(create_sweep, tenant.stubs, dataset)
+
+    assert failure.metadata["quota"] == next(iter(limits))
+    assert "Wait" not in failure.message
+    assert failure.retry_seconds is None
+
+
 def test_hours_are_free_again_in_the_next_month(tenant: Tenant):
     dataset = upload(tenant.stubs, make_file(30)).name
     use_hours(tenant, 2.0)

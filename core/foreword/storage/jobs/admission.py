@@ -50,15 +50,16 @@ def check_room(
     ).one()
     if queued + count > max_queued:
         more = f", and the sweep has {count} trials" if count > 1 else ""
+        never = count > max_queued
         raise exceeded(
             tenant,
             QuotaKind.QUEUED_JOBS,
             max_queued,
             f"{queued} {_NOUNS[kind]} are already queued{more}",
-            "Wait until one has started, or cancel one.",
+            "Ask an administrator for a larger quota." if never else "Wait until one has started, or cancel one.",
             reason="QUEUE_FULL",
             # A place becomes free when a job ends, and the jobs of a tenant usually take similar times.
-            retry_after=_retry_after(estimated_seconds),
+            retry_after=None if never else _retry_after(estimated_seconds),
         )
     check_jobs(session, kind, tenant, estimated_seconds * count if total_seconds is None else total_seconds, now)
 

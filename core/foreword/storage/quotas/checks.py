@@ -108,14 +108,15 @@ def check_jobs(session: Session, kind: JobKind, tenant: str, estimated_seconds: 
     expected = _expected_seconds(session, tenant) / 3600
     wanted = estimated_seconds / 3600
     if used + expected + wanted > limit or used >= limit:
+        never = wanted > limit  # a whole month is too short for it
         raise exceeded(
             tenant,
             QuotaKind.CAPACITY_UNIT_HOURS_PER_MONTH,
             limit,
             f"{used:.3g} capacity-unit-hours are used this month, live jobs are expected to use {expected:.3g} more, "
             f"and this needs about {wanted:.3g}",
-            f"Wait for the next month (UTC), {_LARGER}",
-            retry_after=next_month(now) - now,
+            f"{'Request less' if never else 'Wait for the next month (UTC)'}, {_LARGER}",
+            retry_after=None if never else next_month(now) - now,
             metadata={"used": f"{used:g}"},
         )
 
