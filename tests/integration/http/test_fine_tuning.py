@@ -462,6 +462,24 @@ def test_faults_of_the_service_are_named_like_the_parameters_of_the_job(http: Ru
     assert status in (400, 404)
 
 
+@pytest.mark.parametrize("multiplier", [1e-12, 5_000, 1e999])
+def test_a_multiplier_out_of_range_is_refused_with_its_own_range(
+    http: RunningHttp, service: Client, tenant: str, stored: str, multiplier: float
+):
+    rate = service.get_base_model("foreword--starter").recipes["prompt_tuning"].learning_rate
+    given = json.dumps({"n_epochs": 1, "learning_rate_multiplier": multiplier}).replace("Infinity", "1e999")
+    body = f'{{"model": "{BASE}", "training_file": "{stored}", "hyperparameters": {given}}}'.encode()
+
+    options = {"key": tenant, "content_type": "application/json"}
+    status, error = http.refused("POST", "/v1/fine_tuning/jobs", body, **options)
+
+    assert (status, error["param"]) == (400, "hyperparameters.learning_rate_multiplier")
+    low, high = map(float, re.search(r"must be in \[(\S+), (\S+)\]", error["message"]).groups())
+    assert 1e-8 <= low * rate < 1.01e-8
+    assert 9.9 < high * rate <= 10
+    assert f"not {multiplier:g}." in error["message"]
+
+
 def test_files_and_jobs_of_another_tenant_do_not_exist(
     http: RunningHttp, ai: openai.OpenAI, server: RunningServer, stored: str
 ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -22,7 +24,7 @@ from foreword.http.openai.tuning.jobs import MULTIPLIER_TAG, RESERVED, job_objec
 _METHOD: Final = "prompt_tuning"
 _MOST_EPOCHS: Final = 10_000
 _MOST_ROWS: Final = 1_000_000
-_LARGEST_MULTIPLIER: Final = 1_000.0
+_MULTIPLIER: Final = "hyperparameters.learning_rate_multiplier"
 _MOST_METADATA: Final = 20
 """The service's limit of tags; two of them may be those of OpenAI's form."""
 
@@ -71,7 +73,7 @@ def parse_request(body: dict[str, Any]) -> JobRequest:
     given = _hyperparameters(fields)
     num_epochs = _automatic(given, "n_epochs", whole=True, high=_MOST_EPOCHS)
     batch_size = _automatic(given, "batch_size", whole=True, high=_MOST_ROWS)
-    multiplier = _automatic(given, "learning_rate_multiplier", whole=False, high=_LARGEST_MULTIPLIER)
+    multiplier = _automatic(given, "learning_rate_multiplier", whole=False, high=math.inf)
     given.finish()
     seed = fields.integer("seed", 0, 2**31 - 1)
     tags = _metadata(fields)
@@ -132,12 +134,30 @@ async def _with_rate(client: AsyncClient, base: str, parameters: TuneParameters,
     recipe = (await client.get_base_model(base)).recipes.get(_METHOD)
     if recipe is None or recipe.learning_rate is None:
         raise RequestError(
-            f"hyperparameters.learning_rate_multiplier: cannot be honoured: the recipe of {base[:80]} has no learning "
-            "rate to multiply. Leave it out.",
+            f"{_MULTIPLIER}: cannot be honoured: the recipe of {base[:80]} has no learning rate to multiply. Leave it "
+            "out.",
             reason="PARAMETER_UNSUPPORTED",
-            field="hyperparameters.learning_rate_multiplier",
+            field=_MULTIPLIER,
         )
-    return replace(parameters, learning_rate=recipe.learning_rate * multiplier)
+    rate = recipe.learning_rate * multiplier
+    spec = next(item for item in (await client.list_parameters()).tune_parameters if item.name == "learning_rate")
+    low, high = spec.minimum or 0.0, spec.maximum or math.inf
+    if not low <= rate <= high:
+        least, most = _rounded(low / recipe.learning_rate, math.ceil), _rounded(high / recipe.learning_rate, math.floor)
+        raise RequestError(
+            f"{_MULTIPLIER}: must be in [{least:g}, {most:g}] for the learning rate {recipe.learning_rate:g} of "
+            f"{base[:80]}'s recipe, not {multiplier:g}.",
+            field=_MULTIPLIER,
+        )
+    return replace(parameters, learning_rate=rate)
+
+
+def _rounded(value: float, to_whole: Callable[[float], int]) -> float:
+    """Return a number with four digits, rounded in one direction."""
+    if not value or math.isinf(value):
+        return value
+    unit = 10.0 ** (math.floor(math.log10(value)) - 3)
+    return to_whole(value / unit) * unit
 
 
 def _hyperparameters(fields: Fields) -> Fields:
@@ -164,8 +184,8 @@ def _automatic(fields: Fields, name: str, *, whole: bool, high: float) -> float 
     """Return a positive number; None if it is unset or `auto`, which is the value of the recipe."""
     if fields.value(name) == "auto":
         return None
-    value = fields.integer(name, 1, int(high)) if whole else fields.number(name, 0, high)
-    if value == 0:
+    value = fields.integer(name, 1, int(high)) if whole else fields.number(name, -high, high)
+    if value is not None and value <= 0:
         raise fields.fault(name, "must be above 0", value)
     return value
 
