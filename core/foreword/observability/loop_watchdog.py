@@ -8,6 +8,7 @@ an iteration that takes long.
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 import time
@@ -153,7 +154,7 @@ class LoopWatchdog:
         assert self._loop is not None
         iterations, moment = self._iterations, time.monotonic()
         task = asyncio.current_task(self._loop)
-        frame = sys._current_frames().get(self._loop_thread)
+        frame = frame_of(self._loop_thread)
         sample = _Sample(moment, task, _place(_innermost_of_foreword(frame)), _place(frame))
         if iterations == self._iterations and moment > self._began:
             self._samples.append(sample)
@@ -161,6 +162,21 @@ class LoopWatchdog:
     def _report(self) -> None:
         while self._holds:
             self._on_hold(self._holds.popleft())
+
+
+def frame_of(thread: int) -> FrameType | None:
+    """Return the current frame of a thread; None if it has ended.
+
+    No garbage is collected meanwhile: up to Python 3.11, a collection within `sys._current_frames`, which allocates
+    while it holds a lock of the interpreter, can stop the whole process (https://github.com/python/cpython/issues/106883).
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames().get(thread)
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _innermost_of_foreword(frame: FrameType | None) -> FrameType | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -170,3 +172,21 @@ def test_the_watchdog_can_look_at_the_moment_when_a_long_iteration_ends():
     watchdog._end_long_iteration(1.0)
 
     assert not watchdog._samples
+
+
+LOOKING = """
+import gc, sys, threading
+from foreword.observability.loop_watchdog import frame_of
+
+gc.callbacks.append(lambda *_: sys._current_frames())  # takes the lock that is held while frames are collected
+gc.set_threshold(1)
+for _ in range(1_000):
+    assert frame_of(threading.get_ident()) is not None
+print(gc.isenabled())
+"""
+
+
+def test_a_look_at_a_thread_cannot_stop_the_process_by_a_collection_of_garbage() -> None:
+    done = subprocess.run([sys.executable, "-c", LOOKING], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "True\n")
