@@ -290,6 +290,10 @@ def _print(client: Client, deployment: Deployment, as_json: bool, *, dry_run: bo
         return
     console = out_console()
     verdict = deployment.revisions[0].verdict if deployment.revisions else None
+    if not deployment.model:  # all that a key is told about a deployment that it cannot read
+        done = "could be changed" if dry_run else f"is {deployment.state.value}"
+        console.print(f"{short_name(deployment.name)} {done}. The key cannot read more of it.")
+        return
     if dry_run:
         policy = "No policy applies." if verdict is None else f"{described_verdict(verdict)}."
         console.print(f"{short_name(deployment.model)} can be deployed as {deployment.serving_name}. {policy}")

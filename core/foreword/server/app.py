@@ -30,6 +30,7 @@ from foreword.server.callers.certificates import ClientCertificates
 from foreword.server.callers.failed_keys import FailedKeys
 from foreword.server.callers.last_uses import LastUses
 from foreword.server.callers.open_calls import OpenCalls
+from foreword.server.callers.own_reads import readable_answer
 from foreword.server.callers.rate_quotas import RateQuotas
 from foreword.server.callers.refusals import SlowRefusals
 from foreword.server.calls.access_log import log_access
@@ -245,7 +246,8 @@ class ForewordServer:
             self._rates.layer,
             AuditLayer(self._trusted_proxies).layer,
         )
-        interceptor = CallInterceptor((*outer, *layers), MessageCoder(self._pools.parsing, describe_request))
+        coder = MessageCoder(self._pools.parsing, describe_request)
+        interceptor = CallInterceptor((*outer, *layers), coder, readable_answer)
         server = create_server([interceptor], server_options(self._settings))
         port = listen(server, self._settings)
         if self._private_socket is not None:

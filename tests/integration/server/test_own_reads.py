@@ -15,18 +15,21 @@ from factories.api import (
     create_evaluation,
     create_experiment,
     create_sweep,
+    deployment_request,
     failure_of,
     make_file,
     refused,
     upload,
     upload_messages,
+    wait_for_deployment,
 )
 from factories.rpcs import rpc_of
 from factories.servers import RunningServer
+from foreword.client import Client
 from foreword.domain.tenant import Scope
 from foreword.server.callers.scopes import NEEDS_READ, SCOPES
 from foreword.server.registration import SERVICES
-from foreword.v1 import dataset_service_pb2, deployment_service_pb2, tune_experiment_service_pb2
+from foreword.v1 import capture_service_pb2, dataset_service_pb2, deployment_service_pb2, tune_experiment_service_pb2
 
 READ_ONE = {
     "GetDataset": "dataset",
@@ -64,6 +67,21 @@ LIST = {
 READ_ALL = {"GetWebhook", "ListWebhooks", "ListWebhookDeliveries", "ListUsage"}
 """RPCs about webhooks, which get the events of all resources, and about usage, which is that of the whole tenant."""
 READ_NOTHING_STORED = {"CheckDataset"}
+CHANGE = {
+    "CancelBatchJob": "queued batch job",
+    "CancelEvaluation": "queued evaluation",
+    "CancelTuneExperiment": "queued experiment",
+    "CancelTuneSweep": "queued sweep",
+    "UpdateSpace": "space",
+    "UpdateTuneExperiment": "experiment",
+    "UpdateTunedModel": "model",
+    "UpdateDeployment": "changing deployment",
+    "RollbackDeployment": "changing deployment",
+    "PromoteDeployment": "rolling deployment",
+}
+"""RPCs that change one resource and answer with it, and the kind of it."""
+REPEAT = {"RetryBatchJob": "batch job", "RetryEvaluation": "evaluation", "RetryTuneExperiment": "experiment"}
+"""RPCs that make a resource out of another one, which they read."""
 METHODS = [method for service in SERVICES for method in descriptor_pool.Default().FindServiceByName(service).methods]
 
 
@@ -119,6 +137,35 @@ def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
         "batch job": batch_job,
         "model": model,
     }
+
+
+@pytest.fixture(scope="module")
+def changing(server: RunningServer, keys: dict[str, Any], made: dict[str, str]) -> dict[str, str]:
+    """The names of resources that `maker` has created, and that tests may change."""
+    stubs, reader = keys["maker"], keys["reader"]
+    dataset, base = made["dataset"], "baseModels/foreword--starter"
+    names = dict(made)
+    for kind in ("changing deployment", "rolling deployment"):
+        names[kind] = stubs.deployments.CreateDeployment(deployment_request(base, description="private")).name
+        wait_for_deployment(reader, names[kind])
+        stubs.deployments.UpdateDeployment(
+            deployment_service_pb2.UpdateDeploymentRequest(
+                deployment={"name": names[kind], "model": made["model"]},
+                canary={"share": 0.1} if kind == "rolling deployment" else None,
+            )
+        )
+        wait_for_deployment(reader, names[kind])
+    names["queued experiment"] = create_experiment(stubs, dataset, description="private").name
+    names["queued sweep"] = create_sweep(stubs, dataset).name
+    names["queued evaluation"] = create_evaluation(stubs, dataset, made["model"]).name
+    names["queued batch job"] = create_batch_job(stubs, dataset).name
+    return names
+
+
+def change(method: MethodDescriptor, name: str) -> dict[str, Any]:
+    """The fields of a request that changes nothing if that is possible."""
+    first = method.input_type.fields[0]
+    return {first.name: {"name": name}} if first.message_type else {"name": name}
 
 
 def call(stubs: Any, method: MethodDescriptor, **fields: Any) -> Any:
@@ -273,3 +320,71 @@ def test_what_needs_no_scope_is_answered(keys: dict[str, Any], method: MethodDes
     fields = {"name": "baseModels/foreword--starter"} if method.name == "GetBaseModel" else {}
 
     assert not isinstance(call(keys["maker"], method, **fields), grpc.StatusCode)
+
+
+def answers_with_a_resource(method: MethodDescriptor) -> bool:
+    return "creator" in method.output_type.fields_by_name and not needs_read(method)
+
+
+def test_every_rpc_that_changes_a_resource_and_answers_with_it_is_in_one_table() -> None:
+    creating = {
+        method.name for method in METHODS if method.name.startswith("Create") or method.name == "ExportCapturedRequests"
+    }
+    changing = {
+        method.name for method in METHODS if scope_of(method) is Scope.WRITE and answers_with_a_resource(method)
+    }
+
+    assert changing - creating == CHANGE.keys() | REPEAT.keys()
+
+
+@pytest.mark.parametrize(("method", "kind"), named(CHANGE))
+def test_a_key_that_changes_what_it_cannot_read_is_answered_with_its_name_state_and_etag_only(
+    keys: dict[str, Any], changing: dict[str, str], method: MethodDescriptor, kind: str
+) -> None:
+    fields = change(method, changing[kind])
+
+    theirs = call(keys["sibling"], method, **fields)
+    if "validate_only" in method.input_type.fields_by_name:
+        validated = call(keys["sibling"], method, **fields, validate_only=True)
+        assert {field.name for field, _ in validated.ListFields()} <= {"name", "state", "etag"}
+
+    assert theirs.name == changing[kind]
+    assert {field.name for field, _ in theirs.ListFields()} <= {"name", "state", "etag"}
+    if method.name.startswith(("Update", "Cancel")):  # can be repeated
+        assert call(keys["maker"], method, **fields).HasField("create_time")
+
+
+@pytest.mark.parametrize(("method", "kind"), named(REPEAT))
+def test_a_key_repeats_no_job_that_it_cannot_read(
+    keys: dict[str, Any], changing: dict[str, str], method: MethodDescriptor, kind: str
+) -> None:
+    assert call(keys["sibling"], method, name=changing[kind]) is grpc.StatusCode.NOT_FOUND
+
+
+def test_the_client_reads_an_answer_that_holds_little(server: RunningServer, changing: dict[str, str]) -> None:
+    with Client(server.endpoint, server.new_key("acme", [Scope.WRITE])) as client:
+        answers = [
+            client.cancel_tune_experiment(changing["queued experiment"]),
+            client.cancel_tune_sweep(changing["queued sweep"]),
+            client.cancel_evaluation(changing["queued evaluation"]),
+            client.cancel_batch_job(changing["queued batch job"]),
+            client.update_tune_experiment(changing["experiment"], tags={"nope": None}),
+            client.update_tuned_model(changing["model"], tags={"nope": None}),
+            client.update_space(changing["space"], description="changed"),
+            client.update_deployment(changing["changing deployment"], description="changed", wait=False),
+        ]
+
+    assert all(answer.name and not answer.creator for answer in answers)
+
+
+def test_a_key_without_read_cannot_count_what_a_filter_meets_in_captures_of_others(
+    keys: dict[str, Any], made: dict[str, str]
+) -> None:
+    def deletion(filter: str) -> Any:
+        return capture_service_pb2.DeleteCapturedRequestsRequest(name=made["deployment"], filter=filter)
+
+    failure = refused(keys["sibling"].captures.DeleteCapturedRequests, deletion('input : "Jane"'))
+
+    assert (failure.code, failure.metadata) == (grpc.StatusCode.PERMISSION_DENIED, {"scope": "read"})
+    assert keys["sibling"].captures.DeleteCapturedRequests(deletion("*")).deleted_count == 0
+    assert keys["maker"].captures.DeleteCapturedRequests(deletion('input : "Jane"')).deleted_count == 0

@@ -54,11 +54,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc
 
     Args:
         coder: Parses the requests and serialises the responses.
+        limit: Returns what the caller may see of the answer to an RPC without a stream of answers.
     """
 
-    def __init__(self, layers: Sequence[Layer], coder: MessageCoder) -> None:
+    def __init__(
+        self, layers: Sequence[Layer], coder: MessageCoder, limit: Callable[[Any], Any] = lambda answer: answer
+    ) -> None:
         self._layers = tuple(layers)
         self._coder = coder
+        self._limit = limit
 
     async def intercept_service(
         self,
@@ -81,7 +85,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc
         def around(context: grpc.aio.ServicerContext[Any, Any]) -> AbstractAsyncContextManager[None]:
             return self._around(Call(method=method, metadata=metadata, context=context))
 
-        wrapped: grpc.RpcMethodHandler[Any, Any] = _wrap(handler, around, self._coder, _max_request_bytes(method))
+        wrapped: grpc.RpcMethodHandler[Any, Any] = _wrap(
+            handler, around, self._coder, _max_request_bytes(method), self._limit
+        )
         return wrapped
 
     @asynccontextmanager
@@ -103,7 +109,11 @@ async def _entered(layers: Sequence[Layer], call: Call) -> AsyncIterator[None]:
 
 
 def _wrap(
-    handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None]], coder: MessageCoder, max_bytes: int
+    handler: Any,
+    around: Callable[[Any], AbstractAsyncContextManager[None]],
+    coder: MessageCoder,
+    max_bytes: int,
+    limit: Callable[[Any], Any],
 ) -> Any:
     """Return a handler that enters `around` in the task of each RPC.
 
@@ -135,7 +145,7 @@ def _wrap(
 
     async def unary(request: list[Any], context: Any) -> Any:
         async with around(context):
-            return await coder.serialize(serialize, await inner(await parsed(request.pop()), context))
+            return await coder.serialize(serialize, limit(await inner(await parsed(request.pop()), context)))
 
     if handler.request_streaming:
         return grpc.stream_unary_rpc_method_handler(_released(unary), **uncoded)

@@ -9,7 +9,8 @@ from typing import Any
 
 from foreword.domain.capture import CapturedRequest
 from foreword.domain.deployment import Deployment
-from foreword.errors import ForewordError
+from foreword.domain.tenant import Scope
+from foreword.errors import ForewordError, PermissionDeniedError
 from foreword.names import DatasetName, DeploymentName
 from foreword.plugin.interfaces import LabelSpace
 from foreword.server.callers.auth import current_caller, require_own, require_readable
@@ -27,7 +28,7 @@ from foreword.server.inference.model_resolver import ModelResolver
 from foreword.server.services.idempotency import request_key
 from foreword.server.services.responses import fill_page
 from foreword.storage.captures.feedback import FeedbackRepository
-from foreword.storage.captures.repository import CaptureRepository
+from foreword.storage.captures.repository import EVERYTHING, CaptureRepository
 from foreword.storage.captures.usage import BATCH
 from foreword.storage.database import Database
 from foreword.storage.repositories.datasets import DatasetRepository
@@ -93,6 +94,8 @@ class CaptureService(capture_service_pb2_grpc.CaptureServiceServicer):
         deletion = convert.parse_deletion(request)
         name = deletion.deployment
         require_own(name.tenant, request.name)
+        if deletion.filter not in ("", EVERYTHING):
+            await self._require_filter(name)
         await self._recorder.settle(name)
         delete = partial(
             CaptureRepository(self._database, name.tenant).delete_some,
@@ -186,6 +189,24 @@ class CaptureService(capture_service_pb2_grpc.CaptureServiceServicer):
             return (await self._models.find(name.tenant, str(name))).label_space
         except ForewordError:
             return None
+
+    async def _require_filter(self, name: DeploymentName) -> None:
+        """Raise an error if the caller cannot read a deployment.
+
+        The number of requests that a filter meets tells what they hold.
+
+        Raises:
+            NotFoundError: The deployment does not exist in the tenant.
+            PermissionDeniedError: The caller's key lacks the scope `read` and did not create the deployment.
+        """
+        deployments = DeploymentRepository(self._database, name.tenant)
+        found = await self._storage.run(name.tenant, READ_SECONDS, deployments.get, name.space, name.deployment)
+        if current_caller().reads_only_of not in (None, found.creator):
+            raise PermissionDeniedError(
+                "The key lacks the scope read, which a filter needs for a deployment that the key has not created. Use "
+                f"a key that has it, or delete by request_ids, or all with the filter {EVERYTHING}.",
+                metadata={"scope": Scope.READ.value},
+            )
 
     async def _readable(self, name: DeploymentName) -> None:
         """Raise the error for a missing deployment unless the caller may read this one."""
