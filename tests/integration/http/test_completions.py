@@ -183,6 +183,7 @@ def test_a_stream_has_the_pieces_of_the_answer_and_its_counts(ai: openai.OpenAI)
     assert text == whole.choices[0].message.content
     assert [chunk.choices[0].finish_reason for chunk in chunks[:-1]][-1] == whole.choices[0].finish_reason
     assert chunks[-1].usage == whole.usage
+    assert [chunk.system_fingerprint for chunk in chunks if chunk.system_fingerprint] == [whole.system_fingerprint]
     assert all(chunk.usage is None for chunk in chunks[:-1])
 
 
@@ -190,12 +191,15 @@ def test_streamed_choices_are_those_of_a_whole_answer(ai: openai.OpenAI):
     options = {"model": BASE, "prompt": [TEXT, "Hello"], "n": 2, "temperature": 1.5, "seed": 3, "max_tokens": 8}
     whole = ai.completions.create(**options, logprobs=0)
 
-    texts, tokens = [""] * 4, [0] * 4
+    texts, tokens, ends = [""] * 4, [0] * 4, []
     for chunk in ai.completions.create(**options, logprobs=0, stream=True):
         for choice in chunk.choices:
             texts[choice.index] += choice.text
             tokens[choice.index] += len(choice.logprobs.tokens) if choice.logprobs else 0
 
+        ends += [chunk.system_fingerprint] if chunk.choices[0].finish_reason else []
+
+    assert ends == [whole.system_fingerprint] * 4
     assert texts == [choice.text for choice in whole.choices]
     assert tokens == [len(choice.logprobs.tokens) for choice in whole.choices]
 
@@ -222,7 +226,7 @@ UNSUPPORTED = {
     "max_tokens": 0,
     "max_completion_tokens": True,
     "seed": 1.5,
-    "stop": [1],
+    "stop": 1,
     "logprobs": 1,
     "top_logprobs": 2,
     "stream_options": {"include_usage": True},
@@ -251,8 +255,8 @@ def test_what_cannot_be_honoured_is_refused_by_name(http: RunningHttp, name: str
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_prompt_that_the_service_refuses_has_the_name_of_its_parameter(http: RunningHttp, stream: bool):
     for path, prompt in (
-        ("chat/completions", {"messages": [{"role": "user", "content": ""}]}),
-        ("completions", {"prompt": ""}),
+        ("chat/completions", {"messages": [{"role": "user", "content": "x" * 1_000_001}]}),
+        ("completions", {"prompt": "x" * 1_000_001}),
     ):
         _, error = http.refused("POST", f"/v1/{path}", {"model": BASE, "stream": stream, **prompt})
 
@@ -303,6 +307,29 @@ def test_limits_of_the_service_are_named_like_the_parameters_of_the_request(http
 
     assert error["param"] in ("max_tokens", "stop[0]")
     assert "parameters." not in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "param", "problem"),
+    [
+        ({"messages": [{"role": "user", "content": " "}]}, "messages[0].content", "must not be empty"),
+        (
+            {"messages": [{"role": "system", "content": "Sort."}, {"role": "user", "content": ""}]},
+            "messages[1].content",
+            "must not be empty",
+        ),
+        ({"stop": ["a", 1]}, "stop[1]", "must be a string, not 1"),
+        ({"stop": {}}, "stop", "must be a string or a list of strings, not an object"),
+        ({"seed": 2**63}, "seed", "must be in [-9223372036854775808, 9223372036854775807]"),
+    ],
+)
+def test_a_value_within_a_parameter_is_named_by_its_place(
+    http: RunningHttp, changes: dict[str, object], param: str, problem: str
+):
+    _, error = http.refused("POST", "/v1/chat/completions", {"model": BASE, "messages": QUESTION, **changes})
+
+    assert error["param"] == param
+    assert error["message"].startswith(f"{param}: {problem}")
 
 
 def test_a_key_without_the_scope_is_told_so(http: RunningHttp, server: RunningServer):

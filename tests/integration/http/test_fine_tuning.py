@@ -403,6 +403,7 @@ def test_the_same_idempotency_key_queues_one_job_and_stores_one_file(ai: openai.
     with pytest.raises(openai.ConflictError) as caught:
         ai.fine_tuning.jobs.create(**options, suffix="other")
     assert caught.value.response.headers["x-should-retry"] == "false"
+    assert "Idempotency-Key 'once' was already used with other content. Use a new Idempotency-Key." in str(caught.value)
     ai.fine_tuning.jobs.cancel(job)
 
 
@@ -478,6 +479,14 @@ def test_a_multiplier_out_of_range_is_refused_with_its_own_range(
     assert 1e-8 <= low * rate < 1.01e-8
     assert 9.9 < high * rate <= 10
     assert f"not {multiplier:g}." in error["message"]
+
+
+def test_a_suffix_takes_the_place_of_one_entry_of_the_metadata(http: RunningHttp, tenant: str, stored: str):
+    body = {"model": BASE, "training_file": stored, "metadata": {f"k{number}": "" for number in range(20)}}
+
+    _, error = http.refused("POST", "/v1/fine_tuning/jobs", {**body, "suffix": "a"}, key=tenant)
+
+    assert error["message"] == "metadata: must have at most 19 keys, not 20."
 
 
 def test_files_and_jobs_of_another_tenant_do_not_exist(

@@ -71,6 +71,8 @@ _USED_UP: Final = "insufficient_quota"
 """OpenAI's code and type of an error that waiting does not end."""
 _LONGEST_WAIT: Final = timedelta(hours=1)
 _LIST: Final = "GET /v1/models"
+_NEW_REQUEST_ID: Final = "Use a new request_id."
+_NEW_KEY: Final = "Use a new Idempotency-Key."
 _KEY_MISSING: Final = "The API key is missing. Send it in the header `Authorization: Bearer KEY`."
 
 
@@ -192,6 +194,8 @@ def _public(error: ForewordError) -> str:
         return "The service is older than this process. Start both from the same version."
     if isinstance(error, InternalError) and not error.error_id:
         return "The service answered with an unknown error. Try again."
+    if error.reason == "REQUEST_ID_REUSED" or error.message.endswith(_NEW_REQUEST_ID):
+        return error.message.replace("request_id", "Idempotency-Key", 1).replace(_NEW_REQUEST_ID, _NEW_KEY)
     return error.message
 
 

@@ -48,6 +48,8 @@ def parse_messages(values: Sequence[Any], path: str = "messages") -> Prompt:
         expected = ("user", "assistant")[len(turns) % 2]
         if role != expected:
             raise _misplaced(at, f"user and assistant take turns, beginning with user; the role {expected} is due here")
+        if role == "user" and not text.strip():
+            raise RequestError(f"{at}.content: must not be empty.", field=f"{at}.content")
         turns.append((role, text))
     if not turns or turns[-1][0] != "user":
         raise RequestError(f"{path}: must end with a message of the role user, which is the input.", field=path)

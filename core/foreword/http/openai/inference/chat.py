@@ -128,7 +128,8 @@ async def _events(client: AsyncClient, generation: Generation) -> AsyncGenerator
             "finish_reason": None if result is None else finish_reason(result),
         }
         usage = {"usage": None} if generation.include_usage else {}
-        return {**head, "choices": [choice], **usage}
+        fingerprint = {} if result is None else {"system_fingerprint": result.model_version}
+        return {**head, "choices": [choice], **usage, **fingerprint}
 
     async with aclosing(generation.pieces(client)) as pieces:
         async for place, piece in pieces:

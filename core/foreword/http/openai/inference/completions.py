@@ -103,7 +103,8 @@ async def _events(client: AsyncClient, generation: Generation) -> AsyncGenerator
         async for place, piece in pieces:
             if piece.result is not None:
                 results[place] = piece.result
-            yield {**head, "choices": [_choice(generation, place, piece.text, piece.result)], **usage}
+            fingerprint = {} if piece.result is None else {"system_fingerprint": piece.result.model_version}
+            yield {**head, "choices": [_choice(generation, place, piece.text, piece.result)], **usage, **fingerprint}
     if generation.include_usage:
         counts = generation.usage([results[place] for place in sorted(results)])
         yield {**head, "choices": [], "usage": counts}

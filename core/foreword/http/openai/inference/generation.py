@@ -25,7 +25,7 @@ _BYTES_OF_CHARACTER: Final = 4
 _MOST_STOPS: Final = 6
 _SEEDS: Final = 2**32
 _MOST_TOKENS: Final = 2**31 - 1
-_LARGEST_SEED: Final = 2**63
+_LARGEST_SEED: Final = 2**63 - 1
 _NO_PENALTY: Final = "the service has no such penalty; leave it out or set it to 0"
 _ENDS: Final = {
     StopReason.EOS_TOKEN: "stop",
@@ -169,8 +169,8 @@ def parse_parameters(fields: Fields, *, details: bool, top_tokens: int, max_toke
 
 
 def parse_seed(fields: Fields) -> int | None:
-    """Return the seed of the first choice; None if it is unset. Any integer is one."""
-    seed = fields.integer("seed", -_LARGEST_SEED, _LARGEST_SEED)
+    """Return the seed of the first choice; None if it is unset. Any integer of 64 bits is one."""
+    seed = fields.integer("seed", -_LARGEST_SEED - 1, _LARGEST_SEED)
     return None if seed is None else seed % _SEEDS
 
 
@@ -221,8 +221,11 @@ def _stops(fields: Fields) -> list[str]:
     if value is None:
         return []
     texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+    if not isinstance(texts, list):
         raise fields.fault("stop", "must be a string or a list of strings", value)
+    wrong = next((place for place, text in enumerate(texts) if not isinstance(text, str)), None)
+    if wrong is not None:
+        raise fields.fault(f"stop[{wrong}]", "must be a string", texts[wrong])
     if len(texts) > _MOST_STOPS:
         raise fields.fault("stop", f"must hold at most {_MOST_STOPS} texts, not {len(texts):,}")
     return texts

@@ -26,7 +26,7 @@ _MOST_EPOCHS: Final = 10_000
 _MOST_ROWS: Final = 1_000_000
 _MULTIPLIER: Final = "hyperparameters.learning_rate_multiplier"
 _MOST_METADATA: Final = 20
-"""The service's limit of tags; two of them may be those of OpenAI's form."""
+"""The service's limit of tags; the suffix and the multiplier of the learning rate are one each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +76,12 @@ def parse_request(body: dict[str, Any]) -> JobRequest:
     multiplier = _automatic(given, "learning_rate_multiplier", whole=False, high=math.inf)
     given.finish()
     seed = fields.integer("seed", 0, 2**31 - 1)
-    tags = _metadata(fields)
+    own = {SUFFIX_TAG: suffix} if suffix else {}
+    if multiplier is not None:
+        own[MULTIPLIER_TAG] = f"{multiplier:g}"
+    tags = _metadata(fields, _MOST_METADATA - len(own)) | own
     fields.only("integrations", ([],), "the service reports to no other; leave it out")
     fields.finish()
-    if suffix:
-        tags[SUFFIX_TAG] = suffix
-    if multiplier is not None:
-        tags[MULTIPLIER_TAG] = f"{multiplier:g}"
     return JobRequest(
         model=model,
         training_file=training_file,
@@ -190,8 +189,8 @@ def _automatic(fields: Fields, name: str, *, whole: bool, high: float) -> float 
     return value
 
 
-def _metadata(fields: Fields) -> dict[str, str]:
-    metadata = fields.texts("metadata", _MOST_METADATA)
+def _metadata(fields: Fields, most: int) -> dict[str, str]:
+    metadata = fields.texts("metadata", most)
     if reserved := next((key for key in metadata if key.startswith(RESERVED)), None):
         raise fields.fault("metadata", f"has the key {reserved[:80]!r}, but keys that begin with {RESERVED} are taken")
     return metadata
