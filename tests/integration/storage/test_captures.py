@@ -319,6 +319,37 @@ def test_requests_with_feedback_do_not_make_room_for_those_without(database: Dat
     assert store.ids() == ["1", "2", "5"]
 
 
+def test_feedback_on_invented_requests_takes_at_most_half_of_the_room(database: Database):
+    store = Store(database, max_requests=6)
+    store.add(*(labelled(id, "L3") for id in "123456"))
+
+    for number in range(9):
+        give(store, f"invented {number}", "L3", input="Where is it?")
+
+    assert store.ids() == ["4", "5", "6", "invented 6", "invented 7", "invented 8"]
+    store.add(labelled("7", "L3"))
+    assert store.ids(filter="captured = true") == ["5", "6", "7"]
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_long_feedback_on_invented_requests_takes_at_most_half_of_the_bytes(database: Database, grows: bool):
+    store = Store(database, room=10_000)
+    store.create("second")
+    store.add(*(see(id, input="x" * 800) for id in "123456789"))
+
+    for number in range(9):
+        if grows:
+            give(store, f"invented {number}", "L3", input="?", room=10_000)
+        give(store, f"invented {number}", "L3", input="y" * 800, room=10_000)
+
+    kept = store.ids(filter="captured = true")
+    assert 4 <= len(kept) < 9
+    assert kept == list("123456789")[-len(kept) :]
+    assert store.ids()[-1] == "invented 8"
+    with pytest.raises(FailedPreconditionError, match="of which those that were not captured get half"):
+        give(store, "elsewhere", "L3", input="y" * 4_000, deployment="second", room=10_000)
+
+
 def test_requests_are_found_by_their_feedback(store: Store):
     store.add(labelled("right", "L3"), labelled("wrong", "L3"), labelled("scored", "L3"), labelled("none", "L3"))
     give(store, "right", "L3")

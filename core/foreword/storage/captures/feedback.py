@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from foreword.domain.capture import CapturedRequest, Feedback, is_correct
 from foreword.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
 from foreword.names import DeploymentName
 from foreword.storage.captures.repository import require_deployment
-from foreword.storage.captures.rows import resize, right_answer, size_of_feedback, to_captured_request, to_feedback
-from foreword.storage.captures.usage import CaptureUsage
+from foreword.storage.captures.rows import resize, right_answer, to_captured_request, to_feedback
+from foreword.storage.captures.usage import NOT_CAPTURED, CaptureUsage
 from foreword.storage.database import Database
 from foreword.storage.repositories.revisions import capture_of
 from foreword.storage.tables import CapturedRequestRow, DeploymentRow
@@ -51,10 +51,11 @@ class FeedbackRepository:
                 )
             ).one_or_none()
             usage = CaptureUsage(session, owner)
+            size = 0 if row is None else row.byte_size
             if row is None:
                 if not input:
                     raise _not_captured(deployment, request_id)
-                row = self._add(session, owner, usage, request_id, feedback, input)
+                row = self._add(session, owner, usage, request_id, input)
             elif row.captured:
                 _check_kind(row, feedback)
             elif input:
@@ -63,28 +64,14 @@ class FeedbackRepository:
             if stored is None or not _is_same(stored, feedback):
                 self._set(session, row, feedback)
             resize(row, usage)
+            if not row.captured and row.byte_size > size:
+                self._make_room(session, owner, usage, row)
             return to_captured_request(row)
 
     def _add(
-        self,
-        session: Session,
-        owner: DeploymentRow,
-        usage: CaptureUsage,
-        request_id: str,
-        feedback: Feedback,
-        input: str,
+        self, session: Session, owner: DeploymentRow, usage: CaptureUsage, request_id: str, input: str
     ) -> CapturedRequestRow:
         """Add a request that was not captured, with its input only."""
-        size, most = size_of_feedback(feedback, input), capture_of(owner).max_requests
-        usage.make_room(usage.request_count + 1 - most, usage.tenant_bytes() + size - self._max_tenant_bytes)
-        if usage.request_count >= most or usage.tenant_bytes() + size > self._max_tenant_bytes:
-            raise FailedPreconditionError(
-                f"There is no room for a request that was not captured: {owner.serving_name} has "
-                f"{usage.request_count:,} of at most {most:,} requests, and those of the tenant may take "
-                f"{self._max_tenant_bytes:,} bytes. "
-                "Export and delete some, or raise max_requests of the deployment.",
-                reason="CAPTURES_FULL",
-            )
         row = CapturedRequestRow(
             deployment_key=owner.key,
             tenant=owner.tenant,
@@ -101,6 +88,37 @@ class FeedbackRepository:
         usage.add(1, 0)  # its size follows
         session.add(row)
         return row
+
+    def _make_room(self, session: Session, owner: DeploymentRow, usage: CaptureUsage, row: CapturedRequestRow) -> None:
+        """Delete older requests, because one that was not captured is new or has grown.
+
+        Anybody may invent their ids, so they get half of the room only. Beyond that, the oldest of their kind are
+        deleted, and below it the oldest captured ones without feedback.
+
+        Raises:
+            FailedPreconditionError: There is no room for it.
+        """
+        most = capture_of(owner).max_requests
+        most_uncaptured, most_uncaptured_bytes = max(1, most // 2), self._max_tenant_bytes // 2
+        session.flush()
+        usage.make_room(
+            usage.uncaptured_count() - most_uncaptured,
+            usage.uncaptured_bytes() - most_uncaptured_bytes,
+            and_(NOT_CAPTURED, CapturedRequestRow.key != row.key),
+        )
+        usage.make_room(usage.request_count - most, usage.tenant_bytes() - self._max_tenant_bytes)
+        if (
+            usage.request_count > most
+            or usage.tenant_bytes() > self._max_tenant_bytes
+            or usage.uncaptured_bytes() > most_uncaptured_bytes
+        ):
+            raise FailedPreconditionError(
+                f"There is no room for a request that was not captured: {owner.serving_name} has "
+                f"{usage.request_count - 1:,} of at most {most:,} requests, and those of the tenant may take "
+                f"{self._max_tenant_bytes:,} bytes, of which those that were not captured get half. "
+                "Export and delete some, or raise max_requests of the deployment.",
+                reason="CAPTURES_FULL",
+            )
 
     def _set(self, session: Session, row: CapturedRequestRow, feedback: Feedback) -> None:
         right = feedback.right

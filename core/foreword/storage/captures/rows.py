@@ -17,12 +17,6 @@ def size_of_seen(seen: SeenRequest) -> int:
     return _size(seen.input, seen.output, *(seen.labels or ()))
 
 
-def size_of_feedback(feedback: Feedback, input: str = "") -> int:
-    """Return the room that feedback takes for a request that was not captured."""
-    right = feedback.right or RightAnswer()
-    return _size(input, *(right.labels or ()), right.output or "", feedback.comment)
-
-
 def resize(row: CapturedRequestRow, usage: CaptureUsage) -> None:
     """Set the size of a row whose texts have changed, and count the difference."""
     labels = (*(row.labels or ()), *(row.right_labels or ()))

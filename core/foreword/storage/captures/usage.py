@@ -15,6 +15,9 @@ from foreword.storage.tables import CapturedRequestRow, CaptureUsageRow, Deploym
 BATCH: Final = 500
 """Number of requests that a statement deletes at most."""
 
+WITHOUT_FEEDBACK: Final = CapturedRequestRow.feedback_time.is_(None)
+NOT_CAPTURED: Final = CapturedRequestRow.captured.is_(False)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deleted:
@@ -51,6 +54,23 @@ class CaptureUsage:
         ).one()
         return int(total or 0)
 
+    def uncaptured_count(self) -> int:
+        """Return the number of requests of the deployment that were not captured, which have feedback only."""
+        self._session.flush()
+        mine = CapturedRequestRow.deployment_key == self._row.deployment_key
+        return self._session.scalars(select(func.count()).where(mine, NOT_CAPTURED)).one()
+
+    def uncaptured_bytes(self) -> int:
+        """Return the room that requests which were not captured take in all deployments of the tenant."""
+        self._session.flush()
+        deployments = select(CaptureUsageRow.deployment_key).where(CaptureUsageRow.tenant == self._tenant)
+        total = self._session.scalars(
+            select(func.sum(CapturedRequestRow.byte_size)).where(
+                CapturedRequestRow.deployment_key.in_(deployments), NOT_CAPTURED
+            )
+        ).one()
+        return int(total or 0)
+
     def add(self, request_count: int, byte_size: int) -> None:
         """Note that requests were stored."""
         self._row.request_count += request_count
@@ -71,14 +91,14 @@ class CaptureUsage:
         self._delete([key for key, _, _ in found], sum(size for _, size, _ in found))
         return Deleted(count=len(found), times=tuple(sorted({time for _, _, time in found})))
 
-    def make_room(self, request_count: int, byte_size: int) -> None:
-        """Delete the oldest requests without feedback, until so many requests and bytes are gone or none is left."""
+    def make_room(self, request_count: int, byte_size: int, condition: ColumnElement[bool] = WITHOUT_FEEDBACK) -> None:
+        """Delete the oldest requests that meet a condition until so many and their bytes are gone, or none is left."""
         while request_count > 0 or byte_size > 0:
             found = self._session.execute(
                 select(CapturedRequestRow.key, CapturedRequestRow.byte_size)
                 .where(
                     CapturedRequestRow.deployment_key == self._row.deployment_key,
-                    CapturedRequestRow.feedback_time.is_(None),
+                    condition,
                 )
                 .order_by(CapturedRequestRow.key)
                 .limit(BATCH)

@@ -25,6 +25,7 @@ class CapturedRequestRow(Base):
         Index(None, "deployment_key", "key"),
         Index(None, "deployment_key", "create_time", "key"),
         Index(None, "deployment_key", "feedback_time", "key"),
+        Index(None, "deployment_key", "captured", "key", "byte_size"),
         {"sqlite_autoincrement": True},
     )
 
