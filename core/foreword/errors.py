@@ -117,9 +117,9 @@ class InvalidArgumentError(ForewordError):
         """Prepend `prefix.` to every field, and to the fields in the message if it is the list of violations."""
         self._replace_fields(lambda field: f"{prefix}.{field}" if field else field)
 
-    def rename_field(self, field: str, name: str) -> None:
-        """Give a field another name, also in the message if it is the list of violations."""
-        self._replace_fields(lambda found: name if found == field else found)
+    def rename_fields(self, names: Mapping[str, str]) -> None:
+        """Give fields other names, also in the message if it is the list of violations."""
+        self._replace_fields(lambda found: names.get(found, found))
 
     def _replace_fields(self, renamed: Callable[[str], str]) -> None:
         changed = tuple(replace(violation, field=renamed(violation.field)) for violation in self.violations)

@@ -260,9 +260,8 @@ def test_a_prompt_that_the_service_refuses_has_the_name_of_its_parameter(http: R
     ):
         _, error = http.refused("POST", f"/v1/{path}", {"model": BASE, "stream": stream, **prompt})
 
-        (name,) = prompt
-        assert error["param"] == name
-        assert error["message"].startswith(f"{name}: ")
+        assert error["param"] == ("prompt" if "prompt" in prompt else "messages[0].content")
+        assert error["message"].startswith(f"{error['param']}: ")
 
 
 def test_long_prompts_are_not_sent_once_for_each_of_many_choices(http: RunningHttp):
@@ -317,6 +316,23 @@ def test_limits_of_the_service_are_named_like_the_parameters_of_the_request(http
             {"messages": [{"role": "system", "content": "Sort."}, {"role": "user", "content": ""}]},
             "messages[1].content",
             "must not be empty",
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "system", "content": "Sort."},
+                    {"role": "user", "content": "a"},
+                    {"role": "assistant", "content": "b\0"},
+                    *QUESTION,
+                ]
+            },
+            "messages[2].content",
+            "must not contain the NUL character",
+        ),
+        (
+            {"messages": [{"role": "system", "content": "Sort."}, {"role": "user", "content": "b\0"}]},
+            "messages[1].content",
+            "must not contain",
         ),
         ({"stop": ["a", 1]}, "stop[1]", "must be a string, not 1"),
         ({"stop": {}}, "stop", "must be a string or a list of strings, not an object"),

@@ -228,7 +228,7 @@ def test_addresses_of_openai_that_the_service_lacks_name_what_to_use(
 
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/completions"])
-@pytest.mark.parametrize("model", ["gpt-4o", "meta-llama/Llama-3", "users/x/y", "baseModels/nothing"])
+@pytest.mark.parametrize("model", ["gpt-4o", "meta-llama/Llama-3", "users/x/y", "baseModels/nothing", "ft:a:b:c"])
 def test_a_model_that_does_not_exist_is_named_with_the_list_of_those_that_do(http: RunningHttp, path: str, model: str):
     prompt = {"messages": BODY["messages"]} if path == CHAT else {"prompt": "Hello"}
 
@@ -236,7 +236,8 @@ def test_a_model_that_does_not_exist_is_named_with_the_list_of_those_that_do(htt
 
     assert (status, error["code"], error["param"]) == (404, "model_not_found", "model")
     assert model in error["message"]
-    assert "List the models with GET /v1/models." in error["message"]
+    assert "with GET /v1/models." in error["message"]
+    assert "foreword models list" not in error["message"]
 
 
 def test_pages_of_other_sites_cannot_use_the_service(http: RunningHttp):

@@ -50,7 +50,6 @@ _PARAMETERS: Mapping[str, str] = {
     "parameters.random_seed": "seed",
     "parameters.stop_sequences": "stop",
     "parameters.return_options.top_n_tokens": "top_logprobs",
-    "structured.input": "messages",
     "structured.instruction": "messages",
     "structured": "messages",
     "rows": "file",
@@ -125,6 +124,7 @@ def error_body(error: Exception) -> dict[str, Any]:
         message = _public(error)
         if isinstance(error, NotFoundError) and _is_model(error.resource):
             field, code = "model", "model_not_found"
+            message = message.replace("`foreword models list`", _LIST)
             if _LIST not in message:
                 message = f"{message.removesuffix(' Check the name.')} List the models with {_LIST}."
         if isinstance(error, InvalidArgumentError):
@@ -152,7 +152,6 @@ def parameter_name(field: str) -> str:
     for prefix, name in (
         ("parameters.stop_sequences[", "stop["),
         ("tune_experiment.tags", "metadata"),
-        ("structured.examples[", "messages["),
     ):
         if field.startswith(prefix):
             return field.replace(prefix, name, 1)

@@ -62,6 +62,25 @@ def parse_messages(values: Sequence[Any], path: str = "messages") -> Prompt:
     return StructuredPrompt(instruction="\n\n".join(instructions), examples=examples, input=texts[-1])
 
 
+def message_fields(prompt: Prompt, count: int) -> dict[str, str]:
+    """Return the contents of messages by the fields of the service in which they are.
+
+    Args:
+        prompt: The prompt of a conversation.
+        count: Number of the conversation's messages.
+    """
+    if isinstance(prompt, str):
+        return {"text": "messages[0].content"}
+    first = count - 1 - 2 * len(prompt.examples)
+    fields = {"structured.input": f"messages[{count - 1}].content"}
+    if first == 1:  # several are one instruction
+        fields["structured.instruction"] = "messages[0].content"
+    for example in range(len(prompt.examples)):
+        for offset, part in enumerate(("input", "output")):
+            fields[f"structured.examples[{example}].{part}"] = f"messages[{first + 2 * example + offset}].content"
+    return fields
+
+
 def message_text(value: Any, path: str) -> str:
     """Return the content of a message: a text, or a list of text parts.
 

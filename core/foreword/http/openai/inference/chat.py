@@ -31,7 +31,7 @@ from foreword.http.openai.inference.generation import (
     parse_stream,
 )
 from foreword.http.openai.inference.token_details import chat_logprobs
-from foreword.http.openai.prompts import parse_messages
+from foreword.http.openai.prompts import message_fields, parse_messages
 
 _NO_TOOLS: Final = "models of this service call no tools; leave it out"
 _TEXT_ONLY: Final = "models of this service read and write text only; leave it out"
@@ -67,7 +67,8 @@ def parse_request(body: dict[str, Any]) -> Generation:
     """
     fields = Fields(body)
     model = fields.text("model", required=True)
-    prompt = parse_messages(fields.items("messages"))
+    messages = fields.items("messages")
+    prompt = parse_messages(messages)
     choices = fields.integer("n", 1, MAX_CHOICES) or 1
     details = fields.flag("logprobs")
     top_tokens = fields.integer("top_logprobs", 0, MAX_LOGPROBS)
@@ -81,7 +82,7 @@ def parse_request(body: dict[str, Any]) -> Generation:
     _refuse_others(fields)
     fields.finish()
     return Generation(
-        prompt_name="messages",
+        prompt_fields=message_fields(prompt, len(messages)),
         model=model,
         prompts=(prompt,),
         choices=choices,

@@ -72,7 +72,7 @@ def parse_request(body: dict[str, Any]) -> Generation:
     fields.only("suffix", ("",), "models of this service do not insert texts; leave it out")
     fields.finish()
     return Generation(
-        prompt_name="prompt",
+        prompt_fields={"text": "prompt"},
         model=model,
         prompts=prompts,
         choices=choices,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -41,7 +41,7 @@ class Generation:
     """A request for answers.
 
     Attributes:
-        prompt_name: Name of the prompt's parameter, for errors.
+        prompt_fields: The request's names of the service's fields of a prompt, for errors.
         model: The model as the request names it.
         prompts: One or more prompts, each with `choices` answers.
         seed: Seed of the first answer; the following ones have the next. None for seeds drawn at random.
@@ -49,7 +49,7 @@ class Generation:
         include_usage: Whether a stream ends with its token counts.
     """
 
-    prompt_name: str
+    prompt_fields: Mapping[str, str]
     model: str
     prompts: Sequence[Prompt]
     choices: int
@@ -112,7 +112,7 @@ class Generation:
         try:
             yield
         except InvalidArgumentError as error:
-            error.rename_field("text", self.prompt_name)
+            error.rename_fields(self.prompt_fields)
             raise
 
     def _each(self) -> list[tuple[Prompt, GenerateKeywords]]:
