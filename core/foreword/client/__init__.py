@@ -74,7 +74,7 @@ from foreword.domain.inference import (
 )
 from foreword.domain.job import JobState
 from foreword.domain.label_options import LabelOptions
-from foreword.domain.parameters import TuneParameters
+from foreword.domain.parameters import ParameterSpec, TuneParameters
 from foreword.domain.prompt import PromptExample, StructuredPrompt
 from foreword.domain.report import (
     Calibration,
@@ -82,6 +82,7 @@ from foreword.domain.report import (
     DataReport,
     Finding,
     Interval,
+    MetricSpec,
     ReportPart,
     Severity,
     SystemEvaluation,
@@ -157,6 +158,8 @@ __all__ = [
     "LabelOptions",
     "LabelSet",
     "LengthPenalty",
+    "MetricSpec",
+    "ParameterSpec",
     "Parameters",
     "Plugin",
     "PluginState",

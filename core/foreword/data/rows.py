@@ -7,10 +7,15 @@ another number than the line, because blank lines of the file are not stored.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from foreword.domain.dataset import Row
 from foreword.errors import ArtifactError
+
+_NUMBER: Final = re.compile(rb', "row": (\d+)\}\n$')
+_NUMBER_BYTES: Final = 32
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` would create an encoder for every row
 
@@ -36,6 +41,17 @@ def with_number(line: bytes, number: int, place: int) -> bytes:
         place: Number of the line.
     """
     return line if number == place else line.removesuffix(b"}\n") + f', "row": {number}}}\n'.encode()
+
+
+def number_of(line: bytes, place: int) -> int:
+    """Return the number of the row in a stored line, without reading the rest of it.
+
+    Args:
+        place: Number of the line.
+    """
+    # Nothing else of a line ends so: the value before the brace is a text, and has a quotation mark there.
+    found = _NUMBER.search(line[-_NUMBER_BYTES:])
+    return int(found[1]) if found else place
 
 
 def read_rows(lines: Iterable[bytes], first: int = 1) -> Iterator[Row]:

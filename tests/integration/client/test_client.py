@@ -64,6 +64,7 @@ def test_an_upload_is_stored_with_its_report_and_rows(client):
     assert client.get_dataset(dataset) == client.get_dataset(dataset.name.rsplit("/", 1)[-1]) == dataset
     assert [row.number for row in client.list_dataset_rows(dataset, limit=3)] == [1, 2, 3]
     assert len(client.list_dataset_rows(dataset)) == 147
+    assert [row.number for row in client.list_dataset_rows(dataset, after_row=145)] == [146, 147]
     assert [item.name for item in client.list_datasets()] == [dataset.name]
 
 

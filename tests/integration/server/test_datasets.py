@@ -278,6 +278,8 @@ def test_bad_page_sizes_and_tokens_are_refused(stubs):
         (pb2.ListDatasetRowsRequest(name=name, page_size=1001), "page_size"),
         (pb2.ListDatasetRowsRequest(name=name, page_token="made up"), "page_token"),
         (pb2.ListDatasetRowsRequest(name=name, page_token="W10="), "page_token"),
+        (pb2.ListDatasetRowsRequest(name=name, after_row=-1), "after_row"),
+        (pb2.ListDatasetRowsRequest(name=name, after_row=1, page_token="W10="), "after_row"),
     ):
         failure = refused(stubs.datasets.ListDatasetRows, request)
         assert failure.code is grpc.StatusCode.INVALID_ARGUMENT

@@ -181,15 +181,19 @@ class DatasetMethods(ServiceMethods):
         ):
             yield decode.dataset(message)
 
-    async def list_dataset_rows(self, dataset: Reference, *, limit: int | None = None) -> list[Row]:
+    async def list_dataset_rows(self, dataset: Reference, *, after_row: int = 0, limit: int | None = None) -> list[Row]:
         """Return the rows of a dataset in order.
+
+        Args:
+            after_row: Only rows after this one, to begin in the middle.
+            limit: Maximum number to return. Default: all.
 
         Raises:
             NotFoundError: The dataset does not exist in the caller's tenant.
         """
         return await self._pages(
             self._datasets.ListDatasetRows,
-            messages.ListDatasetRowsRequest(),
+            build(messages.ListDatasetRowsRequest, after_row=after_row),
             lambda page: page.rows,
             decode.dataset_row,
             limit,

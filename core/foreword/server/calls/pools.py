@@ -15,6 +15,8 @@ WRITE_SECONDS: Final = 0.01
 """Estimated cost of a transaction that writes."""
 ROW_SECONDS: Final = 10e-6
 """Estimated cost of reading a stored row."""
+SKIPPED_ROW_SECONDS: Final = 0.5e-6
+"""Estimated cost of a stored row before the first one that is read."""
 CODE_SECONDS_PER_BYTE: Final = 4e-9
 """Estimated cost of receiving and parsing, or of serialising and sending a message, for each of its bytes."""
 HOOK_SECONDS: Final = 0.01

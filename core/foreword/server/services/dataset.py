@@ -10,9 +10,10 @@ from google.protobuf import empty_pb2
 
 from foreword.data.checker import report_error
 from foreword.domain.dataset import Dataset, Row
+from foreword.domain.violations import Violations
 from foreword.names import DatasetName, TenantName
 from foreword.server.callers.auth import current_caller, require_own, require_readable
-from foreword.server.calls.pools import READ_SECONDS, ROW_SECONDS, WRITE_SECONDS, Pools
+from foreword.server.calls.pools import READ_SECONDS, ROW_SECONDS, SKIPPED_ROW_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.convert import dataset as convert
 from foreword.server.convert.paging import page_size, parse_list_request
 from foreword.server.convert.report import data_report
@@ -129,14 +130,20 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
     ) -> dataset_service_pb2.ListDatasetRowsResponse:
         """List the rows of a dataset in order."""
         size = page_size(request) or DEFAULT_ROWS_PAGE_SIZE
+        violations = Violations()
+        after_row = int(violations.number("after_row", request.after_row, minimum=0))
+        if after_row and request.page_token:
+            violations.add("after_row", "must be unset with page_token, which continues where the page ended")
+        violations.check()
         dataset = await self._get(request.name)
+        skipped = min(after_row, dataset.row_count)
         return await fill_page(
             self._files,
             dataset_service_pb2.ListDatasetRowsResponse(),
             "rows",
-            lambda take: self._read_rows(dataset, size, request.page_token, take),
+            lambda take: self._read_rows(dataset, size, request.page_token, after_row, take),
             convert.dataset_row,
-            cost=READ_SECONDS + size * ROW_SECONDS,
+            cost=READ_SECONDS + size * ROW_SECONDS + skipped * SKIPPED_ROW_SECONDS,
         )
 
     async def DeleteDataset(self, request: dataset_service_pb2.DeleteDatasetRequest, context: Any) -> empty_pb2.Empty:
@@ -159,6 +166,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         require_readable(found.creator, text)
         return found
 
-    def _read_rows(self, dataset: Dataset, size: int, page_token: str, take: Take[Row]) -> Page[Row]:
+    def _read_rows(self, dataset: Dataset, size: int, page_token: str, after_row: int, take: Take[Row]) -> Page[Row]:
+        tokens = page_tokens(self._database)
         with open_rows(self._artifacts, dataset) as file:
-            return read_page(file, dataset, size, page_token, page_tokens(self._database), take)
+            return read_page(file, dataset, size, page_token, tokens, take, after_row=after_row)
