@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint proto client settings dashboards pictures lock clean
+.PHONY: demo test lint proto client settings dashboards pictures studio-pictures lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/foreword demo
@@ -41,6 +41,10 @@ dashboards: $(INSTALLED)
 # Draw the pictures of the dashboards from a service under load; needs Prometheus and takes about ten minutes.
 pictures: $(INSTALLED)
 	$(BIN)/python deploy/monitoring/pictures.py
+
+# Draw the pages of the studio in a real browser, in front of a service that tunes; needs Chromium and its driver.
+studio-pictures: $(INSTALLED)
+	$(BIN)/python deploy/studio/pictures.py
 
 # Generate constraints.lock, the hashes of what a service and a bot need; tests/unit/test_lock.py compares the versions.
 lock: $(INSTALLED)

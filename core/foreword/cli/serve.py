@@ -218,7 +218,7 @@ def _print_ready(settings: Settings, port: int, http_address: str) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     facts = [("address", f"{host}:{port}"), ("home", str(settings.home_folder))]
     if http_address:
-        facts.insert(1, ("http", http_address))
+        facts[1:1] = [("studio", http_address.removesuffix("v1")), ("http", http_address)]
     if settings.dev:
         facts[1:1] = [("tenant", "dev"), ("key", "dev")]
     print_facts(console, facts)

@@ -19,8 +19,11 @@ from foreword.http.bodies import MAX_OPEN_BYTES
 from foreword.http.budgets import MAX_OPEN_CALLS, Budget, bodies_busy, calls_busy
 from foreword.http.errors import RequestError
 from foreword.http.openai.errors import error_response
-from foreword.http.openai.routes import ROUTES
+from foreword.http.openai.routes import ROUTES as OPENAI_ROUTES
 from foreword.http.security import Guard
+from foreword.http.studio.errors import error_page
+from foreword.http.studio.routes import ROUTES as STUDIO_ROUTES
+from foreword.http.studio.sessions import SignInNeededError
 from foreword.observability.metrics.http import HttpMetrics
 
 if TYPE_CHECKING:
@@ -39,11 +42,12 @@ def create_app(
         traces: Records a span of each request.
     """
     app = Starlette(
-        routes=ROUTES,
+        routes=[*OPENAI_ROUTES, *STUDIO_ROUTES],
         exception_handlers={
             RequestError: _answer,
             ForewordError: _answer,
             HTTPException: _answer,
+            SignInNeededError: _answer,
         },
     )
     app.state.service = service
@@ -60,11 +64,17 @@ def create_app(
         allowed_hosts=settings.http_allowed_hosts,
         public=not is_loopback(settings.http_host),
         access_log=settings.access_log,
-        render=error_response,
+        render=_rendered,
         metrics=metrics,
         traces=traces,
     )
 
 
-async def _answer(_: Request, error: Exception) -> Response:
-    return error_response(error)
+async def _answer(request: Request, error: Exception) -> Response:
+    return _rendered(request, error)
+
+
+def _rendered(request: Request, error: Exception) -> Response:
+    """Return an error in the form of the interface that was asked: for programs below /v1, for people elsewhere."""
+    is_program = request.url.path.startswith("/v1/") or request.url.path == "/v1"
+    return error_response(error) if is_program else error_page(request, error)

@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-from foreword.errors import CancelledError
+from collections.abc import Mapping
+from typing import Final
+
+from foreword.errors import CancelledError, ErrorKind
+
+STATUS: Final[Mapping[ErrorKind, int]] = {
+    ErrorKind.INVALID_ARGUMENT: 400,
+    ErrorKind.UNAUTHENTICATED: 401,
+    ErrorKind.PERMISSION_DENIED: 403,
+    ErrorKind.NOT_FOUND: 404,
+    ErrorKind.ALREADY_EXISTS: 409,
+    ErrorKind.FAILED_PRECONDITION: 400,
+    ErrorKind.ABORTED: 409,
+    ErrorKind.EXHAUSTED: 429,
+    ErrorKind.DEADLINE_EXCEEDED: 504,
+    ErrorKind.CANCELLED: 503,
+    ErrorKind.UNAVAILABLE: 503,
+    ErrorKind.INTERNAL: 500,
+}
+"""HTTP status by kind of error."""
 
 
 class RequestError(Exception):

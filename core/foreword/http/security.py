@@ -67,7 +67,7 @@ class Guard:
         allowed_hosts: Collection[str],
         public: bool,
         access_log: bool,
-        render: Callable[[Exception], Response],
+        render: Callable[[Request, Exception], Response],
         metrics: HttpMetrics | None = None,
         traces: HttpTraces | None = None,
     ) -> None:
@@ -133,14 +133,14 @@ class Guard:
                 raise _wrong_host()
             await self._app(scope, receive, marked)
         except (RequestError, ForewordError) as error:
-            await self._render(error)(scope, receive, marked)
+            await self._render(request, error)(scope, receive, marked)
         except Exception:
             answer.error_id = secrets.token_hex(8)
             _log.exception("request_failed", error_id=answer.error_id, request_id=request.state.request_id)
             if not answer.status:
                 message = f"Internal error {answer.error_id}. The log of `foreword http` has an entry with this id."
                 fault = InternalError(message, metadata={"error_id": answer.error_id})
-                await self._render(fault)(scope, receive, marked)
+                await self._render(request, fault)(scope, receive, marked)
 
     def _allows(self, hosts: list[str]) -> bool:
         """Return whether a request names a host of this service.

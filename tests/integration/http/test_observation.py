@@ -31,7 +31,7 @@ def test_requests_are_counted_by_route_and_status(server: RunningServer):
         http.send("POST", CHAT, {**BODY, "stream": True})
         http.refused("POST", CHAT, {**BODY, "n": 0})
         http.refused("GET", "/v1/models/a-secret-name", key="x")
-        http.refused("GET", "/a-secret-address")
+        assert http.send("GET", "/a-secret-address").status == 404
         http.refused("BREW", "/v1/models")
         wait_until(lambda: sum(scraped(http).value(REQUESTS, code=code) for code in ("404", "405")) == 2)
         found = scraped(http)
@@ -102,7 +102,7 @@ def test_the_span_of_a_request_goes_on_a_callers_trace_and_is_the_parent_of_the_
 def test_a_span_holds_no_address_that_a_caller_has_made_up(traced_server: RunningServer):
     spans = RecordedSpans()
     with running_http(traced_server, tracer=spans.tracer) as http:
-        http.refused("GET", "/a-secret-address")
+        assert http.send("GET", "/a-secret-address").status == 404
         wait_until(lambda: bool(spans.all()))
 
     (span,) = spans.all()

@@ -22,23 +22,9 @@ from foreword.errors import (
     NotFoundError,
     UnavailableError,
 )
-from foreword.http.errors import CallerGoneError, RequestError
+from foreword.http.errors import STATUS, CallerGoneError, RequestError
 from foreword.redaction import redact
 
-_STATUS: Mapping[ErrorKind, int] = {
-    ErrorKind.INVALID_ARGUMENT: 400,
-    ErrorKind.UNAUTHENTICATED: 401,
-    ErrorKind.PERMISSION_DENIED: 403,
-    ErrorKind.NOT_FOUND: 404,
-    ErrorKind.ALREADY_EXISTS: 409,
-    ErrorKind.FAILED_PRECONDITION: 400,
-    ErrorKind.ABORTED: 409,
-    ErrorKind.EXHAUSTED: 429,
-    ErrorKind.DEADLINE_EXCEEDED: 504,
-    ErrorKind.CANCELLED: 503,
-    ErrorKind.UNAVAILABLE: 503,
-    ErrorKind.INTERNAL: 500,
-}
 _CODES: Mapping[ErrorKind, str] = {
     ErrorKind.UNAUTHENTICATED: "invalid_api_key",
     ErrorKind.EXHAUSTED: "rate_limit_exceeded",
@@ -106,7 +92,7 @@ def status_of(error: Exception) -> int:
     if isinstance(error, CallerGoneError):
         return 499
     if isinstance(error, ForewordError):
-        return 413 if error.reason == "MESSAGE_TOO_LARGE" else _STATUS[error.kind]
+        return 413 if error.reason == "MESSAGE_TOO_LARGE" else STATUS[error.kind]
     return 500
 
 

@@ -1,0 +1,1 @@
+"""The prompt lab: one prompt, several models, their answers side by side."""

@@ -1,0 +1,77 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from foreword.errors import ForewordError, UnavailableError
+from foreword.http.errors import STATUS
+from foreword.http.studio.forms import read_form
+from foreword.http.studio.rendering import page, root_of
+from foreword.http.studio.sessions import Session, begin, forget, remember, signed_in_tenants
+
+_PAGE: Final = re.compile(r"/tenants/([a-z0-9-]{1,63})/[A-Za-z0-9/_.-]*")
+"""What a browser may be led back to: a page of a tenant, without a query."""
+
+
+async def show_start(request: Request) -> Response:
+    """Lead to the first tenant of the browser, or to signing in."""
+    tenants = signed_in_tenants(request)
+    return RedirectResponse(f"{root_of(request)}{f'/tenants/{tenants[0]}/' if tenants else '/sign-in'}", 303)
+
+
+async def show_sign_in(request: Request) -> Response:
+    """Show the form for an API key."""
+    query = request.query_params
+    return _form(request, next_page=query.get("next", ""), tenant=query.get("tenant", ""), expired="expired" in query)
+
+
+async def sign_in(request: Request) -> Response:
+    """Begin a session with an API key."""
+    form = await read_form(request)
+    next_page = form.get("next", "")
+    try:
+        tenant, secret = await begin(request, form.get("api_key", "").strip())
+    except UnavailableError:
+        raise
+    except ForewordError as problem:
+        return _form(request, next_page=next_page, problem=problem, status=STATUS[problem.kind])
+    asked = _PAGE.fullmatch(next_page)
+    target = next_page if asked is not None and asked[1] == tenant else f"/tenants/{tenant}/"
+    response = RedirectResponse(f"{root_of(request)}{target}", 303)
+    remember(request, response, tenant, secret)
+    return response
+
+
+async def sign_out(request: Request, session: Session) -> Response:
+    """End a session and revoke its key, unless it is the development key."""
+    if session.identity.parent_key:
+        await session.client.delete_api_key(session.identity.api_key)
+    response = RedirectResponse(f"{root_of(request)}/sign-in", 303)
+    forget(request, response, session.tenant)
+    return response
+
+
+def _form(
+    request: Request,
+    *,
+    next_page: str,
+    tenant: str = "",
+    expired: bool = False,
+    problem: ForewordError | None = None,
+    status: int = 200,
+) -> Response:
+    return page(
+        request,
+        None,
+        "sign_in.html",
+        status=status,
+        next_page=next_page if _PAGE.fullmatch(next_page) else "",
+        tenant=tenant[:63],
+        expired=expired,
+        problem=problem,
+    )

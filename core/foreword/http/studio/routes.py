@@ -1,0 +1,89 @@
+"""The addresses of the studio."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from foreword.http.studio.assets import send_asset
+from foreword.http.studio.pages import (
+    comparison,
+    dataset_upload,
+    datasets,
+    deployments,
+    experiments,
+    home,
+    lab,
+    new_experiment,
+    settings,
+    sign_in,
+    tuned_models,
+)
+from foreword.http.studio.protection import check_origin
+from foreword.http.studio.sessions import Session, session_of
+
+Page = Callable[[Request, Session], Awaitable[Response]]
+
+
+def _get(path: str, show: Page) -> Route:
+    """Return the route of a page below `/tenants/{tenant}/`."""
+
+    async def answer(request: Request) -> Response:
+        return await show(request, await session_of(request))
+
+    return Route(f"/tenants/{{tenant}}/{path}", answer, methods=["GET"])
+
+
+def _post(path: str, act: Page) -> Route:
+    """Return the route of a form below `/tenants/{tenant}/`."""
+
+    async def answer(request: Request) -> Response:
+        check_origin(request)
+        return await act(request, await session_of(request))
+
+    return Route(f"/tenants/{{tenant}}/{path}", answer, methods=["POST"])
+
+
+async def _sign_in(request: Request) -> Response:
+    check_origin(request)
+    return await sign_in.sign_in(request)
+
+
+ROUTES: Final = [
+    Route("/", sign_in.show_start, methods=["GET"]),
+    Route("/sign-in", sign_in.show_sign_in, methods=["GET"]),
+    Route("/sign-in", _sign_in, methods=["POST"]),
+    Route("/static/{digest}/{name:path}", send_asset, methods=["GET"]),
+    _post("sign-out", sign_in.sign_out),
+    _get("", home.show_home),
+    _get("lab", lab.show_lab),
+    _post("lab", lab.act_in_lab),
+    _post("lab/tokens", lab.count_tokens),
+    _get("datasets", datasets.list_datasets),
+    _post("datasets", dataset_upload.upload_dataset),
+    _get("datasets/{dataset}", datasets.show_dataset),
+    _post("datasets/{dataset}/delete", datasets.delete_dataset),
+    _get("tuneExperiments", experiments.list_experiments),
+    _get("compare", comparison.show_comparison),
+    _post("tuneExperiments", new_experiment.create_experiment),
+    _get("tuneExperiments/new", new_experiment.show_new_experiment),
+    _post("tuneExperiments/new/plan", new_experiment.show_plan),
+    _get("tuneExperiments/{experiment}", experiments.show_experiment),
+    _get("tuneExperiments/{experiment}/live", experiments.follow_experiment),
+    _post("tuneExperiments/{experiment}/cancel", experiments.cancel_experiment),
+    _post("tuneExperiments/{experiment}/delete", experiments.delete_experiment),
+    _get("tunedModels/{model}", tuned_models.show_tuned_model),
+    _post("tunedModels/{model}/deploy", tuned_models.deploy),
+    _post("tunedModels/{model}/delete", tuned_models.delete_tuned_model),
+    _get("deployments", deployments.list_deployments),
+    _get("spaces/{space}/deployments/{deployment}", deployments.show_deployment),
+    _post("spaces/{space}/deployments/{deployment}/update", deployments.update_deployment),
+    _post("spaces/{space}/deployments/{deployment}/rollback", deployments.roll_back),
+    _post("spaces/{space}/deployments/{deployment}/promote", deployments.promote),
+    _post("spaces/{space}/deployments/{deployment}/delete", deployments.delete_deployment),
+    _get("settings", settings.show_settings),
+]

@@ -1,0 +1,38 @@
+"""Streams of HTML: parts of a page that replace each other as things change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+from foreword.http.event_stream import PacedResponse
+from foreword.http.studio.protection import HEADERS
+
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+
+
+class HtmlStream(PacedResponse):
+    """Server-sent events with HTML, each with an id that the browser sends when it connects again.
+
+    An error cuts the stream off, and the browser connects again. The last event is named `end`, so that it does not.
+
+    Args:
+        parts: Ids and HTML. The generator is closed when the browser has gone.
+    """
+
+    def __init__(self, parts: AsyncGenerator[tuple[int, str]]) -> None:
+        super().__init__(_events(parts), "text/event-stream", headers={"x-accel-buffering": "no"} | HEADERS)
+
+
+async def _events(parts: AsyncGenerator[tuple[int, str]]) -> AsyncGenerator[bytes]:
+    async with aclosing(parts):
+        async for id, html in parts:
+            yield f"id: {id}\n{_data(html)}\n\n".encode()
+    yield b"event: end\ndata: end\n\n"
+
+
+def _data(html: str) -> str:
+    # Not `splitlines`, which also splits at separators that are part of a text here.
+    return "\n".join(f"data: {line}" for line in _LINE_END.split(html))

@@ -1,0 +1,100 @@
+"""The pages of tuned models and deployments."""
+
+from __future__ import annotations
+
+import pytest
+
+from factories.api import deployed, tuned_model, wait_for_deployment
+from factories.http import RunningHttp
+from factories.servers import RunningServer
+from factories.studio import Browser, text_of
+from foreword.domain.tenant import Scope
+
+
+@pytest.fixture(scope="module")
+def model(server: RunningServer) -> str:
+    return tuned_model(server, server.stubs(), display_name="Studio model")
+
+
+@pytest.fixture(scope="module")
+def deployment(server: RunningServer) -> str:
+    name: str = deployed(server, server.stubs(), "studio-served", display_name="Served").name
+    return name
+
+
+def test_a_model_is_deployed_by_a_form(server: RunningServer, browser: Browser, model: str) -> None:
+    assert "Nowhere yet." in text_of(browser.page(f"/{model}"))
+
+    page = browser.submit(f"/{model}/deploy", {"serving_name": "studio-new", "space": "default"})
+
+    assert "studio-new" in text_of(page)
+    name = "tenants/dev/spaces/default/deployments/studio-new"
+    wait_for_deployment(server.stubs(), name)
+    assert "Revision 1 answers." in text_of(browser.page(f"/{name}"))
+    assert "studio-new" in text_of(browser.page("/tenants/dev/deployments"))
+    assert "studio-new" in text_of(browser.page(f"/{model}"))
+    browser.submit(f"/{name}/delete")
+    browser.page(f"/{name}", 404)
+
+
+@pytest.mark.parametrize("serving_name", ["not a name", "<b>bold</b>", "x" * 200])
+def test_a_refused_name_stays_in_the_form_with_its_fault(browser: Browser, model: str, serving_name: str) -> None:
+    page = browser.submit(f"/{model}/deploy", {"serving_name": serving_name, "space": "default"}, 400)
+
+    assert "deployment.serving_name" in text_of(page)
+    assert "<b>bold" not in page
+    if serving_name == "not a name":
+        assert 'value="not a name"' in page
+
+
+def test_a_taken_name_is_refused(browser: Browser, model: str, deployment: str) -> None:
+    page = browser.submit(f"/{model}/deploy", {"serving_name": "studio-served"}, 409)
+
+    assert "studio-served" in text_of(page)
+
+
+def test_another_model_is_served_as_a_canary_and_rolled_back(
+    server: RunningServer, browser: Browser, model: str, deployment: str
+) -> None:
+    browser.submit(f"/{deployment}/update", {"model": model, "rollout": "canary", "share": "25"})
+    wait_for_deployment(server.stubs(), deployment)
+    page = browser.page(f"/{deployment}")
+    assert "revision 2 is a canary for 25 % of the requests" in text_of(page)
+    assert "Promote revision 2" in page
+
+    assert "Revision 1 answers." in text_of(browser.submit(f"/{deployment}/rollback"))
+    assert "Revision 2 answers." in text_of(browser.submit(f"/{deployment}/rollback", {"revision": "2"}))
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"rollout": "canary", "share": "many"}, "share: must be a number"),
+        ({"rollout": "canary", "share": "200"}, "share"),
+        ({"etag": "outdated"}, "etag"),
+    ],
+)
+def test_a_refused_change_is_explained(
+    browser: Browser, model: str, deployment: str, fields: dict[str, str], said: str
+) -> None:
+    answer = browser.post(f"/{deployment}/update", data={"model": model, **fields})
+
+    assert 400 <= answer.status_code < 500
+    assert said in text_of(answer.text)
+    assert "Serve another model" in text_of(answer.text)
+
+
+def test_a_key_that_may_not_write_is_offered_no_changes(
+    server: RunningServer, http: RunningHttp, deployment: str
+) -> None:
+    with Browser(http, server.new_key("dev", [Scope.READ])) as browser:
+        page = browser.page(f"/{deployment}")
+
+    assert "Call it" in page
+    assert "Serve another model" not in page
+    assert "<form" not in page.replace("/sign-out", "").split("<main", 1)[1]
+
+
+def test_another_tenant_sees_no_deployment(server: RunningServer, http: RunningHttp, deployment: str) -> None:
+    with Browser(http, server.new_key("studio-f")) as browser:
+        browser.page("/" + deployment.replace("tenants/dev", "tenants/studio-f"), 404)

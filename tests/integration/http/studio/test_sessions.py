@@ -1,0 +1,141 @@
+"""Signing in and out of the studio, and who can use a session."""
+
+from __future__ import annotations
+
+import pytest
+
+from factories.http import RunningHttp
+from factories.servers import RunningServer
+from factories.studio import Browser, text_of
+from foreword.client import Client
+from foreword.domain.tenant import Scope
+
+
+@pytest.fixture
+def keys(server: RunningServer) -> Client:
+    return Client(server.endpoint, api_key="dev")
+
+
+def test_a_session_has_a_key_of_its_own_that_is_revoked_when_it_ends(server: RunningServer, http: RunningHttp) -> None:
+    key = server.new_key("studio-a")
+    with Browser(http, key) as browser, Client(server.endpoint, api_key="dev") as admin:
+        [child] = [item for item in admin.list_api_keys("tenants/studio-a") if item.parent_key]
+        cookie = browser.cookies["foreword-studio-a"]
+        browser.page("/tenants/studio-a/")
+        assert cookie != key
+        assert child.expire_time is not None
+
+        browser.submit("/tenants/studio-a/sign-out")
+
+        assert not [item for item in admin.list_api_keys("tenants/studio-a") if item.parent_key]
+        assert "Sign in" in browser.page("/tenants/studio-a/")
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(server: RunningServer, http: RunningHttp) -> None:
+    with Browser(http) as browser:
+        answer = browser.post("/sign-in", data={"api_key": "dev"}, follow_redirects=False)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/tenants/dev/")
+    assert "HttpOnly; Max-Age=43200; Path=/; SameSite=lax" in answer.headers["set-cookie"]
+
+
+def test_a_page_without_a_session_leads_through_signing_in_and_back(http: RunningHttp) -> None:
+    with Browser(http) as browser:
+        asked = browser.get("/tenants/dev/tuneExperiments")
+        assert "This page belongs to the tenant dev" in text_of(asked.text)
+        assert 'name="next" value="/tenants/dev/tuneExperiments"' in asked.text
+
+        back = browser.post("/sign-in", data={"api_key": "dev", "next": "/tenants/dev/tuneExperiments"})
+
+        assert back.url.path == "/tenants/dev/tuneExperiments"
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example/", "https://evil.example/", "/tenants/other/", "/v1/models", "x\r\nset-cookie: a=b"]
+)
+def test_signing_in_leads_only_to_a_page_of_the_tenant(http: RunningHttp, target: str) -> None:
+    with Browser(http) as browser:
+        answer = browser.post("/sign-in", data={"api_key": "dev", "next": target}, follow_redirects=False)
+
+    assert answer.headers["location"] == "/tenants/dev/"
+
+
+@pytest.mark.parametrize("key", ["", "no-such-key", "fw_" + "a" * 300, "\u00e9\u0000", "<script>alert(1)</script>"])
+def test_a_wrong_key_is_refused_with_its_reason_and_without_showing_it(http: RunningHttp, key: str) -> None:
+    with Browser(http) as browser:
+        answer = browser.post("/sign-in", data={"api_key": key})
+
+    assert answer.status_code == 401
+    assert "reason API_KEY_" in text_of(answer.text)
+    assert not key or len(key) < 3 or key not in answer.text
+
+
+def test_a_revoked_key_ends_its_sessions(server: RunningServer, http: RunningHttp) -> None:
+    key = server.new_key("studio-b")
+    with Browser(http, key) as browser, Client(server.endpoint, api_key="dev") as admin:
+        [parent] = [item for item in admin.list_api_keys("tenants/studio-b") if not item.parent_key]
+        admin.delete_api_key(parent.name)
+        server.pass_time(2)
+
+        assert "Your session in studio-b has ended" in text_of(browser.page("/tenants/studio-b/"))
+
+
+def test_a_session_of_one_tenant_opens_no_page_of_another(server: RunningServer, http: RunningHttp) -> None:
+    with Browser(http, server.new_key("studio-c")) as browser:
+        browser.cookies.set("foreword-dev", browser.cookies["foreword-studio-c"], domain="127.0.0.1", path="/")
+
+        assert "This page belongs to the tenant dev" in text_of(browser.page("/tenants/dev/"))
+
+
+def test_tenants_are_used_side_by_side(server: RunningServer, http: RunningHttp) -> None:
+    with Browser(http, server.new_key("studio-d"), "dev") as browser:
+        for tenant in ("dev", "studio-d"):
+            page = browser.page(f"/tenants/{tenant}/")
+            assert '<a href="/tenants/dev/"' in page
+            assert '<a href="/tenants/studio-d/"' in page
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "none"},
+        {"sec-fetch-site": "", "origin": "http://evil.example"},
+        {"sec-fetch-site": "", "origin": "null"},
+    ],
+)
+def test_forms_of_other_sites_are_refused(http: RunningHttp, headers: dict[str, str]) -> None:
+    with Browser(http, "dev") as browser:
+        for path in ("/sign-in", "/tenants/dev/sign-out", "/tenants/dev/tuneExperiments/x/cancel"):
+            answer = browser.post(path, data={"api_key": "dev"}, headers=headers)
+            assert (answer.status_code, "CROSS_SITE_REQUEST" in answer.text) == (403, True), path
+
+
+def test_a_browser_that_names_only_its_origin_is_served(http: RunningHttp) -> None:
+    with Browser(http) as browser:
+        del browser.headers["sec-fetch-site"]
+        origin = {"origin": f"http://127.0.0.1:{http.port}"}
+
+        assert browser.post("/sign-in", data={"api_key": "dev"}, headers=origin).status_code == 200
+
+
+def test_a_forged_host_is_refused(http: RunningHttp) -> None:
+    with Browser(http, "dev") as browser:
+        answer = browser.get("/tenants/dev/", headers={"host": "evil.example"})
+
+    assert (answer.status_code, "HOST_NOT_ALLOWED" in answer.text) == (421, True)
+
+
+def test_every_page_forbids_what_is_not_its_own(http: RunningHttp) -> None:
+    with Browser(http, "dev") as browser:
+        for path in ("/sign-in", "/tenants/dev/", "/tenants/dev/nothing"):
+            headers = browser.get(path).headers
+            assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';"), path
+            assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "no-referrer")
+
+
+def test_a_key_that_may_only_read_is_not_offered_to_change_anything(server: RunningServer, http: RunningHttp) -> None:
+    with Browser(http, server.new_key("studio-e", [Scope.READ])) as browser:
+        for path in ("/tenants/studio-e/", "/tenants/studio-e/tuneExperiments"):
+            assert "New experiment" not in browser.page(path)

@@ -1,0 +1,163 @@
+"""The parts of the prompt lab that need no service."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import shlex
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from foreword.client import GeneratePiece, GenerateResult, PromptExample, StopReason, StructuredPrompt, TokenUsage
+from foreword.errors import NotFoundError
+from foreword.http.studio.lab.answers import Outcome, Question, answers
+from foreword.http.studio.lab.code import snippets
+from foreword.http.studio.lab.models import LabModel
+
+HOSTILE = "'; rm -rf / #\n\"$(reboot)` \\ {{x}} \u202e"
+
+
+def question(prompt: str | StructuredPrompt, *, closed: bool = False, **values: Any) -> Question:
+    model = LabModel(name="complaints", title="complaints", kind="deployment", closed=closed)
+    return Question(model=model, prompt=prompt, variables=None, values=values)
+
+
+def codes(asked: Question) -> dict[str, str]:
+    return dict(snippets(asked, "127.0.0.1:50051", "http://127.0.0.1:8051"))
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "-- --help", "@/etc/passwd", "plain"])
+def test_texts_are_quoted_for_each_language(text: str) -> None:
+    prompt = StructuredPrompt(instruction=text, examples=(PromptExample(input=text, output=text),), input=text)
+
+    code = codes(question(prompt, stop_sequences=[text], temperature=0.5))
+
+    [assigned] = [node for node in ast.walk(ast.parse(code["Python"])) if isinstance(node, ast.Assign)][:1]
+    assert [node.value for node in ast.walk(assigned) if isinstance(node, ast.Constant)] == [text] * 4
+    command = shlex.split(code["Command line"].replace("\\\n", ""))
+    assert command[-3:] == ["--", "complaints", text]
+    assert command[command.index("--example") + 1 :][:2] == [text, text]
+    assert command[command.index("--stop") + 1] == text
+    for name, path in (("grpcurl", "structured"), ("curl, OpenAI’s shape", "messages")):
+        parts = shlex.split(code[name].replace("\\\n", ""))
+        body = json.loads(parts[parts.index("-d") + 1])
+        assert body[path] in (
+            {"instruction": text, "examples": [{"input": text, "output": text}], "input": text},
+            [
+                {"role": "system", "content": text},
+                {"role": "user", "content": text},
+                {"role": "assistant", "content": text},
+                {"role": "user", "content": text},
+            ],
+        )
+
+
+def test_parameters_have_the_form_of_each_interface() -> None:
+    values = {
+        "decoding_method": "sample",
+        "top_k": 5,
+        "random_seed": 7,
+        "include_stop_sequence": True,
+        "length_penalty.decay_factor": 1.1,
+        "time_limit": 2.5,
+        "threshold": 0.5,
+    }
+    code = codes(question("Hello", **values))
+
+    assert "time_limit=timedelta(seconds=2.5)" in code["Python"]
+    assert "LengthPenalty(decay_factor=1.1, start_index=0)" in code["Python"]
+    assert "--sample" in code["Command line"]
+    assert "--seed 7" in code["Command line"]
+    assert "--include-stop-sequence" in code["Command line"]
+    sent = shlex.split(code["grpcurl"].replace("\\\n", ""))
+    assert json.loads(sent[sent.index("-d") + 1])["parameters"] == {
+        "decoding_method": "DECODING_METHOD_SAMPLE",
+        "top_k": 5,
+        "random_seed": 7,
+        "include_stop_sequence": True,
+        "length_penalty": {"decay_factor": 1.1},
+        "time_limit": "2.5s",
+    }
+    assert "has no place for top_k, include_stop_sequence" in code["curl, OpenAI’s shape"]
+    assert all("threshold" not in code[name] for name in ("Python", "Command line", "grpcurl"))
+
+
+def test_a_classifier_is_asked_to_classify() -> None:
+    code = codes(question("Hello", closed=True, threshold=0.65, max_new_tokens=3))
+
+    assert "client.classify(" in code["Python"]
+    assert "threshold=0.65" in code["Python"]
+    assert "max_new_tokens" not in code["Python"]
+    assert code["Command line"].startswith("foreword classify")
+    assert code["grpcurl"].endswith("InferenceService/Classify")
+
+
+class Models:
+    """Models that answer in pieces, when they are told to."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.closed: list[str] = []
+
+    async def stream_generate(self, model: str, prompt: Any, **_: Any) -> AsyncGenerator[GeneratePiece]:
+        try:
+            if model == "missing":
+                raise NotFoundError.of("missing", "Check the name.")
+            yield GeneratePiece(text="one ")
+            await self.go.wait()
+            for _ in range(20):
+                yield GeneratePiece(text="x")
+            yield GeneratePiece(text="", result=_result(f"one {'x' * 20}"))
+        finally:
+            self.closed.append(model)
+
+
+def _result(text: str) -> GenerateResult:
+    usage = TokenUsage(input_tokens=1, generated_tokens=2, soft_prompt_tokens=0)
+    return GenerateResult(text=text, stop_reason=StopReason.EOS_TOKEN, usage=usage, seed=1, model_version="m")
+
+
+def _asked(*names: str) -> list[Question]:
+    models = [LabModel(name=name, title=name, kind="base") for name in names]
+    return [Question(model=model, prompt="x", variables=None, values={}) for model in models]
+
+
+async def test_an_error_of_one_column_leaves_the_others_alone() -> None:
+    models = Models()
+    models.go.set()
+    outcomes: dict[int, Outcome] = {}
+
+    async with aclosing(answers(models, _asked("missing", "a", "b"))) as updates:  # type: ignore[arg-type]
+        async for arrived in updates:
+            outcomes |= {place: item for place, item in arrived if isinstance(item, Outcome)}
+
+    assert isinstance(outcomes[0].error, NotFoundError)
+    assert [outcomes[place].text for place in (1, 2)] == [f"one {'x' * 20}"] * 2
+    assert outcomes[1].first_seconds is not None
+
+
+async def test_closing_the_answers_ends_all_generations() -> None:
+    models = Models()
+
+    async with aclosing(answers(models, _asked("a", "b"))) as updates:  # type: ignore[arg-type]
+        async for arrived in updates:
+            assert {item for _, item in arrived} == {"one "}
+            break
+
+    assert sorted(models.closed) == ["a", "b"]
+
+
+async def test_pieces_that_arrive_together_are_one_update() -> None:
+    models = Models()
+    count = 0
+
+    async with aclosing(answers(models, _asked("a"))) as updates:  # type: ignore[arg-type]
+        async for _ in updates:
+            count += 1
+            models.go.set()
+
+    assert count <= 4
