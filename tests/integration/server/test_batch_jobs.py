@@ -133,6 +133,16 @@ def test_a_plan_has_rows_tokens_time_and_cost_and_creates_nothing(stubs, dataset
     assert not stubs.batch_jobs.ListBatchJobs(request).batch_jobs
 
 
+def test_a_plan_counts_the_tokens_of_labels_that_are_charged(stubs, dataset: str) -> None:
+    def seconds(*labels: str) -> float:
+        planned = create_batch_job(stubs, dataset, classify={"labels": labels}, validate_only=True)
+        return planned.plan.estimated_seconds
+
+    short, long = seconds("a", "b"), seconds("a " * 50, "b " * 50)
+
+    assert long > 1.1 * short
+
+
 def test_a_row_of_any_length_counts_as_a_full_context_in_the_plan(stubs) -> None:
     huge = upload(stubs, to_jsonl([{"input": "x" * 1_040_000}]), unlabelled=True).name
 

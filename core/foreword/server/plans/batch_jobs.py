@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -33,6 +34,9 @@ from foreword.turns.cancellation import give_way
 
 _COUNTED_ROWS: Final = 200
 """Rows whose tokens are counted for the estimate: the first ones."""
+_COUNTED_SETS: Final = 200
+_END_TOKENS: Final = 1
+"""Tokens that end an answer."""
 
 
 class BatchPlanner:
@@ -106,13 +110,30 @@ class BatchPlanner:
                 with suppress(InvalidArgumentError):
                     counted.append(min(count(model.text(row.input[:longest])), base.spec.context_tokens))
         input_tokens = round(sum(counted) / max(1, len(counted)) * dataset.row_count)
-        answer_tokens = 0 if config.generate is None or model.label_space else config.generate.max_new_tokens
+        answer_tokens = _answer_tokens(config, model, count)
         machine = Machine(base_model=base.spec.id, device=self._speed.device, dtype=self._speed.dtype)
         price = self._speeds.get(machine, partial(self._speed.seconds_per_token, base.spec)).seconds_per_token
-        tokens = input_tokens + dataset.row_count * answer_tokens
+        tokens = input_tokens + round(dataset.row_count * answer_tokens)
         return BatchJobPlan(
             row_count=dataset.row_count, input_tokens=input_tokens, estimated_seconds=price * HELD_OUT_SHARE * tokens
         )
+
+
+def _answer_tokens(config: BatchJobConfig, model: ResolvedModel, count: Callable[[str], int]) -> float:
+    """Return the expected number of tokens of an answer: the longest text, or the mean of the first label sets."""
+    if model.label_space is not None:
+        space = model.label_space
+        texts = [
+            space.text(labels) for labels in space.label_sets[:_COUNTED_SETS] or [(item,) for item in space.labels]
+        ]
+    elif config.classify is not None:
+        texts = list(config.classify.labels)
+    else:
+        assert config.generate is not None, "a job classifies or generates"
+        return config.generate.max_new_tokens
+    counted = texts[:_COUNTED_SETS]
+    around = count("") - _END_TOKENS
+    return sum(count(text) - around for text in counted) / len(counted)
 
 
 def _check_labels(options: LabelOptions, model: ResolvedModel) -> None:
