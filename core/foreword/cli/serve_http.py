@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import click
 
+from foreword.cli.socket_folder import SocketFolder
 from foreword.errors import FailedPreconditionError
 from foreword.installation import install_command
 
@@ -31,10 +30,10 @@ class HttpProcess:
     Args:
         settings: Settings of the process.
         listening: The socket for HTTP.
-        folder: Folder of the Unix socket, which only the user of this process can open.
+        folder: Folder of the Unix socket.
     """
 
-    def __init__(self, settings: Settings, listening: socket.socket, folder: Path) -> None:
+    def __init__(self, settings: Settings, listening: socket.socket, folder: SocketFolder) -> None:
         from foreword.scheduling.kept_process import KeptProcess
 
         self._settings = settings
@@ -64,22 +63,22 @@ class HttpProcess:
             _warn(f"the package {error.name!r} is not installed. Install it with: {install_command('http')}")
             return None
         check_http_address(settings, dev_key=settings.dev)
-        folder = Path(tempfile.mkdtemp(prefix="foreword-"))  # of mode 700
-        if len(bytes(folder)) > _LONGEST_PATH - len("/service"):
-            folder.rmdir()
-            _warn(f"the path of {folder} is too long for a Unix socket. Set TMPDIR to a shorter one")
+        folder = SocketFolder()
+        if len(bytes(folder.path)) > _LONGEST_PATH - len("/service"):
+            folder.close()
+            _warn(f"the path of {folder.path} is too long for a Unix socket. Set TMPDIR to a shorter one")
             return None
         try:
             return cls(settings, listen_for_http(settings), folder)
         except FailedPreconditionError as error:
-            folder.rmdir()
+            folder.close()
             _warn(error.message)
             return None
 
     @property
     def service_socket(self) -> Path:
         """Path of the Unix socket at which the server has to listen."""
-        return self._folder / "service"
+        return self._folder.path / "service"
 
     @property
     def address(self) -> str:
@@ -100,7 +99,7 @@ class HttpProcess:
     def close(self) -> None:
         """Remove what is left of the sockets."""
         self._listening.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.close()
 
 
 def _warn(why: str) -> None:

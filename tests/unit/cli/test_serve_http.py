@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -54,6 +55,26 @@ def test_the_sockets_leave_nothing_behind(monkeypatch, tmp_path):
     http.close()
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_next_server_removes_what_a_killed_one_has_left_and_nothing_else(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "foreword-other").mkdir()
+    living = HttpProcess.prepare(Settings(http_port=0))
+    code = (
+        "import os, signal, sys, tempfile; tempfile.tempdir = sys.argv[1]\n"
+        "from foreword.cli.socket_folder import SocketFolder\n"
+        "(SocketFolder().path / 'service').touch(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert len(list(tmp_path.glob("*/service"))) == 1
+
+    new = HttpProcess.prepare(Settings(http_port=0))
+
+    folders = {"foreword-other", *(http.service_socket.parent.name for http in (living, new))}
+    assert {folder.name for folder in tmp_path.iterdir()} == folders
+    living.close()
+    new.close()
 
 
 def test_an_address_that_is_taken_is_named_in_one_line(monkeypatch, capsys, tmp_path):
