@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from factories.stored import beat, company_of, let_wait, let_workers_die, store_experiment
 from foreword.domain.experiment import Phase, Progress, TuneExperiment
 from foreword.domain.failure import Failure
@@ -41,6 +43,21 @@ def test_a_queued_run_waits_since_its_creation_and_one_that_has_a_worker_does_no
     assert queued.progress.phase is Phase.LOADING
     assert lease.experiment.wait_start_time is None
     assert get(database, queued).wait_start_time is None
+
+
+@pytest.mark.parametrize("ends", ["cancelled", "failed"])
+def test_a_run_that_has_ended_early_has_no_time_left(database: Database, ends: str) -> None:
+    lease = tuning(database)
+    assert get(database, lease.experiment).progress.remaining_seconds == 60.0
+
+    if ends == "cancelled":
+        ExperimentRepository(database, lease.tenant).request_cancel(lease.experiment.id)
+        JobQueue(database).cancelled(lease, 1.0)
+    else:
+        JobQueue(database).fail(lease, Failure(kind="internal", reason="INTERNAL", message="It broke."), 1.0)
+
+    ended = get(database, lease.experiment).progress
+    assert (ended.remaining_seconds, ended.percent) == (None, 40.0)
 
 
 def test_a_run_whose_worker_has_died_waits_since_its_last_sign_of_life(database: Database) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypedDict, TypeVar
 
@@ -310,7 +310,7 @@ def job_values(job: JobRow, now: datetime) -> JobValues:
 
 
 def current_progress(kind: type[P], document: Any, values: JobValues) -> P:
-    """Return the progress of a resource, whose worker may have died since it was stored.
+    """Return the progress of a resource, whose worker may have died, or whose job may have ended, since it was stored.
 
     Args:
         kind: Its type.
@@ -318,6 +318,8 @@ def current_progress(kind: type[P], document: Any, values: JobValues) -> P:
         values: What its job says.
     """
     stored = decode(kind, document)
+    if values["state"] in (JobState.CANCELLED, JobState.FAILED):
+        return replace(stored, remaining_seconds=None)
     is_left = values["wait_start_time"] is not None and values["state"] is not JobState.QUEUED
     return waiting(stored) if is_left else stored
 
