@@ -18,6 +18,7 @@ from foreword.domain.failure import Failure
 from foreword.domain.tenant import Scope
 from foreword.errors import FailedPreconditionError
 from foreword.storage.artifacts.keys import checkpoints_key
+from foreword.storage.workers.queue import JobQueue
 from foreword.v1 import dataset_service_pb2, tune_sweep_service_pb2
 from foreword.v1 import tune_experiment_service_pb2 as pb2
 
@@ -152,6 +153,19 @@ def test_the_command_says_where_a_retry_begins(server, stubs, dataset: str, monk
     assert f"continues {id} after 2 of " in of_second
     assert run(("experiments", "retry", "nothing")) == 1
     assert "nothing" in capsys.readouterr().err
+
+
+def test_a_run_that_is_being_cancelled_is_waited_for(server, stubs, dataset: str) -> None:
+    name = create_experiment(stubs, dataset).name
+    lease = JobQueue(server.database).lease("worker", MINUTE)
+    cancel = pb2.CancelTuneExperimentRequest(name=name)
+    stubs.experiments.CancelTuneExperiment(cancel)
+
+    retry = pb2.RetryTuneExperimentRequest(name=name)
+    failure = refused(stubs.experiments.RetryTuneExperiment, retry)
+    JobQueue(server.database).cancelled(lease, 0.0)
+
+    assert failure.message.endswith("is cancelling. Wait until it has ended, then retry it.")
 
 
 def test_the_client_retries_by_display_name(server, stubs, dataset: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from foreword.cli.render.experiment import short_name
-from foreword.cli.render.listing import duration, print_facts
+from foreword.cli.render.listing import duration, estimated, print_facts
 from foreword.cli.render.progress_view import ProgressView
 from foreword.cli.render.states import job_phase, job_state_in_full, waiting_since
 from foreword.client import BatchJob, JobState
@@ -72,7 +72,7 @@ def print_batch_plan(console: Console, job: BatchJob) -> None:
             ("method", job.method),
             ("rows", f"{plan.row_count:,}"),
             ("input tokens", f"about {plan.input_tokens:,}"),
-            ("time", f"about {duration(plan.estimated_seconds)}" if known else "unknown"),
+            ("time", estimated(plan.estimated_seconds) if known else "unknown"),
             ("cost", f"about {plan.capacity_unit_hours:.3g} capacity-unit-hours" if known else "unknown"),
         ],
     )

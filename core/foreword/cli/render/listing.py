@@ -95,6 +95,11 @@ def duration(seconds: float) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
+def estimated(seconds: float) -> str:
+    """Return an estimated time span in words, such as `about 2 min 5 s`."""
+    return duration(seconds) if round(seconds) < 1 else f"about {duration(seconds)}"
+
+
 def format_value(value: object) -> str:
     """Return the value of a parameter as text: `16` for 16.0, `true` for True, nothing for None or an empty list."""
     if value is None or value == []:

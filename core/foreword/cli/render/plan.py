@@ -7,7 +7,7 @@ from dataclasses import fields
 from rich.console import Console
 from rich.text import Text
 
-from foreword.cli.render.listing import duration, format_value, print_facts, print_table
+from foreword.cli.render.listing import estimated, format_value, print_facts, print_table
 from foreword.cli.render.report import print_findings
 from foreword.client import TuneParameters, TunePlan
 
@@ -31,7 +31,7 @@ def print_plan(console: Console, plan: TunePlan) -> None:
     estimate = ""
     if plan.estimated_seconds:
         hours = plan.estimated_capacity_unit_hours
-        estimate = f"about {duration(plan.estimated_seconds)} on an idle machine, {hours:.3g} capacity-unit-hours"
+        estimate = f"{estimated(plan.estimated_seconds)} on an idle machine, {hours:.3g} capacity-unit-hours"
     labels = ", ".join(plan.labels)
     print_facts(
         console,

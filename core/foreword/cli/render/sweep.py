@@ -13,7 +13,7 @@ from rich.text import Text
 
 from foreword.cli.render.console import plain
 from foreword.cli.render.experiment import short_name
-from foreword.cli.render.listing import Cell, duration, format_value, make_table, print_facts
+from foreword.cli.render.listing import Cell, estimated, format_value, make_table, print_facts
 from foreword.cli.render.report import print_findings
 from foreword.cli.render.states import state_text
 from foreword.cli.render.tags import tags_text
@@ -47,7 +47,7 @@ def print_sweep_plan(console: Console, sweep: TuneSweep, *, with_trials: bool) -
     estimate = ""
     if plan.estimated_seconds:
         hours = plan.estimated_capacity_unit_hours
-        estimate = f"about {duration(plan.estimated_seconds)}, {hours:.3g} capacity-unit-hours"
+        estimate = f"{estimated(plan.estimated_seconds)}, {hours:.3g} capacity-unit-hours"
     rungs = [f"{_best(rung.keep)} on after epoch {rung.epoch}" for rung in plan.rungs]
     print_facts(
         console,

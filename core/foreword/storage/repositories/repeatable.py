@@ -41,8 +41,9 @@ def check_failed_or_cancelled(resource: JobResource[R], row: R) -> None:
             metadata={"resource": name, "state": state.value},
         )
     if not state.ended:
+        remedy = "Wait until it has ended" if state is JobState.CANCELLING else "Wait until it has ended, or cancel it"
         raise FailedPreconditionError(
-            f"{name} is {state.value}. Wait until it has ended, or cancel it, then retry it.",
+            f"{name} is {state.value}. {remedy}, then retry it.",
             reason=f"{resource.reason}_ACTIVE",
             metadata={"resource": name, "state": state.value},
         )

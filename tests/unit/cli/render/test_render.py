@@ -6,7 +6,7 @@ from rich.console import Console
 
 from foreword.cli.render import TuneProgressView, print_evaluations, print_findings, print_json, print_plan
 from foreword.cli.render.experiment import print_experiment_result
-from foreword.cli.render.listing import duration
+from foreword.cli.render.listing import duration, estimated
 from foreword.cli.render.parts import bar, print_part
 from foreword.client import TuneParameters, TunePlan, decode
 from foreword.domain.report import Finding, Histogram, Matrix, ReportPart, Severity, SystemEvaluation, Table, Values
@@ -170,6 +170,10 @@ def test_progress_without_a_terminal_is_a_line_for_each_tenth_and_phase(console)
 )
 def test_durations_are_written_in_words(seconds, words):
     assert duration(seconds) == words
+
+
+def test_estimates_are_about_right():
+    assert [estimated(seconds) for seconds in (0.2, 59)] == ["under 1 s", "about 59 s"]
 
 
 def test_a_bar_is_as_long_as_its_share():
