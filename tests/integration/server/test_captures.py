@@ -279,3 +279,15 @@ def test_a_plugin_removes_more_and_what_it_fails_on_is_not_stored(server, client
         client.classify(deployment.serving_name, text)
 
     assert [item.input for item in captured(server, client, deployment)] == ["[name] is here"]
+
+
+def test_what_is_deleted_is_in_no_file_of_the_database(server, client, model):
+    deployment = deploy(client, model)
+    client.classify(deployment.serving_name, "Please call Zacharias Quux")
+    assert len(captured(server, client, deployment)) == 1
+    files = [server.database.file, server.database.file.with_name(f"{server.database.file.name}-wal")]
+    assert any(b"Zacharias Quux" in file.read_bytes() for file in files)
+
+    client.delete_captured_requests(deployment, filter="*")
+
+    assert not any(b"Zacharias Quux" in file.read_bytes() for file in files)

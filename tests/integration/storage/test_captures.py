@@ -363,6 +363,27 @@ def test_requests_are_found_by_their_feedback(store: Store):
     assert store.ids(filter='author = "key-1"') == ["right", "wrong"]
 
 
+def test_the_log_of_sqlite_is_emptied_by_the_retention_unless_somebody_reads(tmp_path):
+    database = Database(tmp_path / "foreword.db")
+    database.migrate()
+    store = Store(database)
+    log = tmp_path / "foreword.db-wal"
+    with database.read() as session:
+        session.scalars(select(CapturedRequestRow)).all()
+        store.add(see("1"))
+        assert not database.empty_log()
+        CaptureRetention(database).delete_expired()
+    assert log.stat().st_size > 0
+
+    CaptureRetention(database).delete_expired()
+
+    assert log.stat().st_size == 0
+    assert store.ids() == ["1"]
+    (tmp_path / "foreword.db").rename(tmp_path / "elsewhere")
+    assert not database.empty_log()
+    database.close()
+
+
 def test_feedback_is_deleted_with_its_request(store: Store):
     store.add(labelled("old", "L3"))
     give(store, "old", "L3")

@@ -115,6 +115,7 @@ class CaptureService(capture_service_pb2_grpc.CaptureServiceServicer):
         datasets = DatasetRepository(self._database, name.tenant)
         made = []
         if times:
+            await self._storage.run(name.tenant, WRITE_SECONDS, self._database.empty_log)
             made = await self._storage.run(
                 name.tenant, READ_SECONDS, datasets.made_of_captures, name, min(times), max(times)
             )

@@ -22,14 +22,19 @@ class CaptureRetention:
         self._database = database
 
     def delete_expired(self) -> int:
-        """Delete all requests that have expired, in small transactions, and return their number."""
+        """Delete all requests that have expired, in small transactions, and return their number.
+
+        What was deleted since the last time, by anybody, then leaves the log of the database as well.
+        """
         with self._database.read() as session:
             stored = session.execute(
                 select(DeploymentRow.key, DeploymentRow.tenant)
                 .join(CaptureUsageRow, CaptureUsageRow.deployment_key == DeploymentRow.key)
                 .where(CaptureUsageRow.request_count > 0)
             ).all()
-        return sum(self._delete_of(key, tenant) for key, tenant in stored)
+        count = sum(self._delete_of(key, tenant) for key, tenant in stored)
+        self._database.empty_log()
+        return count
 
     def _delete_of(self, key: int, tenant: str) -> int:
         total = 0
