@@ -56,7 +56,9 @@ def list_keys(client: Client, tenant: str, filter: str, order_by: str, as_json: 
     "[default: write, read and infer]",
 )
 @click.option(
-    "--days", type=click.FloatRange(min=0, min_open=True), help="Days until the key expires.  [default: never]"
+    "--days",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Days until the key expires.  [default: with the key that creates it, or never]",
 )
 @click.option(
     "--child",

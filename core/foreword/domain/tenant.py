@@ -107,6 +107,11 @@ class Caller:
     expire_time: datetime | None = None
 
     @property
+    def credential_expire_time(self) -> datetime | None:
+        """Expiry time of the key, the token or the certificate; None if it does not expire."""
+        return self.expire_time if self.key is None else self.key.expire_time
+
+    @property
     def reads_only_of(self) -> str | None:
         """The creator to whose resources the caller is limited; None if the key may read everything."""
         return None if Scope.READ in self.scopes else self.api_key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import grpc
@@ -75,6 +75,22 @@ def test_a_tenants_administrator_gives_no_scope_that_it_lacks(server: RunningSer
     name = f"tenants/{tenant}/apiKeys/{operator.id}"
     refusal = refused(stubs.tenants.DeleteApiKey, tenants.DeleteApiKeyRequest(name=name))
     assert refusal.metadata == {"scope": "admin"}
+
+
+@pytest.mark.parametrize("scope", [Scope.TENANT_ADMIN, Scope.ADMIN])
+def test_a_key_does_not_outlive_the_key_that_creates_it(server: RunningServer, tenant: str, scope: Scope):
+    end = server.database.now() + timedelta(minutes=5)
+    _, secret = server.tenants.create_api_key(tenant, "short", (*USUAL, scope), end)
+    stubs = server.stubs(secret)
+
+    def create(**fields: Any) -> Any:
+        return stubs.tenants.CreateApiKey(tenants.CreateApiKeyRequest(parent=f"tenants/{tenant}", api_key=fields))
+
+    assert create().expire_time.ToDatetime(UTC) == end
+    earlier = moment(60)
+    assert create(expire_time=earlier).expire_time == earlier
+    violation = refused(create, expire_time=moment(900)).violations["api_key.expire_time"]
+    assert f"{end:%Y-%m-%d %H:%M:%S} UTC: leave it out, or use a key that lasts longer" in violation
 
 
 def test_a_child_key_has_some_scopes_of_its_parent_and_dies_with_it(server: RunningServer, admin: Any, tenant: str):

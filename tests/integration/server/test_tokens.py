@@ -23,7 +23,7 @@ from foreword.errors import PermissionDeniedError
 from foreword.storage.lists.request import ListRequest
 from foreword.storage.repositories.audit_log import AuditLog
 from foreword.storage.repositories.tenant_lifecycle import TenantLifecycle
-from foreword.v1 import deployment_service_pb2, tenant_service_pb2, tune_experiment_service_pb2
+from foreword.v1 import deployment_service_pb2, tenant_pb2, tenant_service_pb2, tune_experiment_service_pb2
 
 jwt = pytest.importorskip("jwt", reason="needs the extra oidc")
 
@@ -88,6 +88,15 @@ def test_changes_by_a_token_have_its_subject_as_creator_and_in_the_audit_log(ser
 
     (record,) = AuditLog(server.database).list("acme", ListRequest(filter='resource : "by-token"')).items
     assert space.creator == record.actor == "oidc:main:grace"
+
+
+def test_a_key_that_is_created_with_a_token_expires_with_it(server: RunningServer, issuer: Issuer):
+    stubs = server.stubs(issuer.token(scope="foreword:tenant_admin foreword:read"))
+    new = {"scopes": [tenant_pb2.SCOPE_READ]}
+    key = stubs.tenants.CreateApiKey(tenant_service_pb2.CreateApiKeyRequest(parent="tenants/acme", api_key=new))
+
+    assert key.expire_time == stubs.tenants.WhoAmI(WHO).expire_time
+    assert 0 < key.expire_time.seconds - time.time() < 24 * 3600
 
 
 def test_a_long_subject_has_a_short_id(server: RunningServer, issuer: Issuer):

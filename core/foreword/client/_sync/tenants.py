@@ -174,7 +174,8 @@ class TenantMethods(ServiceMethods):
 
         Args:
             scopes: Scopes of the key, at least one. Default: write, read and infer.
-            expire_time: Time at which the key expires. Default: never.
+            expire_time: Time at which the key expires, not after the credential of this client. Default: with that
+                credential, or never if it does not expire.
 
         Raises:
             InvalidArgumentError: A value is wrong, or `scopes` is an empty list.

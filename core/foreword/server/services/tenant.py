@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from google.protobuf import empty_pb2
 
 import foreword
 from foreword.domain.tenant import Caller, Scope
-from foreword.errors import FailedPreconditionError
+from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.names import ApiKeyName, TenantName
 from foreword.server.callers.auth import DEV_TENANT, Authenticator, current_caller, require_administered, scope_missing
 from foreword.server.calls.pools import READ_SECONDS, WRITE_SECONDS
@@ -58,7 +59,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
             tenant_display_name=owner.display_name,
             tenant_state=f"STATE_{owner.state.name}",
             api_key_display_name="" if key is None else key.display_name,
-            expire_time=timestamp(caller.expire_time if key is None else key.expire_time),
+            expire_time=timestamp(caller.credential_expire_time),
             subject=caller.api_key if caller.credential_digest else "",
             parent_key="" if key is None else convert.parent_key(key),
             quota=quota,
@@ -145,7 +146,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
             parent.tenant,
             new.display_name,
             new.scopes,
-            new.expire_time,
+            _expiry(new.expire_time, caller.credential_expire_time),
         )
         return convert.api_key(key, secret)
 
@@ -237,3 +238,20 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
                 reason="OWN_TENANT",
                 metadata={"resource": name},
             )
+
+
+def _expiry(wanted: datetime | None, of_creator: datetime | None) -> datetime | None:
+    """Return the expiry time of a new key: nobody creates a key that outlives the credential of its creator.
+
+    Raises:
+        InvalidArgumentError: The creator's credential expires earlier.
+    """
+    if of_creator is None or (wanted is not None and wanted <= of_creator):
+        return wanted
+    if wanted is not None:
+        raise InvalidArgumentError.of(
+            "api_key.expire_time",
+            f"must not be after the expiry of the credential that creates the key, {of_creator:%Y-%m-%d %H:%M:%S} UTC: "
+            "leave it out, or use a key that lasts longer",
+        )
+    return of_creator
