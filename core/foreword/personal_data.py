@@ -12,7 +12,9 @@ EMAIL = "[e-mail]"
 CARD = "[card number]"
 PHONE = "[phone number]"
 
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62}(?!\w)")
+_AT = "[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]"
+_DOT = "[.\N{FULLWIDTH FULL STOP}\N{IDEOGRAPHIC FULL STOP}]"
+_EMAIL = re.compile(rf"(?<![\w.+-])[\w.+-]{{1,64}}{_AT}(?:[\w-]{{1,63}}{_DOT}){{1,8}}[^\W\d_][\w-]{{1,62}}(?!\w)")
 _DIGITS = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?!\w)")
 _PHONE = re.compile(
     r"(?<![\w.,/-])(?:"
@@ -31,6 +33,11 @@ def redact_personal_data(text: str) -> str:
     text = _EMAIL.sub(EMAIL, text)
     text = _DIGITS.sub(lambda found: CARD if _has_check_digit(found.group()) else found.group(), text)
     return _PHONE.sub(lambda found: PHONE if _is_phone(found.group()) else found.group(), text)
+
+
+def holds_email(text: str) -> bool:
+    """Return whether a text holds an e-mail address."""
+    return _EMAIL.search(text) is not None
 
 
 def _has_check_digit(text: str) -> bool:

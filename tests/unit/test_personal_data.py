@@ -11,6 +11,8 @@ from foreword.personal_data import redact_personal_data
     ("text", "redacted"),
     [
         ("Mail anna.b+x@example.co.uk, please", "Mail [e-mail], please"),
+        ("Mail anna\N{FULLWIDTH COMMERCIAL AT}example.com", "Mail [e-mail]"),
+        ("anna\N{FULLWIDTH COMMERCIAL AT}example\N{FULLWIDTH FULL STOP}com", "[e-mail]"),
         ("call +49 171 2345678 or 555-123-4567", "call [phone number] or [phone number]"),
         ("Office (030) 123 4567 or 0171 1234567.", "Office [phone number] or [phone number]."),
         ("paid with 4111 1111 1111 1111", "paid with [card number]"),

@@ -291,3 +291,16 @@ def test_what_is_deleted_is_in_no_file_of_the_database(server, client, model):
     client.delete_captured_requests(deployment, filter="*")
 
     assert not any(b"Zacharias Quux" in file.read_bytes() for file in files)
+
+
+def test_an_id_that_holds_an_address_is_replaced_before_it_is_stored(server, client, model):
+    deployment = deploy(client, model)
+    request = pb2.ClassifyRequest(model=deployment.serving_name, text=TEXT)
+
+    for id in ("mail:anna@example.com", "order-17"):
+        _, call = server.stubs().inference.Classify.with_call(request, metadata=(("x-request-id", id),))
+
+    assert request_id(call) == "order-17"
+    newest, replaced = (item.request_id for item in captured(server, client, deployment))
+    assert newest == "order-17"
+    assert "anna" not in replaced

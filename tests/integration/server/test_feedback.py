@@ -109,6 +109,13 @@ def test_feedback_that_cannot_be_meant_is_refused(client, deployment, options, f
     assert problem in raised.value.violations[0].description
 
 
+def test_feedback_on_an_id_that_is_an_address_is_refused(client, deployment):
+    with pytest.raises(InvalidArgumentError) as raised:
+        client.submit_feedback(deployment, "anna@example.com", score=1.0, input=TEXT)
+
+    assert [item.field for item in raised.value.violations] == ["feedback.request_id"]
+
+
 def test_labels_that_the_next_model_is_to_learn_are_accepted_and_redacted(client, deployment):
     answer = client.classify(deployment.serving_name, TEXT)
 

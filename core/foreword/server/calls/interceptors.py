@@ -16,6 +16,7 @@ import grpc
 
 from foreword.domain.messages import MAX_OTHER_REQUEST_BYTES, MAX_REQUEST_BYTES
 from foreword.errors import ForewordError
+from foreword.personal_data import holds_email
 from foreword.redaction import redact
 from foreword.server.calls.call_record import CallRecord, keep_record
 from foreword.server.calls.message_coding import MessageCoder
@@ -185,10 +186,11 @@ def _max_request_bytes(method: str) -> int:
 def name_request(call: Call) -> str:
     """Take `x-request-id` from the client or generate it, return it also in the trailers, and record it.
 
-    An id that looks like a key is replaced, because ids are logged.
+    An id that looks like a key or holds an e-mail address is replaced, because ids are logged, and stored with captured
+    requests.
     """
     given = call.metadata.get("x-request-id", "")
-    usable = _REQUEST_ID.fullmatch(given) is not None and redact(given) == given
+    usable = _REQUEST_ID.fullmatch(given) is not None and redact(given) == given and not holds_email(given)
     request_id = given if usable else secrets.token_hex(8)
     call.record.request_id = request_id
     call.context.set_trailing_metadata((("x-request-id", request_id),))

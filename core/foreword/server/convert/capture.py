@@ -21,6 +21,7 @@ from foreword.domain.capture import (
 from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS
 from foreword.domain.violations import Violations
 from foreword.names import DeploymentName
+from foreword.personal_data import holds_email
 from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAME
 from foreword.server.convert.timestamps import timestamp
 from foreword.storage.lists.filter_grammar import MAX_FILTER_CHARACTERS
@@ -113,6 +114,10 @@ def parse_feedback(request: capture_service_pb2.SubmitFeedbackRequest) -> NewFee
     message = request.feedback
     violations.text("deployment", request.deployment, 3 * MAX_DISPLAY_NAME, required=True)
     violations.text("feedback.request_id", message.request_id, MAX_REQUEST_ID, required=True)
+    if holds_email(message.request_id):
+        violations.add(
+            "feedback.request_id", "must not hold an e-mail address; set the request_id of the answer, which never does"
+        )
     violations.text("feedback.input", message.input, MAX_CAPTURED_CHARACTERS, required=bool(message.input))
     violations.text("feedback.comment", message.comment, MAX_DESCRIPTION)
     right: RightAnswer | None = None
