@@ -50,8 +50,8 @@ def classify_file(
         fields: Names of the other fields of all rows, for CSV; None if they are not known.
 
     Raises:
-        ClickException: Some rows failed, and their errors are in the output; or an error stopped the command, and rows
-            that are not in the output were not classified.
+        ClickException: There are no rows; or some failed, and their errors are in the output; or an error stopped the
+            command, and rows that are not in the output were not classified.
         KeyboardInterrupt: The command was interrupted; standard error has the first row that was not classified.
     """
     from foreword.cli.render import err_console
@@ -73,6 +73,11 @@ def classify_file(
                 writer.write(row, _record(row, answer))
                 progress.count(failed=isinstance(answer, str))
             output.flush()
+    if not progress.done:
+        raise click.ClickException(
+            'No row could be read from the file. Write rows such as {"input": "..."}, one per line, CSV with a column '
+            "`input`, or a text in each line."
+        )
     if progress.failed:
         raise click.ClickException(
             f"{progress.failed:,} of {counted(progress.done, 'row')} failed; see the field `error` in the output."

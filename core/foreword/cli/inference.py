@@ -18,7 +18,7 @@ from foreword.cli.classify_file import classify_file
 from foreword.cli.csv_output import escape_formulas_option
 from foreword.cli.generation_options import generation_options
 from foreword.cli.session import json_option, with_client
-from foreword.cli.text_file import FORMATS, field_names, format_of, read_texts
+from foreword.cli.text_file import FORMATS, check_is_text, field_names, format_of, read_texts
 from foreword.errors import ForewordError
 from foreword.private_files import open_private
 
@@ -171,6 +171,7 @@ def classify(
     }
     variables = dict(variable)
     if file is not None:
+        check_is_text(file)
 
         def classify_texts(texts: Sequence[str]) -> Sequence[ClassifyResult | ForewordError]:
             prompts = [_structured(item, instruction, example) for item in texts]

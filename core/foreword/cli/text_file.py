@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TextIO
 
+import click
+
 FORMATS: Final = ("jsonl", "csv", "text")
 _COLUMNS = ("input", "text")
 _DELIMITERS = (",", ";", "\t", "|")
@@ -33,6 +35,20 @@ def format_of(name: str) -> str:
     """Return the format for the extension of a file name; `text` for unknown extensions."""
     ending = name.rpartition(".")[2].lower()
     return {"jsonl": "jsonl", "ndjson": "jsonl", "csv": "csv", "tsv": "csv"}.get(ending, "text")
+
+
+def check_is_text(file: TextIO) -> None:
+    """Check by the first bytes of a file that it is UTF-8 text. They are not consumed.
+
+    Raises:
+        ClickException: It is not.
+    """
+    from foreword.data.detect import foreign_file
+
+    peek = getattr(getattr(file, "buffer", None), "peek", None)
+    found = None if peek is None else foreign_file(peek(4)[:4])
+    if found is not None:
+        raise click.ClickException(f"{found.message} {found.remedy}")
 
 
 def read_texts(file: TextIO, format: str) -> Iterator[TextRow]:

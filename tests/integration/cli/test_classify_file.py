@@ -44,6 +44,25 @@ def write(path: Path, content: str) -> str:
     return str(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("empty.jsonl", b"", "No row could be read from the file."),
+        ("blank.txt", b"\n \n", "No row could be read from the file."),
+        ("header.csv", b"input\n", "No row could be read from the file."),
+        ("wide.csv", "input\nWhere is it?\n".encode("utf-16"), "The file is UTF-16 or UTF-32 text. Save it as UTF-8."),
+        ("book.xlsx", b"PK\x03\x04...", "The file is a spreadsheet or an archive."),
+    ],
+)
+def test_a_file_without_readable_rows_is_an_error(classify, tmp_path, name: str, content: bytes, problem: str) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    status, out, err = classify("--file", str(tmp_path / name))
+
+    assert (status, out) == (1, "")
+    assert problem in " ".join(err.split())
+
+
 def test_every_row_is_answered_as_it_is_alone_and_in_its_order(classify, tmp_path) -> None:
     file = write(tmp_path / "texts.jsonl", "".join(json.dumps({"input": text}) + "\n" for text in TEXTS))
 
