@@ -25,6 +25,7 @@ from factories.api import (
 )
 from factories.rpcs import rpc_of
 from factories.servers import RunningServer
+from foreword.cli.application import run
 from foreword.client import Client
 from foreword.domain.tenant import Scope
 from foreword.server.callers.scopes import NEEDS_READ, SCOPES
@@ -388,3 +389,17 @@ def test_a_key_without_read_cannot_count_what_a_filter_meets_in_captures_of_othe
     assert (failure.code, failure.metadata) == (grpc.StatusCode.PERMISSION_DENIED, {"scope": "read"})
     assert keys["sibling"].captures.DeleteCapturedRequests(deletion("*")).deleted_count == 0
     assert keys["maker"].captures.DeleteCapturedRequests(deletion('input : "Jane"')).deleted_count == 0
+
+
+def test_the_command_line_says_what_a_key_is_not_told(
+    server: RunningServer, changing: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FOREWORD_ENDPOINT", server.endpoint)
+    monkeypatch.setenv("FOREWORD_API_KEY", server.new_key("acme", [Scope.WRITE]))
+    name = changing["changing deployment"]
+
+    status = run(["deployments", "rollback", name, "--revision", "1"])
+
+    printed = capsys.readouterr()
+    assert status == 0, printed.err
+    assert " is ready. The key cannot read more of it." in " ".join(printed.out.split())
