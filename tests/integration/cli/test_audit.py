@@ -81,6 +81,7 @@ def test_a_chain_is_verified_with_its_head(command: Command, tenant: str):
         ("DELETE FROM audit_records WHERE tenant = :tenant AND sequence = 1", "record 1 is missing"),
         ("DELETE FROM audit_records WHERE tenant = :tenant AND sequence = 4", "record 4 is missing"),
         ("UPDATE audit_records SET actor = 'x' WHERE tenant = :tenant AND sequence = 2", "record 2 was altered"),
+        ("DELETE FROM audit_chains WHERE tenant = :tenant", "record 5 is missing"),
     ],
 )
 def test_a_record_that_is_removed_or_altered_is_noticed(

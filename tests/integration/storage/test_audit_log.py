@@ -122,6 +122,35 @@ def test_what_is_older_than_the_retention_goes_and_the_rest_can_be_verified(data
     assert left[0].previous_hash == chain.anchor_hash
 
 
+def test_a_chain_whose_ends_are_removed_goes_on_with_a_gap(database: Database):
+    spaces, log = SpaceRepository(database, store_tenant(database)), AuditLog(database)
+
+    def fault(tenant: str | None) -> str:
+        (chain,) = log.list_chains(tenant).items
+        return chain_fault(log.list("acme", ListRequest(order_by="sequence")).items, chain)
+
+    def remove_ends() -> None:
+        with database.write() as session:
+            session.execute(text("DELETE FROM audit_chains WHERE tenant = 'acme'"))
+
+    with acting(action()):
+        spaces.create("one")
+    with acting(action()):
+        spaces.create("two")
+    assert fault("acme") == ""
+    remove_ends()
+    assert fault(None) == fault("acme") == "record 3 is missing: there should be records up to 3"
+    remove_ends()
+    with acting(action()):
+        spaces.create("three")
+
+    assert fault(None) == "record 3 is missing: record 4 follows record 2"
+    with database.write() as session:
+        session.execute(text("UPDATE audit_records SET time = '2020-01-01 00:00:00.000000'"))
+    assert log.delete_expired(timedelta(days=30)) == 3
+    assert fault("acme") == ""
+
+
 def test_deletions_of_records_are_not_recorded_for_ever(database: Database):
     store_tenant(database)
     log = AuditLog(database)

@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from foreword.domain.audit import AuditChain, AuditRecord, record_hash, to_json
+from foreword.observability.logging import get_logger
 from foreword.storage.tables import AuditChainRow, AuditRecordRow
+
+_log = get_logger("audit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +54,45 @@ def append(session: Session, tenant: str, entries: Sequence[AuditEntry], clock: 
 
 
 def lock_chain(session: Session, tenant: str) -> AuditChainRow:
-    """Return the row of a chain, locked. It is created if the tenant has none."""
+    """Return the row of a chain, locked. It is created if the tenant has none.
+
+    If there are records without a chain, somebody has removed its row. The new one leaves out a number behind the
+    records, since nobody knows how many were removed: the gap stays, so that whoever verifies the chain notices it.
+    """
     session.flush()  # reading the row again would undo changes of it that are not written yet
     row = _locked(session, tenant)
     if row is None:
         insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-        empty = {"anchor_sequence": 0, "anchor_hash": "", "last_sequence": 0, "last_hash": ""}
         # Two transactions may create it together; both then use the same row.
-        session.execute(insert(AuditChainRow).values(tenant=tenant, **empty).on_conflict_do_nothing())
+        session.execute(insert(AuditChainRow).values(tenant=tenant, **_ends(session, tenant)).on_conflict_do_nothing())
         row = _locked(session, tenant)
         assert row is not None
     return row
+
+
+def _ends(session: Session, tenant: str) -> dict[str, Any]:
+    """Return the ends of a new chain."""
+    of_tenant = select(AuditRecordRow).where(AuditRecordRow.tenant == tenant).limit(1)
+    first = session.scalars(of_tenant.order_by(AuditRecordRow.sequence)).first()
+    last = session.scalars(of_tenant.order_by(AuditRecordRow.sequence.desc())).first()
+    if first is None or last is None:
+        return {"anchor_sequence": 0, "anchor_hash": "", "last_sequence": 0, "last_hash": ""}
+    _log.error("audit_chain_missing", tenant=tenant, last_sequence=last.sequence)
+    return {
+        "anchor_sequence": first.sequence - 1,
+        "anchor_hash": first.previous_hash,
+        "last_sequence": last.sequence + 1,
+        "last_hash": "",
+    }
+
+
+def without_chain(session: Session, tenant: str | None) -> Sequence[str]:
+    """Return whose chain was removed though there are records: the tenant, or all such tenants, in order."""
+    has_chain = select(AuditChainRow.tenant).where(AuditChainRow.tenant == AuditRecordRow.tenant).exists()
+    records = select(AuditRecordRow.tenant).where(~has_chain).distinct()
+    if tenant is not None:
+        records = records.where(AuditRecordRow.tenant == tenant)
+    return sorted(session.scalars(records))
 
 
 def _locked(session: Session, tenant: str) -> AuditChainRow | None:

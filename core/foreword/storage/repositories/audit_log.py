@@ -14,7 +14,7 @@ from foreword.domain.audit import SERVICE, SYSTEM, AuditChain, AuditRecord
 from foreword.errors import NotFoundError
 from foreword.names import TenantName
 from foreword.storage.audit.action import current_action
-from foreword.storage.audit.chains import AuditEntry, append, lock_chain, to_chain, to_record
+from foreword.storage.audit.chains import AuditEntry, append, lock_chain, to_chain, to_record, without_chain
 from foreword.storage.audit.recording import entry_of, tenant_of
 from foreword.storage.database import Database
 from foreword.storage.lists.list_specs import AUDIT_CHAINS, AUDIT_RECORDS
@@ -81,6 +81,8 @@ class AuditLog:
     ) -> Page[AuditChain]:
         """List the ends of the chain of a tenant, or of all chains, ordered by tenant.
 
+        The ends of a chain that were removed from the database are restored with a gap first; see `lock_chain`.
+
         Args:
             since_creation: Whether the chain begins with the tenant, as in `list`.
             take: Keeps each item, or returns False to end the page before it.
@@ -89,6 +91,12 @@ class AuditLog:
             NotFoundError: There is neither the tenant nor a record of it.
             InvalidArgumentError: The page size or the token is invalid.
         """
+        if not request.page_token:
+            with self._database.read() as session:
+                removed = without_chain(session, tenant)
+            for other in removed:
+                with self._database.write() as session:
+                    lock_chain(session, other)
         return ListReader(
             database=self._database,
             spec=AUDIT_CHAINS,
