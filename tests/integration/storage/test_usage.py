@@ -34,9 +34,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "usage"
 
 
-def write(journal: UsageJournal, count: int, tenant: str = "acme") -> None:
+def write(journal: UsageJournal, count: int, tenant: str = "acme", day: str = "") -> None:
     for _ in range(count):
-        journal.append(tenant, DAY, MODEL, requests=1, input=10, output=2, virtual=3)
+        journal.append(tenant, day or day_of(datetime.now(UTC)), MODEL, requests=1, input=10, output=2, virtual=3)
 
 
 def amounts(database: Database, tenant: str = "acme") -> dict[UsageKind, float]:
@@ -170,6 +170,16 @@ def test_usage_of_a_tenant_that_is_gone_is_dropped(database: Database, folder: P
 
     assert amounts(database) == expected(1)
     assert {item.tenant for item in UsageRepository(database, None).list().items} == {"acme"}
+
+
+def test_a_new_tenant_does_not_pay_for_a_deleted_one_with_its_id(database: Database, folder: Path) -> None:
+    journal = UsageJournal(folder, database)
+    write(journal, 2, day=day_of(datetime.now(UTC) - timedelta(days=2)))
+    store_tenant(database)
+    write(journal, 1)
+    journal.roll_up()
+
+    assert amounts(database) == expected(1)
 
 
 def die_at(point: str, url: str, folder: Path) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from foreword.domain.usage import UsageKey
 from foreword.observability.logging import get_logger
 from foreword.private_files import make_private_folder
 from foreword.storage.database import Database
-from foreword.storage.quotas.sums import add_usage
+from foreword.storage.quotas.sums import add_usage, day_of
 from foreword.storage.tables import TenantRow, UsageSegmentRow
 from foreword.storage.usage.segments import KINDS, SUFFIX, Segment, line_of
 
@@ -30,6 +31,8 @@ SEGMENT_BYTES: Final = 4 * 2**20
 """Size from which a new file is begun and the old one deleted once it is part of the sums."""
 CHUNK_BYTES: Final = 2**20
 """Bytes that one transaction adds at most, so that it is short."""
+_CLOCK_DIFFERENCE: Final = timedelta(hours=1)
+"""Time by which the clock of a server may be behind that of the database."""
 _log = get_logger("usage")
 
 
@@ -168,10 +171,17 @@ class UsageJournal:
             segment.rolled = min(offsets.get(segment.id, segment.rolled), segment.size)
 
     def _of_tenants(self, sums: Counter[UsageKey]) -> Counter[UsageKey]:
-        """Return the sums without those of tenants that do not exist any more."""
+        """Return the sums without those of tenants that do not exist any more, also if a new one has the same id."""
+        rows = select(TenantRow.id, TenantRow.create_time).where(TenantRow.id.in_({key.tenant for key in sums}))
         with self._database.read() as session:
-            known = set(session.scalars(select(TenantRow.id).where(TenantRow.id.in_({key.tenant for key in sums}))))
-        return Counter({key: amount for key, amount in sums.items() if key.tenant in known})
+            first_days = {id: day_of(created - _CLOCK_DIFFERENCE) for id, created in session.execute(rows)}
+        return Counter(
+            {
+                key: amount
+                for key, amount in sums.items()
+                if key.tenant in first_days and key.day >= first_days[key.tenant]
+            }
+        )
 
     def _store_unwritten(self) -> None:
         """Add what could not be written to a file."""
