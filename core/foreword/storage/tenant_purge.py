@@ -68,6 +68,9 @@ class TenantPurge:
     def purge_due(self) -> Sequence[str]:
         """Purge the tenants whose grace period is over, and return the ids of those that are gone.
 
+        What was deleted leaves the log of the database as well, unless somebody reads: then the retention of captured
+        requests empties it within minutes.
+
         A tenant is left for the next time if a worker still has one of its jobs, or the artifact store is unavailable.
 
         Raises:
@@ -80,7 +83,10 @@ class TenantPurge:
                 .where(TenantRow.purge_time <= now, TenantRow.update_time <= now - self._settling)
                 .order_by(TenantRow.purge_time, TenantRow.id)
             ).all()
-        return [tenant for tenant in due if self._purge(tenant)]
+        gone = [tenant for tenant in due if self._purge(tenant)]
+        if gone:
+            self._database.empty_log()
+        return gone
 
     def _purge(self, tenant: str) -> bool:
         try:

@@ -135,6 +135,21 @@ def test_a_purge_leaves_nothing_of_the_tenant_and_all_of_the_others(database: Da
     assert tenants.create_tenant("gone", "", RequestKey("CreateTenant", "r", "f")).id == "gone"
 
 
+def test_texts_of_a_purged_tenant_are_in_no_file_of_the_database(tmp_path: Path, artifacts: ArtifactStore):
+    database = Database(tmp_path / "foreword.db")
+    database.migrate()
+    TenantRepository(database).create_tenant("gone", "Zacharias Quux")
+    TenantRepository(database).create_api_key("gone", "Zacharias Quux's key", [Scope.READ])
+    TenantLifecycle(database).delete("gone", grace_period=NOW)
+    found = [path for path in tmp_path.glob("foreword.db*") if b"Zacharias Quux" in path.read_bytes()]
+    assert found
+
+    TenantPurge(database=database, artifacts=artifacts, settling=NOW).purge_due()
+
+    assert not any(b"Zacharias Quux" in path.read_bytes() for path in tmp_path.glob("foreword.db*"))
+    database.close()
+
+
 def test_many_rows_are_deleted_in_several_transactions(
     database: Database, artifacts: ArtifactStore, monkeypatch: pytest.MonkeyPatch
 ):
