@@ -104,6 +104,9 @@ def test_a_long_subject_has_a_short_id(server: RunningServer, issuer: Issuer):
 
     assert len(first) <= 64
     assert first != second
+    prefix, _, hash = first.rpartition(":")
+    assert prefix == "oidc-sha256:main"
+    assert who(server, issuer.token(sub=hash)).subject == f"oidc:main:{hash}"
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ _CACHED_TOKENS: Final = 10_000
 _CACHED_SECONDS: Final = 60.0
 """Time for which a token that was checked is not checked again, also if its key is withdrawn."""
 _MAX_ID: Final = 64
+_HASHED: Final = "oidc-sha256"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class VerifiedToken:
     """What a token says about its caller.
 
     Attributes:
-        subject: Id of the caller, `oidc:ISSUER:SUBJECT`; at most 64 characters.
+        subject: Id of the caller, `oidc:ISSUER:SUBJECT` or `oidc-sha256:ISSUER:HASH`; at most 64 characters.
         digest: SHA-256 of the token.
     """
 
@@ -180,11 +181,14 @@ def _is_id(tenant: str) -> bool:
 
 
 def _subject_id(issuer: str, subject: str) -> str:
-    """Return the id of a caller: readable if it is short, otherwise with a hash of the subject."""
+    """Return the id of a caller: readable if it is short, otherwise with a hash of the subject.
+
+    Hashes have a prefix of their own, so that nobody whose subject looks like the hash of another has the other's id.
+    """
     id = f"oidc:{issuer}:{subject}"
     if len(id) <= _MAX_ID and id.isascii() and id.isprintable() and " " not in id:
         return id
-    return f"oidc:{issuer}:{hashlib.sha256(subject.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+    return f"{_HASHED}:{issuer}:{hashlib.sha256(subject.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 def _refuse(why: str, reason: str = "TOKEN_INVALID") -> NoReturn:
