@@ -164,6 +164,21 @@ def test_a_value_that_is_no_quota_is_refused(
     assert problem in re.sub(r"\s+", " ", error)
 
 
+def test_a_whole_quota_may_be_a_float_without_a_fraction(admin: Client, client: Client, tenant: str) -> None:
+    client.get_quota()
+    admin.update_quota(tenant, {"deployments": 3.0})
+    assert client.get_quota().limits == {"deployments": 3}
+    with pytest.raises(InvalidArgumentError, match="deployments"):
+        admin.update_quota(tenant, {"deployments": 3.5})
+
+
+def test_days_that_are_swapped_are_refused(command: Command) -> None:
+    status, _, error = command("usage", "--from", "2026-02-01", "--to", "2026-01-31")
+
+    assert status != 0
+    assert "--from: must not be after the last day, 2026-01-31" in error
+
+
 def test_an_outdated_etag_and_an_unknown_quota_are_refused(admin: Client, client: Client, tenant: str) -> None:
     old = admin.get_quota(tenant)
     admin.update_quota(tenant, {"deployments": 1}, etag=old.etag)

@@ -174,7 +174,7 @@ def test_commands_take_the_certificate_from_the_environment(
     [({"tls_client_ca": Path("ca.pem")}, "tls_certificate"), ({"tls_clients": CLIENTS}, "tls_client_ca")],
 )
 def test_a_setting_that_is_missing_is_named(given: dict[str, Any], missing: str):
-    with pytest.raises(InvalidArgumentError, match=f"{missing}: must be set too"):
+    with pytest.raises(InvalidArgumentError, match=rf"{missing}: must be set too \(FOREWORD_{missing.upper()}\)"):
         check_listening(Settings(**given), dev_key=False)
 
 

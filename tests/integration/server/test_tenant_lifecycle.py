@@ -110,6 +110,8 @@ def test_the_grace_period_can_be_chosen_and_changed_until_it_is_over(admin: Any,
     assert later.purge_time == over.purge_time
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "TENANT_PURGED")
     assert list(wrong.violations) == ["grace_period"]
+    endless = refused(delete, admin, tenant, grace_period={"seconds": 400 * 86400})
+    assert endless.violations["grace_period"] == "must be 0 to 365 days, not 400 days"
 
 
 def test_a_tenant_gets_another_name_unless_its_etag_is_outdated(admin: Any, tenant: str):

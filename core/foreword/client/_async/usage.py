@@ -17,6 +17,7 @@ from foreword.client.reference import Reference, new_request_id
 from foreword.domain.quota import QuotaKind
 from foreword.domain.usage import UsageField
 from foreword.domain.violations import Violations
+from foreword.errors import InvalidArgumentError
 from foreword.v1 import quota_pb2, usage_service_pb2_grpc
 from foreword.v1 import usage_service_pb2 as messages
 
@@ -53,7 +54,7 @@ class UsageMethods(ServiceMethods):
             etag: Etag of the quotas as they were read; the update is refused if it is outdated. Default: no check.
 
         Raises:
-            InvalidArgumentError: A name is unknown, or a value is out of range.
+            InvalidArgumentError: A name is unknown, or a value is out of range or should be whole.
             NotFoundError: The tenant does not exist.
             AbortedError: The quotas have changed since the etag was read.
         """
@@ -62,7 +63,8 @@ class UsageMethods(ServiceMethods):
         for name in limits:
             violations.choice("limits", name, names)
         violations.check()
-        quota = build(quota_pb2.Quota, "quota", etag=etag, **limits)
+        values = {name: _whole(QuotaKind(name), value) for name, value in limits.items()}
+        quota = build(quota_pb2.Quota, "quota", etag=etag, **values)
         quota.name = await self._quota_name(tenant)
         request = messages.UpdateQuotaRequest(
             quota=quota, update_mask=field_mask_pb2.FieldMask(paths=list(limits)), request_id=new_request_id()
@@ -98,6 +100,8 @@ class UsageMethods(ServiceMethods):
             NotFoundError: The tenant does not exist, or the key may not see it.
         """
         conditions = [f"({filter})"] if filter.strip() else []
+        if first_day is not None and last_day is not None and first_day > last_day:
+            raise InvalidArgumentError.of("first_day", f"must not be after the last day, {last_day:%Y-%m-%d}")
         if first_day is not None:
             conditions.append(f"day >= {first_day:%Y-%m-%d}")
         if last_day is not None:
@@ -110,3 +114,8 @@ class UsageMethods(ServiceMethods):
 
     async def _quota_name(self, tenant: Reference) -> str:
         return f"{await self._name(tenant, 'tenants')}/quota"
+
+
+def _whole(kind: QuotaKind, value: float | None) -> float | None:
+    """Return a whole number as an integer, if the quota must be one."""
+    return int(value) if kind.is_whole and isinstance(value, float) and value.is_integer() else value

@@ -133,7 +133,9 @@ def parse_state_change(
         reason = violations.text("reason", request.reason, _MAX_REASON).strip()
     elif isinstance(request, tenant_service_pb2.DeleteTenantRequest) and request.HasField("grace_period"):
         seconds = request.grace_period.seconds + request.grace_period.nanos / 1e9
-        violations.number("grace_period", seconds, minimum=0, maximum=MAX_GRACE_PERIOD.total_seconds())
+        if not 0 <= seconds <= MAX_GRACE_PERIOD.total_seconds():
+            days = f"must be 0 to {MAX_GRACE_PERIOD.days} days, not {seconds / 86400:.10g} days"
+            violations.add("grace_period", days)
         violations.check()
         grace_period = timedelta(seconds=seconds)
     violations.check()

@@ -25,11 +25,14 @@ def check_listening(settings: Settings, *, dev_key: bool) -> None:
         raise InvalidArgumentError.of(missing, "must be set too: TLS needs a certificate and its private key")
     if settings.tls_client_ca is not None and certificate is None:
         raise InvalidArgumentError.of(
-            "tls_certificate", "must be set too: certificates of clients (tls_client_ca) need TLS"
+            "tls_certificate",
+            "must be set too (FOREWORD_TLS_CERTIFICATE): certificates of clients (FOREWORD_TLS_CLIENT_CA) need TLS",
         )
     if settings.tls_clients and settings.tls_client_ca is None:
         raise InvalidArgumentError.of(
-            "tls_client_ca", "must be set too: it says which authorities issue the certificates of tls_clients"
+            "tls_client_ca",
+            "must be set too (FOREWORD_TLS_CLIENT_CA): it says which authorities issue the certificates of "
+            "FOREWORD_TLS_CLIENTS",
         )
     if is_loopback(settings.host):
         return
