@@ -16,7 +16,9 @@ from foreword.client import GeneratePiece, GenerateResult, PromptExample, StopRe
 from foreword.errors import NotFoundError
 from foreword.http.studio.lab.answers import Outcome, Question, answers
 from foreword.http.studio.lab.code import snippets
+from foreword.http.studio.lab.faults import MOST_SENTENCES, Faults
 from foreword.http.studio.lab.models import LabModel
+from foreword.http.studio.lab.prompt import parse_variables
 
 HOSTILE = "'; rm -rf / #\n\"$(reboot)` \\ {{x}} \u202e"
 
@@ -161,3 +163,13 @@ async def test_pieces_that_arrive_together_are_one_update() -> None:
             models.go.set()
 
     assert count <= 4
+
+
+@pytest.mark.parametrize("line", ["a = 1", "no variable"])
+def test_a_form_full_of_faulty_lines_costs_no_more_than_its_length(line: str) -> None:
+    # Compared with each other, so many sentences would occupy the process for hours.
+    faults = Faults()
+
+    parse_variables(f"{line}\n" * 200_000, faults)
+
+    assert len(faults.by_field["variables"]) == MOST_SENTENCES

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from foreword.errors import ForewordError, InvalidArgumentError
+
+MOST_SENTENCES: Final = 20
+"""Sentences beside a field; a form that has more faults than that is mended from the top."""
 
 
 class Faults:
@@ -22,9 +26,9 @@ class Faults:
         return self._found
 
     def add(self, field: str, sentence: str) -> None:
-        """Add a sentence, once."""
+        """Add a sentence, once, unless the field has enough of them."""
         sentences = self._found.setdefault(field, [])
-        if sentence not in sentences:
+        if len(sentences) < MOST_SENTENCES and sentence not in sentences:
             sentences.append(sentence)
 
     def add_error(self, error: ForewordError) -> None:
