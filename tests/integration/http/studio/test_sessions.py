@@ -135,6 +135,13 @@ def test_every_page_forbids_what_is_not_its_own(http: RunningHttp) -> None:
             assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "no-referrer")
 
 
+def test_a_key_that_may_only_ask_models_leads_to_the_lab(server: RunningServer, http: RunningHttp) -> None:
+    with Browser(http) as browser:
+        landed = browser.post("/sign-in", data={"api_key": server.new_key("studio-g", [Scope.INFER])})
+
+    assert (landed.status_code, landed.url.path) == (200, "/tenants/studio-g/lab")
+
+
 def test_a_key_that_may_only_read_is_not_offered_to_change_anything(server: RunningServer, http: RunningHttp) -> None:
     with Browser(http, server.new_key("studio-e", [Scope.READ])) as browser:
         for path in ("/tenants/studio-e/", "/tenants/studio-e/tuneExperiments"):
