@@ -100,6 +100,21 @@ def client_with(request: Request, secret: str) -> AsyncClient:
     return service.for_caller(secret, forwarded_for=forwarded_for(request), request_id=request.state.request_id)
 
 
+def service_address(request: Request, session: Session) -> str:
+    """Return the address by which programs reach the service; it begins with `https://` if it is encrypted.
+
+    A studio beside its service dials a socket, which programs elsewhere cannot: they use the name by which the browser
+    reaches the studio, and the port of the service.
+    """
+    endpoint = session.client.endpoint
+    if not endpoint.startswith("unix:"):
+        return endpoint
+    settings = request.app.state.settings
+    host = request.url.hostname or "127.0.0.1"
+    host = f"[{host}]" if ":" in host else host
+    return f"{'https://' if settings.tls_certificate else ''}{host}:{settings.port}"
+
+
 def signed_in_tenants(request: Request) -> list[str]:
     """Return the ids of the tenants of which the browser has a session, valid or not, in alphabetical order."""
     prefix = _cookie(request, "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from factories.api import deployed, tuned_model, wait_for_deployment
@@ -64,6 +66,19 @@ def test_another_model_is_served_as_a_canary_and_rolled_back(
 
     assert "Revision 1 answers." in text_of(browser.submit(f"/{deployment}/rollback"))
     assert "Revision 2 answers." in text_of(browser.submit(f"/{deployment}/rollback", {"revision": "2"}))
+
+
+def test_rolling_back_twice_by_one_page_goes_back_once(server: RunningServer, browser: Browser, model: str) -> None:
+    name: str = deployed(server, server.stubs(), "studio-twice", display_name="Twice").name
+    for another in (model, tuned_model(server, server.stubs(), display_name="Third")):
+        browser.submit(f"/{name}/update", {"model": another})
+        wait_for_deployment(server.stubs(), name)
+    page = browser.page(f"/{name}")
+    [seen] = re.findall(r'name="seen" value="([^"]*)"', page)
+    assert "Revision 3 answers." in text_of(page)
+
+    for _ in range(2):
+        assert "Revision 2 answers." in text_of(browser.submit(f"/{name}/rollback", {"seen": seen}))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from foreword.errors import ForewordError, InvalidArgumentError, NotFoundError, 
 from foreword.http.errors import STATUS
 from foreword.http.studio.forms import read_form
 from foreword.http.studio.rendering import page, root_of
-from foreword.http.studio.sessions import Session
+from foreword.http.studio.sessions import Session, service_address
 
 _PAGE_SIZE: Final = 50
 _MOST_MODELS: Final = 100
@@ -63,9 +63,17 @@ async def update_deployment(request: Request, session: Session) -> Response:
 
 
 async def roll_back(request: Request, session: Session) -> Response:
-    """Serve an earlier revision at once."""
+    """Serve an earlier revision at once.
+
+    Which revision is the earlier one depends on what serves. So a form that is sent twice, or whose page is old, does
+    nothing: a double click would go back by two.
+    """
     name, form = _name(request, session), await read_form(request)
     revision = _number(form, "revision", int, 0)
+    if seen := form.get("seen", ""):
+        now = await session.client.get_deployment(name)
+        if seen != f"{now.serving_revision},{now.candidate_revision}":
+            return RedirectResponse(f"{root_of(request)}/{name}", 303)
     return await _done(request, session, name, lambda: session.client.rollback_deployment(name, revision or 0), form)
 
 
@@ -112,6 +120,7 @@ async def _shown(
     rollout = next(
         (item.rollout for item in deployment.revisions if item.revision == deployment.candidate_revision), None
     )
+    endpoint = service_address(request, session)
     return page(
         request,
         session,
@@ -128,7 +137,9 @@ async def _shown(
         problem=problem,
         form=form or {},
         refresh=_PROBING_SECONDS if any(item.state.value == "probing" for item in deployment.revisions) else 0,
-        endpoint=session.client.endpoint,
+        endpoint=endpoint,
+        encrypted=endpoint.startswith("https://"),
+        host_and_port=endpoint.rpartition("/")[2],
     )
 
 

@@ -32,7 +32,7 @@ from foreword.http.studio.lab.prompt import MOST_COLUMNS, LabPrompt
 from foreword.http.studio.lab.view import DRAFTS, LabView, Turn, element_id, partial
 from foreword.http.studio.protection import HEADERS
 from foreword.http.studio.rendering import page, render, root_of
-from foreword.http.studio.sessions import Session
+from foreword.http.studio.sessions import Session, service_address
 from foreword.http.studio.stream import HtmlStream
 
 _MOST_DATASETS: Final = 100
@@ -65,7 +65,7 @@ async def act_in_lab(request: Request, session: Session) -> Response:
             if not view.faults:
                 return await _run(request, session, view, questions)
         case "code":
-            parts = _show_code(request, view, argument)
+            parts = _show_code(request, session, view, argument)
         case "rows":
             parts = await take_rows(session.client, view)
         case "over":
@@ -217,16 +217,14 @@ def _new_id() -> str:
     return f"r{secrets.token_hex(6)}"
 
 
-def _show_code(request: Request, view: LabView, argument: str) -> list[str]:
+def _show_code(request: Request, session: Session, view: LabView, argument: str) -> list[str]:
     """Show the request of a column as code."""
     questions = _questions(view)
     if view.faults or not questions:
         return []
     place = int(argument) if argument in ("1", "2", "3") else 0
     question = questions[min(place, len(questions) - 1)]
-    settings = request.app.state.settings
-    endpoint = f"{'https://' if settings.tls_certificate else ''}{request.url.hostname}:{settings.port}"
-    view.code = snippets(question, endpoint, f"{request.url.scheme}://{request.url.netloc}")
+    view.code = snippets(question, service_address(request, session), f"{request.url.scheme}://{request.url.netloc}")
     view.code_title = question.model.title
     return ["code"]
 
