@@ -46,6 +46,7 @@ class ServerMetrics:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._usage: UsageCollector | None = None
         self._registry = new_registry(__version__)
         self._calls = CallMetrics(self._registry)
         self._labels = DeploymentLabels()
@@ -79,7 +80,8 @@ class ServerMetrics:
             base_models: Ids of the installed base models.
             waiting_usage: Returns the size in bytes of the usage that is not yet in the database.
         """
-        self._registry.register(UsageCollector(database, waiting_usage))
+        self._usage = UsageCollector(database, waiting_usage)
+        self._registry.register(self._usage)
         self._registry.register(EngineCollector(engine, base_models))
         self._registry.register(JobCollector(database))
         self._registry.register(WebhookCollector(database))
@@ -129,6 +131,8 @@ class ServerMetrics:
         self._labels.forget_tenant(tenant)
         for metrics in (self._calls, self._inference, self._captures):
             metrics.forget_tenant(tenant)
+        if self._usage is not None:
+            self._usage.forget_tenant(tenant)
 
     @property
     def port(self) -> int | None:

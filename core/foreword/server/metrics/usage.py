@@ -60,6 +60,10 @@ class UsageCollector(Collector):
             family.add_metric(labels, amount)
         yield family
 
+    def forget_tenant(self, tenant: str) -> None:
+        """Leave a tenant out that does not exist any more."""
+        self._totals = {labels: amount for labels, amount in self._totals.items() if labels[0] != tenant}
+
     def _recent(self) -> dict[tuple[str, str], float]:
         """Return the amounts by tenant and kind: those of the tenants that use most, and of all others."""
         now = self._clock()
