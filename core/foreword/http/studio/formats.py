@@ -98,6 +98,20 @@ def looks_like_number(text: str) -> bool:
     return True
 
 
+def parameter_text(value: Any) -> str:
+    """Return the value of a parameter as people write it; a dash for none."""
+    match value:
+        case None:
+            return "\N{EN DASH}"
+        case bool():
+            return "on" if value else "off"
+        case float():
+            return f"{value:.10g}"
+        case list() | tuple():
+            return ", ".join(str(item) for item in value)
+    return str(value) or "empty"
+
+
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     function.__name__: function
     for function in (

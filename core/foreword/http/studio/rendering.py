@@ -17,15 +17,16 @@ from foreword.http.studio.charts.reports import heat, histogram, label_bars
 from foreword.http.studio.protection import HEADERS
 from foreword.http.studio.sessions import Session, signed_in_tenants
 
+_READS: Final = frozenset({Scope.READ, Scope.WRITE})
 CONTENTS: Final = (
-    ("Home", ""),
-    ("Datasets", "datasets"),
-    ("Experiments", "tuneExperiments"),
-    ("Deployments", "deployments"),
-    ("Lab", "lab"),
-    ("Settings", "settings"),
+    ("Home", "", _READS),
+    ("Datasets", "datasets", _READS),
+    ("Experiments", "tuneExperiments", _READS),
+    ("Deployments", "deployments", _READS),
+    ("Lab", "lab", frozenset({Scope.INFER})),
+    ("Settings", "settings", frozenset({Scope.READ})),
 )
-"""The navigation: names, and the parts of the address after that of the tenant."""
+"""The navigation: names, the parts of the address after that of the tenant, and the scopes of which a key needs one."""
 
 
 @cache

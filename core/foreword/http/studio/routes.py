@@ -55,6 +55,7 @@ async def _sign_in(request: Request) -> Response:
 
 ROUTES: Final = [
     Route("/", sign_in.show_start, methods=["GET"]),
+    Route("/tenants/{tenant}", sign_in.show_tenant, methods=["GET"]),
     Route("/sign-in", sign_in.show_sign_in, methods=["GET"]),
     Route("/sign-in", _sign_in, methods=["POST"]),
     Route("/static/{digest}/{name:path}", send_asset, methods=["GET"]),

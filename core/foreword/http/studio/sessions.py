@@ -7,6 +7,7 @@ several tenants at once; the address of a page says which one it uses.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from foreword.client import AsyncClient, Identity, Scope
-from foreword.errors import FailedPreconditionError, UnauthenticatedError
+from foreword.errors import FailedPreconditionError, ForewordError, UnauthenticatedError
 from foreword.http.callers import forwarded_for
 
 SESSION_TIME: Final = timedelta(hours=12)
@@ -146,6 +147,18 @@ async def begin(request: Request, secret: str) -> tuple[str, str]:
             raise
         return tenant, secret
     return tenant, child.secret
+
+
+async def end_former(request: Request, tenant: str, secret: str) -> None:
+    """Revoke the key of the session that a browser had in a tenant before it got a new one."""
+    former = request.cookies.get(_cookie(request, tenant), "")
+    if not former or former == secret:
+        return
+    with contextlib.suppress(ForewordError):  # it has ended, or ends by itself
+        client = client_with(request, former)
+        identity = await client.who_am_i()
+        if identity.parent_key and identity.tenant == f"tenants/{tenant}":
+            await client.delete_api_key(identity.api_key)
 
 
 def remember(request: Request, response: Response, tenant: str, secret: str) -> None:

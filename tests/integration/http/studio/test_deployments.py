@@ -10,6 +10,7 @@ from factories.api import deployed, tuned_model, wait_for_deployment
 from factories.http import RunningHttp
 from factories.servers import RunningServer
 from factories.studio import Browser, text_of
+from foreword.client import Client
 from foreword.domain.tenant import Scope
 
 
@@ -113,3 +114,13 @@ def test_a_key_that_may_not_write_is_offered_no_changes(
 def test_another_tenant_sees_no_deployment(server: RunningServer, http: RunningHttp, deployment: str) -> None:
     with Browser(http, server.new_key("studio-f")) as browser:
         browser.page("/" + deployment.replace("tenants/dev", "tenants/studio-f"), 404)
+
+
+def test_a_form_keeps_a_base_model_that_serves(server: RunningServer, browser: Browser, model: str) -> None:
+    base = "baseModels/foreword--starter"
+    with Client(server.endpoint, api_key="dev") as client:
+        name = client.create_deployment(base, serving_name="studio-base").name
+
+    page = browser.page(f"/{name}")
+
+    assert f'<option value="{base}" selected>' in page

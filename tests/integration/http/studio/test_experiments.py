@@ -46,6 +46,8 @@ def test_a_run_that_has_succeeded_shows_how_it_was_made(server: RunningServer, b
 
     assert "succeeded" in text_of(page)
     assert "<code>num_virtual_tokens</code>" in page
+    assert "<code>token_dropout</code>" in page
+    assert ">True<" not in page
     assert f'href="/{model}#deploy"' in page
 
 

@@ -146,3 +146,28 @@ def test_a_key_that_may_only_read_is_not_offered_to_change_anything(server: Runn
     with Browser(http, server.new_key("studio-e", [Scope.READ])) as browser:
         for path in ("/tenants/studio-e/", "/tenants/studio-e/tuneExperiments"):
             assert "New experiment" not in browser.page(path)
+
+
+def test_signing_in_again_ends_the_former_session_of_the_browser(server: RunningServer, http: RunningHttp) -> None:
+    key = server.new_key("studio-again")
+    with Browser(http, key) as browser, Client(server.endpoint, api_key="dev") as admin:
+        former = browser.cookies["foreword-studio-again"]
+        browser.submit("/sign-in", {"api_key": key})
+
+        assert len([item for item in admin.list_api_keys("tenants/studio-again") if item.parent_key]) == 1
+        assert browser.cookies["foreword-studio-again"] != former
+        assert "studio-again" in text_of(browser.page("/tenants/studio-again/"))
+
+
+def test_the_name_of_a_tenant_leads_to_its_first_page(browser: Browser) -> None:
+    assert browser.get("/tenants/dev").url.path == "/tenants/dev/"
+    assert browser.get("/tenants/%2F%2Fevil.example", follow_redirects=False).status_code == 404
+
+
+def test_a_key_is_offered_only_the_pages_that_it_can_open(server: RunningServer, http: RunningHttp) -> None:
+    with Browser(http, server.new_key("studio-infer", [Scope.INFER])) as browser:
+        page = browser.page("/tenants/studio-infer/lab")
+
+    assert 'href="/tenants/studio-infer/lab"' in page
+    assert 'href="/tenants/studio-infer/datasets"' not in page
+    assert 'href="/tenants/studio-infer/settings"' not in page

@@ -20,8 +20,7 @@ from foreword.client import (
 )
 from foreword.errors import InvalidArgumentError
 from foreword.http.studio.charts.comparison import RunCurve, kind_of, losses_chart, metrics_chart
-from foreword.http.studio.formats import number, short_name, words
-from foreword.http.studio.pages.experiment_draft import written
+from foreword.http.studio.formats import number, parameter_text, short_name, words
 from foreword.http.studio.rendering import page
 from foreword.http.studio.sessions import Session
 
@@ -179,7 +178,7 @@ def _line(field: DifferingField, order: Sequence[int], compared: TuneComparison)
     cells = []
     for place in order:
         value = field.values[place].value
-        text, address = _written(value), ""
+        text, address = parameter_text(value), ""
         if field.path in ("dataset", "validation_dataset") and isinstance(value, str):
             found = titles.get(value)
             text, address = short_name(value), value
@@ -200,19 +199,6 @@ def _title(dataset: ComparedDataset) -> str:
     if dataset.deleted:
         return f"{short_name(dataset.name)}, deleted"
     return f"{dataset.display_name}, version {dataset.version}"
-
-
-def _written(value: Any) -> str:
-    match value:
-        case None:
-            return "\N{EN DASH}"
-        case bool():
-            return "on" if value else "off"
-        case float() if value.is_integer() and abs(value) < 1e15:
-            return f"{value:.0f}"
-        case list():
-            return ", ".join(str(item) for item in value)
-    return written(value) or "empty"
 
 
 def _results(

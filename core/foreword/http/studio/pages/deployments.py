@@ -9,7 +9,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from foreword.client import Canary, Deployment, RolloutState, Shadow
+from foreword.client import Canary, Deployment, RevisionState, RolloutState, Shadow
 from foreword.errors import ForewordError, InvalidArgumentError, NotFoundError, UnavailableError
 from foreword.http.errors import STATUS
 from foreword.http.studio.forms import read_form
@@ -131,7 +131,7 @@ async def _shown(
         models=models,
         model_names={model.name: model.display_name for model in models},
         rollout=rollout,
-        running=rollout is not None and rollout.state is RolloutState.RUNNING,
+        promotable=rollout is not None and rollout.state is RolloutState.RUNNING and _is_ready(deployment),
         is_canary=rollout is not None and isinstance(rollout.plan, Canary),
         lead=_lead(deployment),
         problem=problem,
@@ -140,6 +140,14 @@ async def _shown(
         endpoint=endpoint,
         encrypted=endpoint.startswith("https://"),
         host_and_port=endpoint.rpartition("/")[2],
+    )
+
+
+def _is_ready(deployment: Deployment) -> bool:
+    """Return whether the revision of a rollout has passed its probe."""
+    return any(
+        item.revision == deployment.candidate_revision and item.state is RevisionState.READY
+        for item in deployment.revisions
     )
 
 

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from foreword.client import TuneExperiment
 from foreword.http.studio.charts.learning_curve import Curve, loss_chart, metric_chart
 from foreword.http.studio.filters import quoted
+from foreword.http.studio.formats import parameter_text
 from foreword.http.studio.rendering import page, render, root_of
 from foreword.http.studio.sessions import Session
 from foreword.http.studio.stream import HtmlStream
@@ -106,10 +107,16 @@ def _view(experiment: TuneExperiment) -> dict[str, Any]:
         "metric_figure": metric_chart(curve, metric) if curve.metric else None,
         "metric_name": metric,
         "lead": _lead(experiment),
-        "parameters": [
-            (name, value) for name, value in asdict(experiment.plan.parameters).items() if value not in (None, "", {})
-        ],
+        "last_point": next((item for item in reversed(experiment.snapshots) if item.phase != "refitting"), None),
+        "parameters": _parameters(experiment),
     }
+
+
+def _parameters(experiment: TuneExperiment) -> list[tuple[str, str]]:
+    """Return all parameters that are set, those of the method among them, as people write them."""
+    values = asdict(experiment.plan.parameters)
+    values |= values.pop("method_parameters", None) or {}
+    return [(name, parameter_text(value)) for name, value in values.items() if value not in (None, "")]
 
 
 def _lead(experiment: TuneExperiment) -> str:
@@ -135,10 +142,9 @@ def _lead(experiment: TuneExperiment) -> str:
     if not bases:
         return f"{said}."
     best = max(bases, key=lambda item: item.metrics.get(tuned.main_metric, 0.0))
-    return (
-        f"{said}; the base model reaches {best.metrics.get(tuned.main_metric, 0.0):.3f}, and spends "
-        f"{best.mean_tokens:.0f} tokens a request instead of {tuned.mean_tokens:.0f}."
-    )
+    said += f"; the base model reaches {best.metrics.get(tuned.main_metric, 0.0):.3f}"
+    spent, saved = f"{best.mean_tokens:.0f}", f"{tuned.mean_tokens:.0f}"
+    return f"{said}." if spent == saved else f"{said}, and spends {spent} tokens a request instead of {saved}."
 
 
 def _last_sequence(experiment: TuneExperiment) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -12,7 +13,7 @@ from foreword.errors import ForewordError, UnavailableError
 from foreword.http.errors import STATUS
 from foreword.http.studio.forms import read_form
 from foreword.http.studio.rendering import page, root_of
-from foreword.http.studio.sessions import Session, begin, forget, remember, signed_in_tenants
+from foreword.http.studio.sessions import Session, begin, end_former, forget, remember, signed_in_tenants
 
 _PAGE: Final = re.compile(r"/tenants/([a-z0-9-]{1,63})/[A-Za-z0-9/_.-]*")
 """What a browser may be led back to: a page of a tenant, without a query."""
@@ -22,6 +23,11 @@ async def show_start(request: Request) -> Response:
     """Lead to the first tenant of the browser, or to signing in."""
     tenants = signed_in_tenants(request)
     return RedirectResponse(f"{root_of(request)}{f'/tenants/{tenants[0]}/' if tenants else '/sign-in'}", 303)
+
+
+async def show_tenant(request: Request) -> Response:
+    """Lead from the name of a tenant to its first page."""
+    return RedirectResponse(f"{root_of(request)}/tenants/{quote(request.path_params['tenant'], safe='')}/", 303)
 
 
 async def show_sign_in(request: Request) -> Response:
@@ -43,6 +49,7 @@ async def sign_in(request: Request) -> Response:
     asked = _PAGE.fullmatch(next_page)
     target = next_page if asked is not None and asked[1] == tenant else f"/tenants/{tenant}/"
     response = RedirectResponse(f"{root_of(request)}{target}", 303)
+    await end_former(request, tenant, secret)
     remember(request, response, tenant, secret)
     return response
 
