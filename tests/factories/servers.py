@@ -214,7 +214,7 @@ class RunningServer:
             private_socket=self._socket_folder / "service",
             delivery_times=self._delivery_times,
             clock=lambda: time.monotonic() + self._ahead_seconds,
-            now=lambda: datetime.now(UTC) + timedelta(seconds=self._ahead_seconds),
+            now=self.now,
         )
         return await self.server.start()
 
@@ -242,6 +242,10 @@ class RunningServer:
         """Create a key, and the tenant if needed, and return the secret of the key."""
         self.tenants.ensure_tenant(tenant)
         return self.tenants.create_api_key(tenant, "test", scopes)[1]
+
+    def now(self) -> datetime:
+        """Return the time by the server's clock."""
+        return datetime.now(UTC) + timedelta(seconds=self._ahead_seconds)
 
     def pass_time(self, seconds: float) -> None:
         """Put the server's clocks forward, so that cached values grow old and keys expire."""

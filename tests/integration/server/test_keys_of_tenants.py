@@ -177,7 +177,7 @@ def test_the_last_use_of_a_key_is_written_later(server: RunningServer, tenant: s
     for _ in range(3):
         stubs.tenants.WhoAmI(WHO)
     unwritten = server.tenants.find_api_key(key.id).last_use_time
-    before = server.database.now()
+    before = server.now()
 
     server.write_last_uses()
     used = server.tenants.find_api_key(key.id).last_use_time

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import signal
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,6 +14,7 @@ import pytest
 from sqlalchemy import JSON, Boolean, Column, Float, Integer, Table, Text, insert, select
 from sqlalchemy.orm import Session
 
+from factories.killed_processes import purge_and_die
 from factories.stored import MOMENT, let_wait, store_dataset, store_experiment
 from foreword.domain.tenant import Scope
 from foreword.errors import FailedPreconditionError, NotFoundError
@@ -32,7 +32,7 @@ from foreword.storage.workers.queue import JobQueue
 
 # Forked from a clean process that has imported what takes long.
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["pytest", "psycopg", "foreword.storage.tenant_purge"])
+CONTEXT.set_forkserver_preload(["pytest", "psycopg", "factories.killed_processes"])
 NOW = timedelta()
 WITHOUT_TENANT = {"tenants", "shared_keys", "machine_speeds", "usage_segments"}
 """Tables whose rows belong to no tenant, and the tenants themselves."""
@@ -228,16 +228,6 @@ def test_a_slow_purge_leaves_a_new_tenant_of_the_same_name_alone(database: Datab
     assert len(files(artifacts)) == 3
 
 
-def purge_and_die(url: str, artifacts: str, moment: str) -> None:
-    def failpoint(name: str) -> None:
-        if name == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    database = Database(url)
-    store = ArtifactStore(artifacts)
-    TenantPurge(database=database, artifacts=store, settling=NOW, failpoint=failpoint).purge_due()
-
-
 def test_a_purge_whose_process_is_killed_goes_on_and_leaves_nothing(
     database: Database, database_url: str, artifacts: ArtifactStore, tmp_path: Path
 ):
@@ -248,7 +238,7 @@ def test_a_purge_whose_process_is_killed_goes_on_and_leaves_nothing(
         store_files(artifacts, "gone")
         TenantLifecycle(database).delete("gone", grace_period=NOW)
 
-        process = CONTEXT.Process(target=purge_and_die, args=(database_url, str(tmp_path / "artifacts"), moment))
+        process = CONTEXT.Process(target=purge_and_die, args=(moment, database_url, tmp_path / "artifacts"))
         process.start()
         process.join(60)
         with contextlib.suppress(NotFoundError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections import Counter
 from dataclasses import replace
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from factories.killed_processes import sum_up_and_die, write_usage
 from factories.stored import beat, make_tuned_model, store_dataset, store_experiment, store_tenant
 from foreword.domain.usage import Usage, UsageField, UsageKey, UsageKind
 from foreword.errors import InvalidArgumentError, NotFoundError, UnavailableError
@@ -25,18 +25,14 @@ from foreword.storage.usage.journal import FAILPOINTS, UsageJournal
 from foreword.storage.usage.repository import UsageRepository, UsageRetention
 from foreword.storage.workers.queue import JobQueue
 
-MODEL = "baseModels/foreword--starter"
 DAY = "2026-01-31"
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["pytest", "psycopg", "factories.killed_processes"])
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "usage"
-
-
-def write(journal: UsageJournal, count: int, tenant: str = "acme", day: str = "") -> None:
-    for _ in range(count):
-        journal.append(tenant, day or day_of(datetime.now(UTC)), MODEL, requests=1, input=10, output=2, virtual=3)
 
 
 def amounts(database: Database, tenant: str = "acme") -> dict[UsageKind, float]:
@@ -58,9 +54,9 @@ def expected(count: int) -> dict[UsageKind, float]:
 def test_what_is_written_is_summed_up_in_batches_and_the_file_goes_at_the_end(database: Database, folder: Path) -> None:
     store_tenant(database)
     journal = UsageJournal(folder, database)
-    write(journal, 5)
+    write_usage(journal, 5)
     journal.roll_up()
-    write(journal, 3)
+    write_usage(journal, 3)
     assert journal.waiting_bytes > 0
     journal.roll_up()
     journal.roll_up()
@@ -74,13 +70,13 @@ def test_what_is_written_is_summed_up_in_batches_and_the_file_goes_at_the_end(da
 def test_two_journals_in_one_folder_leave_each_others_files_alone(database: Database, folder: Path) -> None:
     store_tenant(database)
     first, second = UsageJournal(folder, database), UsageJournal(folder, database)
-    write(first, 4)
-    write(second, 3)
+    write_usage(first, 4)
+    write_usage(second, 3)
     second.roll_up()
     assert amounts(database) == expected(3)
     first.roll_up()
     second.roll_up()
-    write(first, 1)
+    write_usage(first, 1)
     first.close()  # without a batch: it leaves its last line
     second.roll_up()
     second.close()
@@ -97,10 +93,10 @@ def test_a_long_journal_is_summed_up_in_several_transactions_and_turned_over(
     commits: list[str] = []
     store_tenant(database)
     journal = UsageJournal(folder, database, failpoint=commits.append)
-    write(journal, 100)
+    write_usage(journal, 100)
     journal.roll_up()
     first = {path.name for path in folder.iterdir()}
-    write(journal, 1)
+    write_usage(journal, 1)
     journal.roll_up()
 
     assert commits.count("usage.roll_up.after_commit") > 5
@@ -113,7 +109,7 @@ def test_a_long_journal_is_summed_up_in_several_transactions_and_turned_over(
 def test_a_torn_and_an_unreadable_line_cost_no_other_line(database: Database, folder: Path) -> None:
     store_tenant(database)
     left = UsageJournal(folder, database)
-    write(left, 2)
+    write_usage(left, 2)
     (path,) = folder.iterdir()
     with path.open("ab") as file:
         file.write(b"\0\0\0\n")
@@ -133,7 +129,7 @@ def test_what_the_disk_does_not_take_is_kept_in_memory(database: Database, tmp_p
     blocked = tmp_path / "blocked"
     blocked.write_bytes(b"")  # a file where the folder should be
     journal = UsageJournal(blocked, database)
-    write(journal, 3)
+    write_usage(journal, 3)
     journal.roll_up()
     journal.close()
 
@@ -145,7 +141,7 @@ def test_nothing_is_lost_or_doubled_while_the_database_is_away(
 ) -> None:
     store_tenant(database)
     journal = UsageJournal(folder, database)
-    write(journal, 2)
+    write_usage(journal, 2)
 
     def lose_answer(point: str) -> None:
         if point == "usage.roll_up.after_commit":
@@ -155,7 +151,7 @@ def test_nothing_is_lost_or_doubled_while_the_database_is_away(
     with pytest.raises(UnavailableError):
         journal.roll_up()
     journal._failpoint = lambda _: None
-    write(journal, 1)
+    write_usage(journal, 1)
     journal.roll_up()
 
     assert amounts(database) == expected(3)
@@ -164,8 +160,8 @@ def test_nothing_is_lost_or_doubled_while_the_database_is_away(
 def test_usage_of_a_tenant_that_is_gone_is_dropped(database: Database, folder: Path) -> None:
     store_tenant(database)
     journal = UsageJournal(folder, database)
-    write(journal, 1, "gone")
-    write(journal, 1)
+    write_usage(journal, 1, "gone")
+    write_usage(journal, 1)
     journal.roll_up()
 
     assert amounts(database) == expected(1)
@@ -174,26 +170,12 @@ def test_usage_of_a_tenant_that_is_gone_is_dropped(database: Database, folder: P
 
 def test_a_new_tenant_does_not_pay_for_a_deleted_one_with_its_id(database: Database, folder: Path) -> None:
     journal = UsageJournal(folder, database)
-    write(journal, 2, day=day_of(datetime.now(UTC) - timedelta(days=2)))
+    write_usage(journal, 2, day=day_of(datetime.now(UTC) - timedelta(days=2)))
     store_tenant(database)
-    write(journal, 1)
+    write_usage(journal, 1)
     journal.roll_up()
 
     assert amounts(database) == expected(1)
-
-
-def die_at(point: str, url: str, folder: Path) -> None:
-    """Write ten answers, sum up five of them, and die at a point of the next batch."""
-    database = Database(url)
-    journal = UsageJournal(folder, database)
-    write(journal, 5)
-    journal.roll_up()
-    write(journal, 5)
-    journal._failpoint = lambda reached: os.kill(os.getpid(), signal.SIGKILL) if reached == point else None
-    if point == "usage.delete.after_file":
-        journal.roll_up()
-        journal.close()
-    journal.roll_up()
 
 
 @pytest.mark.parametrize("point", FAILPOINTS)
@@ -201,7 +183,7 @@ def test_a_kill_at_any_point_of_a_batch_counts_every_line_once(
     database: Database, database_url: str, folder: Path, point: str
 ) -> None:
     store_tenant(database)
-    process = multiprocessing.get_context("spawn").Process(target=die_at, args=(point, database_url, folder))
+    process = CONTEXT.Process(target=sum_up_and_die, args=(point, database_url, folder))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
