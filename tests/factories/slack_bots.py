@@ -70,12 +70,14 @@ async def bot_parts(
     client_secret: str = "",
     inbox_settings: InboxSettings | None = None,
     outbox_settings: OutboxSettings | None = None,
+    answer_seconds: float = 600.0,
 ) -> AsyncIterator[Parts]:
     """Assemble the parts; nothing runs yet.
 
     Args:
         tenants: Tenants by team; other teams cannot install the bot.
         post_to: Channel to which every message is posted.
+        answer_seconds: Time limit of an answer by the store's clock, of which a busy machine loses some seconds at once.
     """
     api = SlackApi(api_url)
 
@@ -93,7 +95,7 @@ async def bot_parts(
         store, TokenVault(key.split(",")), api, tenant_of=tenants.get, client_id=client_id, client_secret=client_secret
     )
     outbox = Outbox(store, installations, settings=outbox_settings, random=random)
-    intake = Intake(inbox, store, read_message)
+    intake = Intake(inbox, store, read_message, answer_seconds=answer_seconds)
     bolt = intake.bolt_app(installations, api.client())
     try:
         yield Parts(store, api, inbox, outbox, installations, intake, bolt)
