@@ -77,7 +77,7 @@ async def bot_parts(
     Args:
         tenants: Tenants by team; other teams cannot install the bot.
         post_to: Channel to which every message is posted.
-        answer_seconds: Time limit of an answer by the store's clock, of which a busy machine loses some seconds at once.
+        answer_seconds: Time limit of an answer by the store's clock, which may run fast.
     """
     api = SlackApi(api_url)
 
