@@ -79,6 +79,8 @@ def test_a_run_is_stopped_and_keeps_what_had_arrived(lab: StudioBrowser) -> None
     ended(lab)
 
     assert "stopped; this is what had arrived" in lab.text
+    assert "waits for its first token" not in lab.text
+    assert lab.find("#lab-status").get_attribute("textContent") == "0 answered, 1 stopped."
     assert any(said(lab))
     assert lab.find("#stop").get_attribute("disabled")
 

@@ -67,24 +67,28 @@ const next = {
   code: "#code pre",
 };
 
-function settle() {
-  const turn = byId("turns").querySelector(".turn");
+function settle(turn) {
+  turn.dataset.settled = "";
   const answers = [...(turn.querySelectorAll(".answer"))];
-  for (const answer of answers.filter((item) => item.getAttribute("aria-busy") === "true")) {
+  const cut = answers.filter((item) => item.getAttribute("aria-busy") === "true");
+  for (const answer of cut) {
     answer.removeAttribute("aria-busy");
     const ending = answer.querySelector(".ending");
-    ending.textContent = stopped
-      ? "stopped; this is what had arrived"
-      : "The connection broke off; this is what had arrived. Run it again.";
+    const kept = answer.querySelector(".said").textContent ? "this is what had arrived" : "nothing had arrived";
+    ending.textContent = stopped ? `stopped; ${kept}` : `The connection broke off; ${kept}. Run it again.`;
+    ending.classList.remove("waits");
     if (!stopped) ending.classList.add("broken");
   }
   for (const cell of turn.querySelectorAll("[data-waits]")) cell.textContent = stopped ? "stopped" : "not answered";
   const refused = answers.filter((item) => item.querySelector(".notice.bad")).length;
+  const counts = [[answers.length - refused - cut.length, "answered"], [refused, "refused"], [cut.length, stopped ? "stopped" : "broken off"]];
   status.textContent = answers.length
-    ? `${answers.length - refused} answered${refused ? `, ${refused} refused` : ""}.`
+    ? `${counts.filter(([count], index) => count || !index).map(([count, word]) => `${count} ${word}`).join(", ")}.`
     : turn.querySelector(".facts").textContent;
-  return { turn, answers };
+  return answers;
 }
+
+const unsettled = () => byId("turns").querySelector(".turn:not([data-settled])");
 
 form.addEventListener("htmx:finally:request", (event) => {
   if (event.target !== form || !doing) return;
@@ -99,16 +103,14 @@ form.addEventListener("htmx:finally:request", (event) => {
     return;
   }
   setRunning(false);
-  const began = byId("turns").querySelector(".turn:not([data-settled])");
-  if (!began) {
+  const turn = unsettled();
+  if (!turn) {
     status.textContent = "";
     document.querySelector(".fault")?.closest("details:not([open])")?.setAttribute("open", "");
     form.querySelector("[aria-invalid]")?.focus();
     return;
   }
-  const { turn, answers } = settle();
-  turn.dataset.settled = "";
-  remember(done.fields, turn, answers);
+  remember(done.fields, turn, settle(turn));
 });
 
 // A refused field is marked as such, and the part of the form that holds it opens.
@@ -117,6 +119,11 @@ document.addEventListener("htmx:after:swap", () => {
     byId(slot.id.slice("fault-".length))?.setAttribute("aria-invalid", "true");
     slot.closest("details")?.setAttribute("open", "");
   }
+});
+
+// A part that was being put in its place when the run was stopped.
+document.addEventListener("htmx:after:swap", () => {
+  if (!doing && unsettled()) settle(unsettled());
 });
 
 // A run that begins out of sight, as below the form where the page is narrow, comes into view.
