@@ -16,6 +16,7 @@ from typing import Any
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, TaskOptions, TunePlan
+from foreword.domain.held_out import same_inputs
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.report import SystemEvaluation
 from foreword.evaluation.compare import evaluate, held_out_metric
@@ -26,7 +27,6 @@ from foreword.plugin.manager import PluginManager
 from foreword.tuning.company.co_tuning import tune
 from foreword.tuning.planning.plan import make_plan
 from foreword.tuning.runs.run import TuningRun
-from foreword.tuning.split import same_inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

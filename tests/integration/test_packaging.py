@@ -78,6 +78,7 @@ def test_the_client_needs_none_of_the_server_s_packages(wheel: zipfile.ZipFile) 
         "googleapis-common-protos",
         "grpcio",
         "grpcio-status",
+        "pluggy",
         "protobuf",
         "rich",
         "tenacity",

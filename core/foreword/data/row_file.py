@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO, overload
+from typing import IO, overload
 
 from foreword.data.rows import read_rows
 from foreword.domain.dataset import Row
@@ -23,7 +23,7 @@ class RowFile(Sequence[Row]):
         ArtifactError: The file is not what was stored.
     """
 
-    def __init__(self, file: BinaryIO, check: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, file: IO[bytes], check: Callable[[], None] = lambda: None) -> None:
         self._file = file
         self._check = check
         self._offsets = array("Q")

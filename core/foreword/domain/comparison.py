@@ -158,7 +158,7 @@ def _held_out_groups(runs: Sequence[ComparedRun], datasets: Mapping[str, Dataset
 def _held_out_key(experiment: TuneExperiment, datasets: Mapping[str, Dataset | None]) -> Hashable:
     """Return what is equal for experiments with the same held-out rows; None if there are none.
 
-    The choice of held-out rows follows from the rows, the task's schema, the share and the seed (`tuning.split`).
+    The choice of held-out rows follows from the rows, the task's schema, the share and the seed (`held_out`).
     """
     config, plan = experiment.config, experiment.plan
     if plan.validation_row_count == 0:

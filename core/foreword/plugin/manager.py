@@ -12,7 +12,6 @@ import pluggy
 from foreword.domain.near_names import did_you_mean
 from foreword.entry_points import installed_entry_points
 from foreword.errors import FailedPreconditionError, ForewordError, NotFoundError
-from foreword.observability.faults import log_fault
 from foreword.plugin import NAME
 from foreword.plugin.interfaces import BaseModel
 from foreword.plugin.loader import PluginLoader
@@ -164,6 +163,8 @@ def _changed(hook: pluggy.HookCaller, text: str, arguments: Mapping[str, object]
         except ForewordError:
             raise
         except Exception as error:  # plugins are foreign code
+            from foreword.observability.faults import log_fault  # logs; data checks in a client's installation do not
+
             raise log_fault(
                 "plugin_hook_failed",
                 f"The plugin {plugin} {problem}",

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from factories.runs import make_rows
 from foreword.domain.dataset import Row
-from foreword.tuning.split import held_out_count, split_rows
+from foreword.domain.held_out import held_out_count
+from foreword.tuning.split import split_rows
 
 
 def test_the_same_seed_holds_out_the_same_rows():

@@ -13,6 +13,7 @@ from typing import Final
 from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, TaskOptions, TunePlan
+from foreword.domain.held_out import held_out_places
 from foreword.domain.parameters import ResolvedParameters, resolve_parameters
 from foreword.domain.report import Finding
 from foreword.domain.templates import check_verbalizer
@@ -37,7 +38,6 @@ from foreword.tuning.planning.plan_checks import check_context, check_labels, ch
 from foreword.tuning.planning.plan_warnings import plan_warnings, start_warnings
 from foreword.tuning.planning.validation_warnings import validation_warnings
 from foreword.tuning.schedule import updates_per_epoch
-from foreword.tuning.split import held_out_places
 
 MINIMUM_ROWS: Final = 10
 """Minimum number of rows to tune and to measure."""

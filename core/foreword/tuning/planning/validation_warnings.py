@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from foreword.domain.dataset import Row
+from foreword.domain.held_out import input_digest
 from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, Severity, excerpt
 from foreword.plugin.interfaces import LabelSpace
-from foreword.tuning.split import input_digest
 
 _SOURCE: Final = "plan"
 _MOST_PAIRS: Final = 5

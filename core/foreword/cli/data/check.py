@@ -1,0 +1,60 @@
+"""`foreword data check`."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import click
+
+from foreword.cli.data.checked_file import checked_file
+from foreword.cli.named_options import named_options
+from foreword.cli.option_names import in_options
+from foreword.cli.session import json_option
+from foreword.cli.task_options import task_options
+from foreword.domain.experiment import TaskOptions
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"))
+@click.option("--format", type=click.Choice(["jsonl", "json", "csv"]), help="Format of FILE.  [default: detected]")
+@task_options
+@named_options("Set an option of the task; may be repeated.")
+@click.option("--base-model", default="", help="Measure lengths in tokens of this base model.  [default: characters]")
+@click.option("--max-input-tokens", type=int, help="Maximum input length, with --base-model.  [default: its context]")
+@click.option("--unlabelled", is_flag=True, help="The rows have no outputs and are for `foreword batch`.")
+@json_option
+@in_options
+def check(
+    file: BinaryIO,
+    format: str | None,
+    task: str,
+    options: TaskOptions,
+    named: tuple[str, ...],
+    base_model: str,
+    max_input_tokens: int | None,
+    unlabelled: bool,
+    as_json: bool,
+) -> None:
+    """Check FILE (- for standard input) as an upload does.
+
+    Needs no service and stores nothing. Exits with status 1 if rows are faulty.
+    """
+    from foreword.cli.render import out_console, print_json, print_report
+
+    with checked_file(
+        file,
+        task=task,
+        options=options,
+        format=format,
+        named=named,
+        base_model=base_model,
+        max_input_tokens=max_input_tokens,
+        unlabelled=unlabelled,
+    ) as found:
+        report = found.report
+    if as_json:
+        print_json(report)
+    else:
+        print_report(out_console(), report)
+    if report.errors:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,107 @@
+"""A file that a command has checked as an upload does, with its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from foreword.cli.data.data_settings import DataSettings
+from foreword.cli.named_options import Holder, chosen, read_named_options
+from foreword.domain.counted import counted
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.report import DataReport
+
+if TYPE_CHECKING:
+    from foreword.data.row_file import RowFile
+    from foreword.plugin.interfaces import Task
+
+_CHUNK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedFile:
+    """The result of checking a file.
+
+    Attributes:
+        rows: The rows without errors, which stay on disk.
+        task: The task that was set or chosen; None if none suits the rows.
+        options: Options of the task.
+    """
+
+    report: DataReport
+    rows: RowFile
+    task: Task | None
+    options: TaskOptions
+
+    def check_usable(self, name: str) -> None:
+        """Print the report of a file with faults, and fail.
+
+        Raises:
+            ClickException: The file has errors.
+        """
+        from foreword.cli.render import err_console, print_report
+
+        errors = len(self.report.errors)
+        if errors:
+            print_report(err_console(), self.report, parts=False)
+            raise click.ClickException(
+                f"{name} has {counted(errors, 'error')}, so nothing was written. Correct the rows, or see what "
+                "`foreword data fix` can correct."
+            )
+
+
+@contextmanager
+def checked_file(
+    file: BinaryIO,
+    *,
+    task: str = "",
+    options: TaskOptions,
+    format: str | None = None,
+    named: tuple[str, ...] = (),
+    base_model: str = "",
+    max_input_tokens: int | None = None,
+    unlabelled: bool = False,
+) -> Iterator[CheckedFile]:
+    """Check a file with the installed plugins. Its rows can be read during the block.
+
+    Args:
+        named: Options of the task as `NAME=VALUE`.
+
+    Raises:
+        InvalidArgumentError: The task is not installed, an option is wrong, or the file is too large.
+    """
+    from foreword.data.row_file import RowFile
+    from foreword.data.start import start_checker
+    from foreword.plugin.manager import PluginManager
+    from foreword.server.plans.token_counts import TokenCounters
+
+    settings = DataSettings.read()
+    plugins = PluginManager.load(settings.plugins, settings.base_model_aliases)
+    if named:
+        tasks = [Holder(kind="task", id=item.id, specs=item.options) for item in plugins.tasks]
+        options = read_named_options(named, chosen(tasks, task, option="--task")).within(options)
+    checker = start_checker(
+        plugins,
+        task=task,
+        options=options,
+        format=format or "",
+        base_model=base_model,
+        max_input_tokens=max_input_tokens or 0,
+        max_bytes=settings.max_dataset_bytes,
+        counter=TokenCounters().counter,
+        unlabelled=unlabelled,
+    )
+    with closing(checker):
+        while chunk := file.read(_CHUNK_BYTES):
+            checker.feed(chunk)
+        found = checker.finish()
+        yield CheckedFile(
+            report=found.report,
+            rows=RowFile(found.file),
+            task=plugins.tasks.items.get(found.task),
+            options=options,
+        )

@@ -1,0 +1,1 @@
+"""Files of rows in other forms than those that are stored: written for people and other programs."""
