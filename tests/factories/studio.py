@@ -59,7 +59,22 @@ class Browser(httpx2.Client):
         assert answer.status_code == status, text_of(answer.text)
         return answer.text
 
+    def sign_in_again(self, key: str, path: str, fields: Mapping[str, str]) -> str:
+        """Send a form whose session has ended, sign in, and return the HTML of the page that has its text again."""
+        self.cookies.clear()
+        asked = self.submit(path, fields, 401)
+        assert "what you have typed is kept, and nothing has been done yet" in text_of(asked)
+        resumed = self.submit("/sign-in", {**hidden_fields(asked), "api_key": key})
+        assert f'action="{path}?again"' in resumed
+        return self.submit(f"{path}?again", hidden_fields(resumed))
+
 
 def text_of(html: str) -> str:
     """Return the text of a page, with one space between words."""
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+
+
+def hidden_fields(html: str) -> dict[str, str]:
+    """Return the hidden fields of a page by name."""
+    found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', html)
+    return {unescape(name): unescape(value) for name, value in found}

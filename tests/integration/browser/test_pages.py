@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from factories.api import create_experiment, deployed, tuned_model, upload
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from factories.api import create_experiment, deployed, make_file, tuned_model, upload
 from factories.chromium import StudioBrowser
 from factories.queued_runs import finish_queue
 from factories.servers import RunningServer
@@ -102,14 +105,39 @@ def test_a_live_page_follows_its_run_and_goes_on_when_the_service_was_away(
 
 
 def test_the_menu_of_tenants_works_by_keyboard(browser: StudioBrowser) -> None:
-    from selenium.webdriver.common.keys import Keys
-
     browser.open("/tenants/dev/")
     summary = browser.find("details.tenant summary")
     summary.send_keys(Keys.ENTER)
     assert browser.find("details.tenant").get_attribute("open")
     summary.send_keys(Keys.ESCAPE)
     assert not browser.find("details.tenant").get_attribute("open")
+
+
+def test_a_form_whose_session_has_ended_comes_back_as_it_was(browser: StudioBrowser, paths: dict[str, str]) -> None:
+    browser.open(paths["model"])
+    browser.find("#serving_name").send_keys("typed-before")
+    browser.driver.delete_all_cookies()
+    browser.find("#deploy button[type=submit]").click()
+    browser.wait_for("what you have typed is kept")
+    assert browser.violations() == []
+
+    browser.find("#api_key").send_keys("dev", Keys.ENTER)
+
+    browser.wait(lambda: browser.find("#serving_name").get_attribute("value") == "typed-before")
+    assert "status of 401" in " ".join(browser.problems())
+
+
+def test_a_file_that_was_chosen_stays_when_the_session_has_ended(browser: StudioBrowser, tmp_path: Path) -> None:
+    rows = tmp_path / "kept.jsonl"
+    rows.write_bytes(make_file(40))
+    browser.open("/tenants/dev/datasets")
+    browser.find("input[type=file]").send_keys(str(rows))
+    browser.driver.delete_all_cookies()
+    browser.find("#upload button[type=submit]").click()
+
+    browser.wait_for("what you have typed or chosen stays")
+    assert str(browser.find("input[type=file]").get_attribute("value")).endswith("kept.jsonl")
+    assert browser.find("#upload button[type=submit]").is_enabled()
 
 
 def test_an_inaccessible_page_would_be_noticed(browser: StudioBrowser) -> None:

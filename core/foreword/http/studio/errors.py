@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from foreword.errors import ErrorKind, ForewordError, InternalError, UnavailableError
 from foreword.http.errors import STATUS, RequestError
+from foreword.http.studio.protection import CROSS_SITE
 from foreword.http.studio.rendering import page, root_of
 from foreword.http.studio.sessions import SignInNeededError, forget, sign_in_address
 from foreword.redaction import redact
@@ -48,5 +49,14 @@ def error_page(request: Request, error: Exception) -> Response:
 
 
 def _page(request: Request, status: int, heading: str, message: str, reason: str) -> Response:
-    session = getattr(request.state, "session", None)
-    return page(request, session, "error.html", status=status, heading=heading, message=redact(message), reason=reason)
+    return page(
+        request,
+        getattr(request.state, "session", None),
+        "error.html",
+        status=status,
+        heading=heading,
+        message=redact(message),
+        reason=reason,
+        kept=getattr(request.state, "kept", None),
+        ours=reason != CROSS_SITE,
+    )

@@ -25,6 +25,8 @@ HEADERS: Final = {
 }
 """Headers of every page. Nothing on it can come from elsewhere, or from a text in it."""
 
+CROSS_SITE: Final = "CROSS_SITE_REQUEST"
+"""The reason of the error that `check_origin` raises."""
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
 
@@ -47,5 +49,5 @@ def check_origin(request: Request) -> None:
             "This form was not sent by a page of the studio. Open the studio at its own address and try again; "
             "programs use the API.",
             status=403,
-            reason="CROSS_SITE_REQUEST",
+            reason=CROSS_SITE,
         )

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from foreword.http.studio.assets import send_asset
+from foreword.http.studio.forms import read_early
 from foreword.http.studio.pages import (
     comparison,
     dataset_upload,
@@ -24,7 +25,7 @@ from foreword.http.studio.pages import (
     tuned_models,
 )
 from foreword.http.studio.protection import check_origin
-from foreword.http.studio.sessions import Session, session_of
+from foreword.http.studio.sessions import Session, SignInNeededError, session_of
 
 Page = Callable[[Request, Session], Awaitable[Response]]
 
@@ -38,12 +39,28 @@ def _get(path: str, show: Page) -> Route:
     return Route(f"/tenants/{{tenant}}/{path}", answer, methods=["GET"])
 
 
-def _post(path: str, act: Page) -> Route:
-    """Return the route of a form below `/tenants/{tenant}/`."""
+def _post(path: str, act: Page, *, again: Page | None = None) -> Route:
+    """Return the route of a form below `/tenants/{tenant}/`.
+
+    Args:
+        again: Shows the form with what was typed, and does nothing; None if nothing can be typed into it, or a file is
+            part of it. With it, what was typed outlives the end of a session.
+    """
 
     async def answer(request: Request) -> Response:
+        form = await read_early(request)
+        if again is not None and form is not None:
+            request.state.kept = form.keep(request.url.path)
         check_origin(request)
-        return await act(request, await session_of(request))
+        try:
+            session = await session_of(request)
+        except SignInNeededError as needed:
+            if again is None or form is None or request.headers.get("hx-request") == "true":  # its script says so
+                raise
+            return sign_in.show_sign_in_again(request, needed, form)
+        if again is not None and "again" in request.query_params:
+            return await again(request, session)
+        return await act(request, session)
 
     return Route(f"/tenants/{{tenant}}/{path}", answer, methods=["POST"])
 
@@ -62,7 +79,7 @@ ROUTES: Final = [
     _post("sign-out", sign_in.sign_out),
     _get("", home.show_home),
     _get("lab", lab.show_lab),
-    _post("lab", lab.act_in_lab),
+    _post("lab", lab.act_in_lab, again=lab.show_again),
     _post("lab/tokens", lab.count_tokens),
     _get("datasets", datasets.list_datasets),
     _post("datasets", dataset_upload.upload_dataset),
@@ -70,7 +87,7 @@ ROUTES: Final = [
     _post("datasets/{dataset}/delete", datasets.delete_dataset),
     _get("tuneExperiments", experiments.list_experiments),
     _get("compare", comparison.show_comparison),
-    _post("tuneExperiments", new_experiment.create_experiment),
+    _post("tuneExperiments", new_experiment.create_experiment, again=new_experiment.show_again),
     _get("tuneExperiments/new", new_experiment.show_new_experiment),
     _post("tuneExperiments/new/plan", new_experiment.show_plan),
     _get("tuneExperiments/{experiment}", experiments.show_experiment),
@@ -78,11 +95,15 @@ ROUTES: Final = [
     _post("tuneExperiments/{experiment}/cancel", experiments.cancel_experiment),
     _post("tuneExperiments/{experiment}/delete", experiments.delete_experiment),
     _get("tunedModels/{model}", tuned_models.show_tuned_model),
-    _post("tunedModels/{model}/deploy", tuned_models.deploy),
+    _post("tunedModels/{model}/deploy", tuned_models.deploy, again=tuned_models.show_again),
     _post("tunedModels/{model}/delete", tuned_models.delete_tuned_model),
     _get("deployments", deployments.list_deployments),
     _get("spaces/{space}/deployments/{deployment}", deployments.show_deployment),
-    _post("spaces/{space}/deployments/{deployment}/update", deployments.update_deployment),
+    _post(
+        "spaces/{space}/deployments/{deployment}/update",
+        deployments.update_deployment,
+        again=deployments.show_again,
+    ),
     _post("spaces/{space}/deployments/{deployment}/rollback", deployments.roll_back),
     _post("spaces/{space}/deployments/{deployment}/promote", deployments.promote),
     _post("spaces/{space}/deployments/{deployment}/delete", deployments.delete_deployment),

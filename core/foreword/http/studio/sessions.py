@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from foreword.client import AsyncClient, Identity, Scope
-from foreword.errors import FailedPreconditionError, ForewordError, UnauthenticatedError
+from foreword.errors import FailedPreconditionError, ForewordError, PermissionDeniedError, UnauthenticatedError
 from foreword.http.callers import forwarded_for
 
 SESSION_TIME: Final = timedelta(hours=12)
@@ -26,6 +26,8 @@ _PREFIX: Final = "foreword-"
 _SECURE_PREFIX: Final = "__Host-foreword-"
 """Browsers accept a cookie with this prefix only over TLS and from the host itself."""
 _TENANT = re.compile(r"[a-z0-9-]{1,63}")
+_VERBS: Final = frozenset({"cancel", "delete", "promote", "rollback", "sign-out"})
+"""Last parts of the addresses of forms that are buttons of the page before them."""
 _CHILD_SCOPES: Final = (Scope.WRITE, Scope.READ, Scope.INFER)
 
 
@@ -86,7 +88,11 @@ async def session_of(request: Request) -> Session:
 
 def sign_in_address(request: Request, needed: SignInNeededError) -> str:
     """Return the path of the page on which a browser signs in, and which leads back to the page that it asked for."""
-    back = request.url.path if request.method == "GET" else f"/tenants/{needed.tenant}/"
+    back = request.url.path
+    if request.method == "GET":
+        back += f"?{request.url.query}" if request.url.query else ""
+    elif (verb := back.rpartition("/")[2]) in _VERBS:
+        back = back.removesuffix(f"/{verb}")
     query = {"next": back, "tenant": needed.tenant} | ({"expired": "1"} if needed.expired else {})
     return f"/sign-in?{urlencode(query)}"
 
@@ -123,19 +129,27 @@ def signed_in_tenants(request: Request) -> list[str]:
     return sorted(name for name in names if _TENANT.fullmatch(name))
 
 
-async def begin(request: Request, secret: str) -> tuple[str, str]:
+async def begin(request: Request, secret: str, *, only: str = "") -> tuple[str, str]:
     """Return the tenant of a key, and the secret of a new session.
 
     The development key has no child keys: it is known to everybody anyway, and is the session itself.
 
+    Args:
+        only: Id of the tenant of which the key must be; empty for any.
+
     Raises:
         UnauthenticatedError: The key is wrong, expired or revoked.
-        PermissionDeniedError: The key has no scope that a page can use.
+        PermissionDeniedError: The key has no scope that a page can use, or is that of another tenant.
         ExhaustedError: The key has too many sessions.
     """
     client = client_with(request, secret)
     identity = await client.who_am_i()
     tenant = identity.tenant.removeprefix("tenants/")
+    if only and tenant != only:
+        raise PermissionDeniedError(
+            f"This key belongs to the tenant {tenant}, what you have typed to {only}. Sign in with a key of {only}.",
+            reason="OTHER_TENANT",
+        )
     expire_time = datetime.now(UTC) + SESSION_TIME
     if identity.expire_time is not None:
         expire_time = min(expire_time, identity.expire_time)

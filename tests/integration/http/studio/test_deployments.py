@@ -9,7 +9,7 @@ import pytest
 from factories.api import deployed, tuned_model, wait_for_deployment
 from factories.http import RunningHttp
 from factories.servers import RunningServer
-from factories.studio import Browser, text_of
+from factories.studio import Browser, hidden_fields, text_of
 from foreword.client import Client
 from foreword.domain.tenant import Scope
 
@@ -124,3 +124,22 @@ def test_a_form_keeps_a_base_model_that_serves(server: RunningServer, browser: B
     page = browser.page(f"/{name}")
 
     assert f'<option value="{base}" selected>' in page
+
+
+def test_forms_whose_session_has_ended_are_shown_again(browser: Browser, model: str, deployment: str) -> None:
+    deploy = browser.sign_in_again("dev", f"/{model}/deploy", {"serving_name": "kept-name", "space": "default"})
+    update = browser.sign_in_again("dev", f"/{deployment}/update", {"model": model, "rollout": "canary", "share": "37"})
+
+    assert 'value="kept-name"' in deploy
+    assert f'<option value="{model}" selected>' in update
+    assert '<option value="canary" selected>' in update
+    assert 'value="37"' in update
+    browser.page("/tenants/dev/spaces/default/deployments/kept-name", 404)
+
+
+def test_an_outdated_form_keeps_its_text_and_can_be_sent_again(browser: Browser, model: str, deployment: str) -> None:
+    fields = {"model": model, "rollout": "shadow", "share": "41", "etag": "outdated"}
+    page = browser.submit(f"/{deployment}/update", fields, 409)
+
+    assert 'value="41"' in page
+    assert hidden_fields(page)["etag"] not in ("", "outdated")

@@ -302,3 +302,16 @@ def test_a_form_of_another_site_is_refused(browser: Browser, dataset: str, stubs
 
     assert answer.status_code == 403
     assert not experiments(stubs, "Crossed")
+
+
+def test_a_form_whose_session_has_ended_is_shown_again_with_its_plan(
+    browser: Browser, key: str, dataset: str, stubs: Any
+) -> None:
+    typed = form(dataset, display_name="Kept <i>", description="Two\n\nlines", parameters__num_epochs="3")
+
+    page = browser.sign_in_again(key, f"{TENANT}/tuneExperiments", typed)
+
+    assert f'value="{escape("Kept <i>")}"' in page
+    assert ">\nTwo\n\nlines</textarea>" in page
+    assert value_of(page, "parameters.num_epochs") == "3"
+    assert not experiments(stubs, "Kept"), "nothing is done before the form is sent again"

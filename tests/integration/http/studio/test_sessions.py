@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from markupsafe import escape
 
 from factories.http import RunningHttp
 from factories.servers import RunningServer
-from factories.studio import Browser, text_of
+from factories.studio import Browser, hidden_fields, text_of
 from foreword.client import Client
 from foreword.domain.tenant import Scope
 
@@ -171,3 +172,73 @@ def test_a_key_is_offered_only_the_pages_that_it_can_open(server: RunningServer,
     assert 'href="/tenants/studio-infer/lab"' in page
     assert 'href="/tenants/studio-infer/datasets"' not in page
     assert 'href="/tenants/studio-infer/settings"' not in page
+
+
+PROMPT = "Wörds & <b>more</b>,\n\n  of two lines = 100 %"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"do": "run", "instruction": PROMPT, "input": "a\nb"}, {"do": "upload", "kept": PROMPT}]
+)
+def test_a_form_that_is_sent_after_the_end_of_its_session_is_shown_again_as_it_was(
+    browser: Browser, fields: dict[str, str]
+) -> None:
+    shown = browser.sign_in_again("dev", "/tenants/dev/lab", fields)
+
+    assert f">\n{escape(PROMPT)}</textarea>" in shown
+
+
+def test_a_wrong_key_loses_nothing_of_a_form_whose_session_has_ended(http: RunningHttp) -> None:
+    with Browser(http) as browser:
+        asked = browser.submit("/tenants/dev/lab", {"do": "run", "instruction": PROMPT}, 401)
+        wrong = browser.submit("/sign-in", {**hidden_fields(asked), "api_key": "wrong"}, 401)
+
+    assert "reason API_KEY_INVALID" in text_of(wrong)
+    assert hidden_fields(wrong) == hidden_fields(asked)
+
+
+def test_what_was_typed_is_not_shown_to_another_tenant(server: RunningServer, http: RunningHttp) -> None:
+    key = server.new_key("studio-other")
+    with Browser(http) as browser:
+        asked = browser.submit("/tenants/dev/lab", {"do": "run", "instruction": PROMPT}, 401)
+        refused = browser.submit("/sign-in", {**hidden_fields(asked), "api_key": key}, 403)
+
+        assert "This key belongs to the tenant studio-other" in text_of(refused)
+        assert hidden_fields(refused)["kept.instruction"] == PROMPT
+        assert not browser.cookies
+
+
+@pytest.mark.parametrize(
+    "action", ["//evil.example/", "https://evil.example/", "/v1/models", '/tenants/dev/x"onload="']
+)
+def test_a_kept_form_goes_only_to_a_page_of_its_tenant(http: RunningHttp, action: str) -> None:
+    with Browser(http) as browser:
+        answer = browser.post("/sign-in", data={"api_key": "dev", "kept_action": action}, follow_redirects=False)
+
+    assert answer.headers["location"] == "/tenants/dev/"
+
+
+def test_a_button_that_is_pressed_after_the_end_of_its_session_leads_back_to_its_page(http: RunningHttp) -> None:
+    with Browser(http) as browser:
+        asked = browser.submit("/tenants/dev/tuneExperiments/x/cancel")
+
+    assert hidden_fields(asked)["next"] == "/tenants/dev/tuneExperiments/x"
+
+
+def test_signing_in_leads_back_to_the_filters_of_a_list(http: RunningHttp) -> None:
+    with Browser(http) as browser:
+        asked = browser.page("/tenants/dev/tuneExperiments?state=failed&name=a%20b")
+        back = browser.post("/sign-in", data={**hidden_fields(asked), "api_key": "dev"})
+
+    assert str(back.url).endswith("/tenants/dev/tuneExperiments?state=failed&name=a%20b")
+
+
+def test_a_form_that_is_refused_as_that_of_another_site_shows_what_was_sent(http: RunningHttp) -> None:
+    with Browser(http, "dev") as browser:
+        answer = browser.post(
+            "/tenants/dev/lab", data={"do": "run", "instruction": PROMPT}, headers={"sec-fetch-site": "cross-site"}
+        )
+
+    assert answer.status_code == 403
+    assert escape(PROMPT) in answer.text
+    assert "?again" not in answer.text, "another site could fill a form here"

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from foreword.client import DataReport, Dataset, ReportPart, Severity, TuneExperiment
-from foreword.errors import FailedPreconditionError, ForewordError, NotFoundError
+from foreword.errors import ForewordError, NotFoundError
 from foreword.http.errors import STATUS
+from foreword.http.studio.changes import changed
 from foreword.http.studio.filters import quoted
 from foreword.http.studio.formats import plural, short_name
 from foreword.http.studio.pages.dataset_difference import Difference, difference
-from foreword.http.studio.rendering import page, root_of
+from foreword.http.studio.rendering import page
 from foreword.http.studio.sessions import Session
 
 PAGE_SIZE: Final = 50
@@ -62,11 +63,12 @@ async def show_dataset(request: Request, session: Session) -> Response:
 
 async def delete_dataset(request: Request, session: Session) -> Response:
     """Delete a dataset that no queued or running experiment needs."""
-    try:
-        await session.client.delete_dataset(_name(request, session))
-    except FailedPreconditionError as problem:
-        return await _shown(request, session, problem=problem)
-    return RedirectResponse(f"{root_of(request)}/tenants/{session.tenant}/datasets", 303)
+    return await changed(
+        request,
+        session.client.delete_dataset(_name(request, session)),
+        then=lambda _: f"/tenants/{session.tenant}/datasets",
+        refused=lambda problem: _shown(request, session, problem=problem),
+    )
 
 
 async def list_values(request: Request, session: Session) -> dict[str, Any]:

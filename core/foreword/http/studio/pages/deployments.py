@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from foreword.client import Canary, Deployment, RevisionState, RolloutState, Shadow
-from foreword.errors import ForewordError, InvalidArgumentError, NotFoundError, UnavailableError
+from foreword.errors import ForewordError, InvalidArgumentError
 from foreword.http.errors import STATUS
+from foreword.http.studio.changes import changed
 from foreword.http.studio.forms import read_form
 from foreword.http.studio.rendering import page, root_of
 from foreword.http.studio.sessions import Session, service_address
@@ -45,6 +46,11 @@ async def show_deployment(request: Request, session: Session) -> Response:
     return await _shown(request, session, _name(request, session))
 
 
+async def show_again(request: Request, session: Session) -> Response:
+    """Show one deployment with what was typed into the form of an update."""
+    return await _shown(request, session, _name(request, session), form=await read_form(request))
+
+
 async def update_deployment(request: Request, session: Session) -> Response:
     """Serve another model: at once, or as a canary or a shadow first."""
     name, form = _name(request, session), await read_form(request)
@@ -59,7 +65,7 @@ async def update_deployment(request: Request, session: Session) -> Response:
             wait=False,
         )
 
-    return await _done(request, session, name, update, form)
+    return await _done(request, session, name, update(), form)
 
 
 async def roll_back(request: Request, session: Session) -> Response:
@@ -74,33 +80,38 @@ async def roll_back(request: Request, session: Session) -> Response:
         now = await session.client.get_deployment(name)
         if seen != f"{now.serving_revision},{now.candidate_revision}":
             return RedirectResponse(f"{root_of(request)}/{name}", 303)
-    return await _done(request, session, name, lambda: session.client.rollback_deployment(name, revision or 0), form)
+    return await _done(request, session, name, session.client.rollback_deployment(name, revision or 0), form)
 
 
 async def promote(request: Request, session: Session) -> Response:
     """Serve the revision of a rollout to everybody."""
     name = _name(request, session)
-    return await _done(request, session, name, lambda: session.client.promote_deployment(name), {})
+    return await _done(request, session, name, session.client.promote_deployment(name), {})
 
 
 async def delete_deployment(request: Request, session: Session) -> Response:
     """Delete a deployment."""
     name = _name(request, session)
-    await session.client.delete_deployment(name)
-    return RedirectResponse(f"{root_of(request)}/tenants/{session.tenant}/deployments", 303)
+    change = session.client.delete_deployment(name)
+    return await _done(request, session, name, change, {}, then=f"tenants/{session.tenant}/deployments")
 
 
 async def _done(
-    request: Request, session: Session, name: str, change: Callable[[], Awaitable[object]], form: Mapping[str, str]
+    request: Request,
+    session: Session,
+    name: str,
+    change: Awaitable[object],
+    form: Mapping[str, str],
+    *,
+    then: str = "",
 ) -> Response:
     """Make a change and show the deployment; what was refused is shown with what was asked for."""
-    try:
-        await change()
-    except (NotFoundError, UnavailableError):
-        raise
-    except ForewordError as problem:
-        return await _shown(request, session, name, problem=problem, form=form, status=STATUS[problem.kind])
-    return RedirectResponse(f"{root_of(request)}/{name}", 303)
+    return await changed(
+        request,
+        change,
+        then=lambda _: f"/{then or name}",
+        refused=lambda problem: _shown(request, session, name, problem=problem, form=form),
+    )
 
 
 async def _shown(
@@ -110,7 +121,6 @@ async def _shown(
     *,
     problem: ForewordError | None = None,
     form: Mapping[str, str] | None = None,
-    status: int = 200,
 ) -> Response:
     deployment, space, models = await asyncio.gather(
         session.client.get_deployment(name),
@@ -125,7 +135,7 @@ async def _shown(
         request,
         session,
         "deployment.html",
-        status=status,
+        status=200 if problem is None else STATUS[problem.kind],
         deployment=deployment,
         space=space,
         models=models,

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from foreword.client import Dataset, Row, Scope
 from foreword.http.disconnects import answered
-from foreword.http.studio.forms import read_form
+from foreword.http.studio.forms import Form, read_form
 from foreword.http.studio.lab.answers import Outcome, Question, answers
 from foreword.http.studio.lab.code import snippets
 from foreword.http.studio.lab.counts import counts_of, part_counts
@@ -48,15 +48,15 @@ async def show_lab(request: Request, session: Session) -> Response:
     return _whole_page(request, session, view)
 
 
+async def show_again(request: Request, session: Session) -> Response:
+    """Show the form with what was typed."""
+    return _whole_page(request, session, await _typed_view(session, await read_form(request)))
+
+
 async def act_in_lab(request: Request, session: Session) -> Response:
     """Do what a button of the form says."""
     form = await read_form(request)
-    prompt = LabPrompt.of(form)
-    view = await _view(session, prompt, [column.model for column in prompt.columns])
-    if not prompt.columns:
-        view.prompt = replace(prompt, columns=view.models.first_columns())
-    view.typed = typed_values(form, view.specs)
-    view.draft = {name: form.get(name, first) for name, first in DRAFTS.items()}
+    view = await _typed_view(session, form)
     name, _, argument = form.get("do", "").partition(":")
     parts: list[str] = []
     match name:
@@ -105,6 +105,17 @@ async def _view(session: Session, prompt: LabPrompt, named: list[str]) -> LabVie
         models_of(session, named), session.client.list_parameters(), _datasets(session)
     )
     return LabView(prompt=prompt, models=models, specs=shown_specs(parameters.generate_parameters), datasets=datasets)
+
+
+async def _typed_view(session: Session, form: Form) -> LabView:
+    """Return the lab as a form has it."""
+    prompt = LabPrompt.of(form)
+    view = await _view(session, prompt, [column.model for column in prompt.columns])
+    if not prompt.columns:
+        view.prompt = replace(prompt, columns=view.models.first_columns())
+    view.typed = typed_values(form, view.specs)
+    view.draft = {name: form.get(name, first) for name, first in DRAFTS.items()}
+    return view
 
 
 async def _datasets(session: Session) -> list[Dataset]:

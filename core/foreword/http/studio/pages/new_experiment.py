@@ -94,6 +94,12 @@ async def show_plan(request: Request, session: Session) -> Response:
     return fragment(request, session, "experiment_desk.html", request_id=request_id, live=True, **values)
 
 
+async def show_again(request: Request, session: Session) -> Response:
+    """Show the form with what was typed."""
+    _check_scope(session)
+    return await _answer(request, session, _draft(await read_form(request)), await _datasets(session))
+
+
 async def create_experiment(request: Request, session: Session) -> Response:
     """Create the experiment, or show the form again."""
     _check_scope(session)

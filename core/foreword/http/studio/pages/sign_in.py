@@ -11,12 +11,20 @@ from starlette.responses import RedirectResponse, Response
 
 from foreword.errors import ForewordError, UnavailableError
 from foreword.http.errors import STATUS
-from foreword.http.studio.forms import read_form
+from foreword.http.studio.forms import Form, KeptForm, read_form
 from foreword.http.studio.rendering import page, root_of
-from foreword.http.studio.sessions import Session, begin, end_former, forget, remember, signed_in_tenants
+from foreword.http.studio.sessions import (
+    Session,
+    SignInNeededError,
+    begin,
+    end_former,
+    forget,
+    remember,
+    signed_in_tenants,
+)
 
-_PAGE: Final = re.compile(r"/tenants/([a-z0-9-]{1,63})/[A-Za-z0-9/_.-]*")
-"""What a browser may be led back to: a page of a tenant, without a query."""
+_PAGE: Final = re.compile(r"/tenants/([a-z0-9-]{1,63})/[A-Za-z0-9/_.-]*(\?[!-~]{0,4000})?")
+"""What a browser may be led back to: a page of a tenant."""
 
 
 async def show_start(request: Request) -> Response:
@@ -38,20 +46,35 @@ async def show_sign_in(request: Request) -> Response:
 
 async def sign_in(request: Request) -> Response:
     """Begin a session with an API key."""
-    form = await read_form(request)
-    next_page = form.get("next", "")
+    form = await read_form(request, keeps_another=True)
+    next_page, kept = form.get("next", ""), form.kept
+    of_kept = _PAGE.fullmatch(kept.action) if kept is not None else None
+    if of_kept is None:
+        kept = None
     try:
-        tenant, secret = await begin(request, form.get("api_key", "").strip())
-    except UnavailableError:
-        raise
+        tenant, secret = await begin(request, form.get("api_key", "").strip(), only=of_kept[1] if of_kept else "")
+    except UnavailableError as problem:
+        if kept is None:
+            raise
+        return _form(request, next_page=next_page, problem=problem, kept=kept, status=STATUS[problem.kind])
     except ForewordError as problem:
-        return _form(request, next_page=next_page, problem=problem, status=STATUS[problem.kind])
-    asked = _PAGE.fullmatch(next_page)
-    target = next_page if asked is not None and asked[1] == tenant else f"/tenants/{tenant}/"
-    response = RedirectResponse(f"{root_of(request)}{target}", 303)
+        return _form(request, next_page=next_page, problem=problem, kept=kept, status=STATUS[problem.kind])
+    response: Response
+    if kept is not None:
+        response = page(request, None, "resume.html", kept=kept, tenant=tenant)
+    else:
+        asked = _PAGE.fullmatch(next_page)
+        target = next_page if asked is not None and asked[1] == tenant else f"/tenants/{tenant}/"
+        response = RedirectResponse(f"{root_of(request)}{target}", 303)
     await end_former(request, tenant, secret)
     remember(request, response, tenant, secret)
     return response
+
+
+def show_sign_in_again(request: Request, needed: SignInNeededError, form: Form) -> Response:
+    """Show the form for an API key in answer to another form, which is kept: nothing of it is lost or done."""
+    kept = form.keep(request.url.path)
+    return _form(request, next_page="", tenant=needed.tenant, expired=True, kept=kept, status=401)
 
 
 async def sign_out(request: Request, session: Session) -> Response:
@@ -70,6 +93,7 @@ def _form(
     tenant: str = "",
     expired: bool = False,
     problem: ForewordError | None = None,
+    kept: KeptForm | None = None,
     status: int = 200,
 ) -> Response:
     return page(
@@ -81,4 +105,5 @@ def _form(
         tenant=tenant[:63],
         expired=expired,
         problem=problem,
+        kept=kept,
     )

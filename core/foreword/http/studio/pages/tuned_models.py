@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from foreword.client import TunedModel
-from foreword.errors import ForewordError, NotFoundError, UnavailableError
+from foreword.errors import ForewordError
 from foreword.http.errors import STATUS
+from foreword.http.studio.changes import changed
 from foreword.http.studio.forms import read_form
-from foreword.http.studio.rendering import page, root_of
+from foreword.http.studio.rendering import page
 from foreword.http.studio.sessions import Session
 
 _MOST_DEPLOYMENTS: Final = 100
@@ -27,31 +28,34 @@ async def show_tuned_model(request: Request, session: Session) -> Response:
 async def deploy(request: Request, session: Session) -> Response:
     """Deploy it under a serving name, and show the deployment."""
     name, form = _name(request, session), await read_form(request)
-    try:
-        deployment = await session.client.create_deployment(
+    return await changed(
+        request,
+        session.client.create_deployment(
             name,
             serving_name=form.get("serving_name", "").strip(),
             space=form.get("space", "default"),
             force_reason=form.get("force_reason", "").strip(),
             wait=False,
-        )
-    except (NotFoundError, UnavailableError):
-        raise
-    except ForewordError as problem:
-        return await _shown(request, session, name, problem=problem, form=form, status=STATUS[problem.kind])
-    return RedirectResponse(f"{root_of(request)}/{deployment.name}", 303)
+        ),
+        then=lambda deployment: f"/{deployment.name}",
+        refused=lambda problem: _shown(request, session, name, problem=problem, form=form),
+    )
+
+
+async def show_again(request: Request, session: Session) -> Response:
+    """Show one tuned model with what was typed into the form to deploy it."""
+    return await _shown(request, session, _name(request, session), form=await read_form(request))
 
 
 async def delete_tuned_model(request: Request, session: Session) -> Response:
     """Delete a tuned model that no deployment serves."""
     name = _name(request, session)
-    try:
-        await session.client.delete_tuned_model(name)
-    except (NotFoundError, UnavailableError):
-        raise
-    except ForewordError as problem:
-        return await _shown(request, session, name, problem=problem, status=STATUS[problem.kind])
-    return RedirectResponse(f"{root_of(request)}/tenants/{session.tenant}/tuneExperiments", 303)
+    return await changed(
+        request,
+        session.client.delete_tuned_model(name),
+        then=lambda _: f"/tenants/{session.tenant}/tuneExperiments",
+        refused=lambda problem: _shown(request, session, name, problem=problem),
+    )
 
 
 async def _shown(
@@ -61,7 +65,6 @@ async def _shown(
     *,
     problem: ForewordError | None = None,
     form: Mapping[str, str] | None = None,
-    status: int = 200,
 ) -> Response:
     model, spaces, deployments = await asyncio.gather(
         session.client.get_tuned_model(name),
@@ -72,7 +75,7 @@ async def _shown(
         request,
         session,
         "tuned_model.html",
-        status=status,
+        status=200 if problem is None else STATUS[problem.kind],
         model=model,
         spaces=spaces,
         deployments=[item for item in deployments if item.model == model.name],

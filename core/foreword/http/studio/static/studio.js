@@ -16,6 +16,9 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// The way back to a form whose session had ended is taken at once.
+document.querySelector("form[data-at-once]")?.requestSubmit();
+
 // The notice that the service is away: shown while a stream is being opened again, hidden when it is.
 const away = () => document.getElementById("away");
 document.addEventListener("htmx:sse:error", () => away()?.removeAttribute("hidden"));
@@ -61,7 +64,11 @@ document.addEventListener("submit", (event) => {
   request.open("POST", address);
   request.upload.addEventListener("progress", (sent) => showUpload(form, file, Math.min(sent.loaded, file.size)));
   request.addEventListener("load", () => {
-    if (request.responseURL && request.responseURL !== address) window.location.assign(request.responseURL);
+    if (new URL(request.responseURL || address).pathname.endsWith("/sign-in")) {
+      for (const button of buttons) button.disabled = false;
+      document.querySelector("[data-upload-progress]").hidden = true;
+      showEnd(request.responseURL);
+    } else if (request.responseURL && request.responseURL !== address) window.location.assign(request.responseURL);
     else showAnswer(request, file);
   });
   request.addEventListener("error", () => {
@@ -100,9 +107,10 @@ const showEnd = (address) => {
   link.href = address;
   link.target = "_blank";
   link.textContent = "Sign in again in another tab";
-  said.append("Your session has ended. ", link, " and go on here: what you have typed stays.");
+  said.append("Your session has ended. ", link, " and go on here: what you have typed or chosen stays.");
   notice.append(said);
   document.querySelector("main").prepend(notice);
+  notice.scrollIntoView({ block: "nearest" });
 };
 
 // What follows from a form cannot be shown while the service is away. It is asked for again until it is back.
