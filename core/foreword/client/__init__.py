@@ -74,6 +74,7 @@ from foreword.domain.inference import (
 )
 from foreword.domain.job import JobState
 from foreword.domain.label_options import LabelOptions
+from foreword.domain.label_shifts import LabelShift, label_shifts
 from foreword.domain.parameters import ParameterSpec, TuneParameters
 from foreword.domain.prompt import PromptExample, StructuredPrompt
 from foreword.domain.report import (
@@ -157,6 +158,7 @@ __all__ = [
     "JobState",
     "LabelOptions",
     "LabelSet",
+    "LabelShift",
     "LengthPenalty",
     "MetricSpec",
     "ParameterSpec",
@@ -220,4 +222,5 @@ __all__ = [
     "VerdictOutcome",
     "Webhook",
     "WebhookDelivery",
+    "label_shifts",
 ]

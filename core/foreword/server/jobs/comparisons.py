@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from foreword.data.row_overlap import RowCounts
+from foreword.data.row_difference import RowKeys, row_difference
 from foreword.data.rows import read_rows
 from foreword.domain.comparison import (
     MAX_OVERLAP_BYTES,
@@ -123,19 +123,19 @@ class ExperimentComparer:
         size = sum(dataset.byte_size for dataset in read)
         if size > MAX_OVERLAP_BYTES or sum(dataset.row_count for dataset in read) > MAX_OVERLAP_ROWS:
             return same
-        counts = self._count(first)
-        if counts is None:
+        keys = self._keys(first)
+        if keys is None:
             return same
         for dataset in different:
-            other = self._count(dataset)
+            other = self._keys(dataset)
             if other is not None:
-                same[dataset.id] = other.overlap(counts)
+                same[dataset.id] = row_difference(keys, other).overlap
         return same
 
-    def _count(self, dataset: Dataset) -> RowCounts | None:
+    def _keys(self, dataset: Dataset) -> RowKeys | None:
         try:
             with open_rows(self._artifacts, dataset) as file:
-                return RowCounts.of(read_rows(file), give_way)
+                return RowKeys.of(read_rows(file), give_way)
         except ArtifactError:  # a comparison of results does not depend on the rows
             return None
 

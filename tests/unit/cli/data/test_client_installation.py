@@ -27,6 +27,7 @@ def test_files_are_checked_and_divided_without_the_packages_of_the_service(tmp_p
     training, held_out = str(tmp_path / "train.jsonl"), str(tmp_path / "held_out.csv")
     calls = [
         ["data", "check", file],
+        ["data", "diff", file, file],
         ["data", "split", file, "--out-train", training, "--out-held-out", held_out],
     ]
     program = PROGRAM.format(absent=ONLY_OF_THE_SERVICE, calls=calls)
