@@ -25,6 +25,7 @@ def test_the_demo_shows_the_whole_product(tmp_path: Path) -> None:
         assert f"\n{chapter}. " in result.stdout
     assert "8 rows have only the label 'Warehouse'" in " ".join(result.stdout.split())
     assert "median of 20" in result.stdout
+    assert "open the link to the studio" in result.stdout.splitlines()[-1]
     assert (tmp_path / "foreword-demo" / "learning-curve.png").stat().st_size > 10_000
     assert (tmp_path / "foreword-demo" / "adapter" / "adapter_config.json").exists()
     assert "Traceback" not in result.stderr

@@ -15,6 +15,7 @@ from foreword.cli.threads import change_threads_often, let_idle_threads_sleep
 from foreword.errors import FailedPreconditionError, InternalError
 
 if TYPE_CHECKING:
+    from foreword.cli.serve_http import HttpProcess
     from foreword.config import Settings
     from foreword.inference.engine.engine import InferenceEngine
     from foreword.observability.tracing import Tracing
@@ -115,7 +116,7 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
         await executor.start()
         if http is not None:
             http.start()
-        _print_ready(settings, port, http.address if http is not None else "")
+        _print_ready(settings, port, http)
         await stop.wait()
         click.echo("Stopping: completing running requests; runs and evaluations resume at the next start.", err=True)
         if http is not None:
@@ -204,24 +205,29 @@ def _warn_of_failed_plugins(plugins: PluginManager) -> None:
             click.echo(f"Warning: plugin {status.id} is not in use: {status.error}", err=True)
 
 
-def _print_ready(settings: Settings, port: int, http_address: str) -> None:
+def _print_ready(settings: Settings, port: int, http: HttpProcess | None) -> None:
     """Print the address of the service and the next commands.
 
     Args:
-        http_address: Base URL of OpenAI's interface; empty if there is none.
+        http: The process of HTTP; None if there is none.
     """
     from foreword import __version__
     from foreword.cli.render import out_console, print_facts
+    from foreword.server.callers.auth import DEV_KEY
 
     console = out_console()
     console.print(f"Foreword {__version__} is ready.")
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     facts = [("address", f"{host}:{port}"), ("home", str(settings.home_folder))]
-    if http_address:
-        facts[1:1] = [("studio", http_address.removesuffix("v1")), ("http", http_address)]
+    if http is not None:
+        facts[1:1] = [("studio", http.address.removesuffix("v1")), ("http", http.address)]
     if settings.dev:
         facts[1:1] = [("tenant", "dev"), ("key", "dev")]
     print_facts(console, facts)
+    if settings.dev and http is not None:
+        # Not wrapped, so that it can be clicked and copied.
+        console.print("\nIn the browser, once and within an hour:")
+        console.print(f"  {http.sign_in_link(DEV_KEY)}", soft_wrap=True, highlight=False)
     if settings.dev:
         console.print("\nIn another terminal:")
         if port != 50051:

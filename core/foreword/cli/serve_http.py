@@ -87,6 +87,13 @@ class HttpProcess:
         scheme = "https" if self._settings.tls_certificate and not host.startswith(("127.", "::1")) else "http"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/v1"
 
+    def sign_in_link(self, api_key: str) -> str:
+        """Return the address of the studio that signs one browser in with a key, once."""
+        from foreword.http.studio.sign_in_links import SignInLinks
+
+        secret = SignInLinks(self._folder.path).make(api_key)
+        return f"{self.address.removesuffix('v1')}sign-in?link={secret}"
+
     def start(self) -> None:
         """Begin to start the process and return at once."""
         self._process.start()

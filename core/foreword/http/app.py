@@ -24,6 +24,7 @@ from foreword.http.security import Guard
 from foreword.http.studio.errors import error_page
 from foreword.http.studio.routes import ROUTES as STUDIO_ROUTES
 from foreword.http.studio.sessions import SignInNeededError
+from foreword.http.studio.sign_in_links import SignInLinks
 from foreword.observability.metrics.http import HttpMetrics
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def create_app(
     )
     app.state.service = service
     app.state.settings = settings
+    app.state.links = SignInLinks.beside(service.endpoint)
     app.state.bodies = Budget(MAX_OPEN_BYTES, bodies_busy)
     app.state.uploads = Budget(settings.max_open_upload_bytes, bodies_busy)
     app.state.calls = Budget(MAX_OPEN_CALLS, calls_busy)

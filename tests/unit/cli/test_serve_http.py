@@ -57,6 +57,21 @@ def test_the_sockets_leave_nothing_behind(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_link_to_the_studio_is_kept_without_its_secret(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    http = HttpProcess.prepare(Settings(http_port=0))
+    assert http is not None
+    try:
+        address, _, secret = http.sign_in_link("dev").partition("?link=")
+        [file] = http.service_socket.parent.glob("link-*")
+
+        assert address == http.address.replace("/v1", "/sign-in")
+        assert secret not in str(file)
+        assert file.stat().st_mode & 0o777 == 0o600
+    finally:
+        http.close()
+
+
 def test_the_next_server_removes_what_a_killed_one_has_left_and_nothing_else(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "foreword-other").mkdir()

@@ -231,6 +231,7 @@ class Walk:
         self._say("  foreword deploy TUNED_MODEL --name complaints         # printed by the run, ready to paste")
         self._say('  foreword classify complaints "Two screws are missing."')
         self._say("\nREADME.md shows the same in Python and other languages, and how to write a plugin.")
+        self._say("To do it in the browser, open the link to the studio that `foreword serve --dev` prints.")
 
 
 def _tokens(answer: GenerateResult) -> str:

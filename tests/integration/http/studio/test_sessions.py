@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
+from pathlib import Path
+
 import pytest
 from markupsafe import escape
 
@@ -10,6 +14,7 @@ from factories.servers import RunningServer
 from factories.studio import Browser, hidden_fields, text_of
 from foreword.client import Client
 from foreword.domain.tenant import Scope
+from foreword.http.studio.sign_in_links import LINK_SECONDS, SignInLinks
 
 
 @pytest.fixture
@@ -242,3 +247,49 @@ def test_a_form_that_is_refused_as_that_of_another_site_shows_what_was_sent(http
     assert answer.status_code == 403
     assert escape(PROMPT) in answer.text
     assert "?again" not in answer.text, "another site could fill a form here"
+
+
+@pytest.fixture
+def links(server: RunningServer) -> SignInLinks:
+    """The links of the server, as `foreword serve` makes them."""
+    return SignInLinks.beside(server.private_endpoint)
+
+
+def test_a_link_signs_one_browser_in_once(http: RunningHttp, server: RunningServer, links: SignInLinks) -> None:
+    secret = links.make(server.new_key("studio-link"))
+    with Browser(http) as browser:
+        for _ in range(2):  # opening it uses nothing
+            asked = browser.page(f"/sign-in?link={secret}")
+        landed = browser.post("/sign-in", data=hidden_fields(asked))
+        assert landed.url.path == "/tenants/studio-link/"
+        assert browser.cookies["foreword-studio-link"].startswith("fw_")
+    with Browser(http) as another:
+        again = another.submit("/sign-in", {"link": secret}, 403)
+
+    assert "This link was used already: it signs one browser in, once. Sign in with an API key." in text_of(again)
+    assert "reason LINK_USED" in text_of(again)
+
+
+def test_an_expired_link_says_what_to_do(http: RunningHttp, server: RunningServer, links: SignInLinks) -> None:
+    secret = links.make("dev")
+    folder = Path(server.private_endpoint.removeprefix("unix:")).parent
+    for file in folder.glob("link-*"):
+        os.utime(file, (time.time() - LINK_SECONDS - 1,) * 2)
+    with Browser(http) as browser:
+        expired = text_of(browser.submit("/sign-in", {"link": secret}, 403))
+
+    assert "This link has expired: it was valid for 60 minutes." in expired
+    assert "prints a new link each time it starts" in expired
+
+
+@pytest.mark.parametrize("secret", ["x" * 43, "../../etc/passwd", "<b>", "\u00e9" * 43, "a" * 5000])
+def test_an_unknown_link_signs_nobody_in(http: RunningHttp, secret: str) -> None:
+    with Browser(http) as browser:
+        assert "reason LINK_UNKNOWN" in text_of(browser.submit("/sign-in", {"link": secret}, 403))
+        assert not browser.cookies
+
+
+def test_a_link_whose_key_was_revoked_signs_nobody_in(http: RunningHttp, links: SignInLinks) -> None:
+    secret = links.make("fw_gone_gone")
+    with Browser(http) as browser:
+        assert "reason API_KEY_INVALID" in text_of(browser.submit("/sign-in", {"link": secret}, 401))

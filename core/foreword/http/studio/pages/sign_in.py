@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from foreword.errors import ForewordError, UnavailableError
-from foreword.http.errors import STATUS
+from foreword.http.errors import STATUS, RequestError
 from foreword.http.studio.forms import Form, KeptForm, read_form
 from foreword.http.studio.rendering import page, root_of
 from foreword.http.studio.sessions import (
@@ -25,6 +25,7 @@ from foreword.http.studio.sessions import (
 
 _PAGE: Final = re.compile(r"/tenants/([a-z0-9-]{1,63})/[A-Za-z0-9/_.-]*(\?[!-~]{0,4000})?")
 """What a browser may be led back to: a page of a tenant."""
+_LONGEST_LINK: Final = 200
 
 
 async def show_start(request: Request) -> Response:
@@ -39,20 +40,32 @@ async def show_tenant(request: Request) -> Response:
 
 
 async def show_sign_in(request: Request) -> Response:
-    """Show the form for an API key."""
+    """Show the form for an API key, or the button of a link.
+
+    A link is used by the button and not by its address, which other programs than browsers may open. A script presses
+    it.
+    """
     query = request.query_params
+    if link := query.get("link", ""):
+        return page(request, None, "sign_in_link.html", link=link[:_LONGEST_LINK])
     return _form(request, next_page=query.get("next", ""), tenant=query.get("tenant", ""), expired="expired" in query)
 
 
 async def sign_in(request: Request) -> Response:
-    """Begin a session with an API key."""
+    """Begin a session with an API key or a link."""
     form = await read_form(request, keeps_another=True)
     next_page, kept = form.get("next", ""), form.kept
     of_kept = _PAGE.fullmatch(kept.action) if kept is not None else None
     if of_kept is None:
         kept = None
     try:
-        tenant, secret = await begin(request, form.get("api_key", "").strip(), only=of_kept[1] if of_kept else "")
+        if link := form.get("link", ""):
+            with request.app.state.links.taken(link) as api_key:
+                tenant, secret = await begin(request, api_key)
+        else:
+            tenant, secret = await begin(request, form.get("api_key", "").strip(), only=of_kept[1] if of_kept else "")
+    except RequestError as problem:
+        return _form(request, next_page=next_page, problem=problem, status=problem.status)
     except UnavailableError as problem:
         if kept is None:
             raise
@@ -92,7 +105,7 @@ def _form(
     next_page: str,
     tenant: str = "",
     expired: bool = False,
-    problem: ForewordError | None = None,
+    problem: ForewordError | RequestError | None = None,
     kept: KeptForm | None = None,
     status: int = 200,
 ) -> Response:
