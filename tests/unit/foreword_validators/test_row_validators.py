@@ -33,7 +33,15 @@ def test_the_plugin_registers_every_validator_with_a_description() -> None:
 
     register_row_validators(register)
 
-    assert list(register.items) == ["empty_texts", "lengths", "garbled_texts", "duplicates", "conflicts", "row_count"]
+    assert list(register.items) == [
+        "empty_texts",
+        "missing_values",
+        "lengths",
+        "garbled_texts",
+        "duplicates",
+        "conflicts",
+        "row_count",
+    ]
     assert all(validator.description for validator in register)
 
 
