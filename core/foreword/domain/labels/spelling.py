@@ -66,10 +66,9 @@ def difference(first: str, second: str) -> str:
     """Return in what two labels with equal meaning keys differ: the end of the sentence `They differ only in ...`."""
     if _case_key(first) == _case_key(second):
         return "case or spaces"
-    for normalized, reason in ((spelling_key, "NFC"), (_compatible_key, "NFKC")):
-        if normalized(first) == normalized(second):
-            forms = {unicodedata.normalize(reason, label) for label in (first, second)}
-            return "the Unicode form of a character" if len(forms) == 1 else "invisible characters"
+    if spelling_key(first) == spelling_key(second) or _compatible_key(first) == _compatible_key(second):
+        hidden = any(ord(letter) in _INVISIBLE for letter in first + second)
+        return "invisible characters" if hidden else "the Unicode form of a character"
     labels = [_compatible_key(label) for label in (first, second)]
     plain, latin = [_plain_key(label) for label in labels], [_plain_key(_script_key(label)) for label in labels]
     if plain[0] == plain[1]:
