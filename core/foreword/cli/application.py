@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "foreword.cli.catalog:catalog",
         "List the base models, tasks, tuning methods and parameters.",
     ),
-    "data": ("foreword.cli.data:data", "Check, divide, compare and print training data."),
+    "data": ("foreword.cli.data:data", "Check, correct, divide and compare training data."),
     "datasets": ("foreword.cli.datasets:datasets", "Manage stored training data."),
     "tune": ("foreword.cli.tune:tune", "Tune a prompt on a file of examples."),
     "experiments": ("foreword.cli.experiments:experiments", "Manage tuning runs."),
