@@ -45,7 +45,7 @@ class AsyncClient(
 
     Every RPC of the API is a method of the same name in snake case, such as `create_tune_experiment`. `tune`, `sweep`,
     `evaluate`, `batch`, `wait_for_experiment`, `wait_for_sweep`, `wait_for_evaluation`, `wait_for_batch_job`,
-    `wait_for_deployment`, `plot_learning_curve`, `plot_sweep`, `plot_comparison`, `plot_evaluation`,
+    `wait_for_deployment`, `plot_learning_curve`, `plot_sweep`, `plot_comparison`, `plot_evaluation`, `plot_dataset`,
     `export_to_mlflow`, `export_evaluations_to_mlflow` and `export_to_tensorboard` build on them. A resource can be
     passed as the object that another method returned, as its name, as its id (the last part of its name), or as a
     display name that no other resource of its kind has; an id takes precedence over a display name. Calls that are safe
