@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "spaces": ("foreword.cli.spaces:spaces", "Manage spaces, the groups of deployments."),
     "generate": ("foreword.cli.inference:generate", "Generate an answer."),
     "lab": ("foreword.cli.lab:lab", "Try prompts interactively, tuned against base model."),
+    "prompts": ("foreword.cli.prompts:prompts", "Manage saved prompts, which a tenant shares."),
     "classify": ("foreword.cli.inference:classify", "Classify a text or the rows of a file."),
     "feedback": ("foreword.cli.feedback:feedback", "Say what is right about an answer."),
     "batch": ("foreword.cli.batch:batch", "Answer all rows of a file with a model."),
