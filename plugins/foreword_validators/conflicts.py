@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity
 from foreword.plugin.interfaces import RowCheck, RowValidator, ValidationContext
+from foreword_validators.output_meaning import meaning_of_outputs
 from foreword_validators.row_index import RowIndex
 
 
@@ -25,14 +26,14 @@ class Conflicts(RowValidator):
         """Start the check, for any task. Unlabelled rows need none."""
         if context.unlabelled:
             return None
-        return _Check(context.separator if context.task in ("", "classification") else None)
+        return _Check(meaning_of_outputs(context))
 
 
 class _Check(RowCheck):
     """The running check; it stores hashes of rows, not the texts."""
 
-    def __init__(self, separator: str | None) -> None:
-        self._separator = separator
+    def __init__(self, meaning: Callable[[str], str]) -> None:
+        self._meaning = meaning
         self._index = RowIndex()
         self._numbers = array("I")
         self._outputs = array("q")
@@ -57,10 +58,3 @@ class _Check(RowCheck):
                 column="output",
                 excerpt=f"{row.output.strip()[:40]} <- {row.input.strip()}",
             )
-
-    def _meaning(self, output: str) -> str:
-        """Return the output in a normalised form for comparison."""
-        if self._separator is None:
-            return output.strip()
-        labels = output.casefold().split(self._separator.strip() or self._separator)
-        return "\x00".join(sorted({" ".join(label.split()) for label in labels} - {""}))

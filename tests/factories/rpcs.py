@@ -19,7 +19,6 @@ _STUBS = {
     "DeploymentService": "deployments",
     "EvaluationService": "evaluations",
     "InferenceService": "inference",
-    "SavedPromptService": "saved_prompts",
     "TenantService": "tenants",
     "TuneExperimentService": "experiments",
     "TuneSweepService": "sweeps",

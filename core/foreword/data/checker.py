@@ -12,6 +12,7 @@ from typing import IO
 from foreword.data.findings import FindingCollector
 from foreword.data.reader import RowReader
 from foreword.data.record import COLUMNS, UNLABELLED_COLUMNS, example
+from foreword.data.row_file import RowFile
 from foreword.data.row_sample import RowSample
 from foreword.data.spool import RowSpool
 from foreword.data.task_choice import choose_task
@@ -66,7 +67,6 @@ class DatasetChecker:
         max_bytes: Maximum size of the file in bytes.
         folder: Folder for the temporary file; None for the folder of the operating system.
         unlabelled: Whether the rows have no outputs. Then the outputs are empty and no checks of a task run.
-        keep_others: Whether the rows keep their other columns; those without outputs always do.
 
     Raises:
         InvalidArgumentError: The format is unknown, or the options contradict each other.
@@ -85,10 +85,9 @@ class DatasetChecker:
         max_bytes: int = MAX_DATASET_BYTES,
         folder: Path | None = None,
         unlabelled: bool = False,
-        keep_others: bool = False,
     ) -> None:
         self._columns = UNLABELLED_COLUMNS if unlabelled else COLUMNS
-        self._reader = RowReader(format, self._columns, keep_others=keep_others)
+        self._reader = RowReader(format, self._columns)
         self._task = task
         self._tasks: Mapping[str, Task] | None = None if unlabelled else tasks
         self._options = options
@@ -169,6 +168,7 @@ class DatasetChecker:
             self._take(item)
         if not self._spool.row_count:
             self._findings.add(self._no_rows())
+        self._review()
         for id in tuple(self._checks):
             self._finish(id)
         task = self._task
@@ -227,6 +227,21 @@ class DatasetChecker:
             return
         if check is not None:
             self._checks[validator.id] = check
+
+    def _review(self) -> None:
+        """Let the checks that need all rows at once read them again."""
+        reviewing = [id for id, check in self._checks.items() if type(check).review is not RowCheck.review]
+        if not reviewing or not self._spool.row_count:
+            return
+        rows = RowFile(self._spool.file(), give_way)
+        for id in reviewing:
+            try:
+                for finding in self._checks[id].review(rows):
+                    self._findings.add(finding, source=id)
+            except CancelledError:
+                raise
+            except Exception as error:  # as in _take
+                self._drop(id, error)
 
     def _finish(self, id: str) -> None:
         try:

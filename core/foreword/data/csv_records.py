@@ -15,11 +15,12 @@ from foreword.data.csv_header import Header, choose_delimiter
 from foreword.data.line_ends import BLANK_LINES, LINE_END, count_line_ends
 from foreword.data.record import (
     MAX_ROW_BYTES,
+    UNLABELLED_COLUMNS,
     check_text,
     decode,
     fault,
-    row_with_others,
     too_large,
+    unlabelled_row,
 )
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding
@@ -46,10 +47,10 @@ class CsvReader:
     a comma, a semicolon, a tab or a vertical bar.
     """
 
-    def __init__(self, columns: Sequence[str], keep_others: bool) -> None:
+    def __init__(self, columns: Sequence[str]) -> None:
         self.row_count = 0
         self._columns = columns
-        self._keep_others = keep_others
+        self._is_unlabelled = tuple(columns) == UNLABELLED_COLUMNS
         self._number = 0
         self._buffer = bytearray()
         self._start = 0  # of the record
@@ -250,13 +251,11 @@ class CsvReader:
         self._plain_end = re.compile(b"[" + re.escape(self._delimiter.encode()) + rb"\r\n]")
 
     def _read_header(self, fields: list[str]) -> Iterator[Finding]:
-        header = Header(
-            tuple(field.strip() for field in fields), self._delimiter, self._columns, keep_others=self._keep_others
-        )
+        header = Header(tuple(field.strip() for field in fields), self._delimiter, self._columns)
         faults = list(header.faults())
         self._broken_header = bool(faults)
         if not faults:
-            self._header = header.distinct_names() if self._keep_others else header.names
+            self._header = header.distinct_names() if self._is_unlabelled else header.names
         yield from faults or header.remarks()
 
     def _read_fields(self, fields: list[str]) -> Iterator[Row | Finding]:
@@ -276,8 +275,7 @@ class CsvReader:
         yield from wrong
         if wrong:
             return
-        texts = {column: values.pop(column) for column in self._columns}
-        if self._keep_others:
-            yield from row_with_others(self._number, texts, values)
+        if self._is_unlabelled:
+            yield from unlabelled_row(self._number, values.pop("input"), values)
         else:
-            yield Row(number=self._number, input=texts["input"], output=texts.get("output", ""))
+            yield Row(number=self._number, input=values["input"], output=values["output"])

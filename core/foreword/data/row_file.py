@@ -47,6 +47,7 @@ class RowFile(Sequence[Row]):
         """Read a row, or a list of rows."""
         if isinstance(place, slice):
             return [self[number] for number in range(*place.indices(len(self)))]
+        self._check()
         number = range(len(self))[place]
         self._file.seek(self._offsets[number])
         (row,) = read_rows([self._file.readline()], number + 1)

@@ -82,8 +82,9 @@ class RowValidatorTests(ABC):
         for row in rows:
             tuple(first.row(row))
             row_findings += second.row(row)
+        reviewed = list(second.review(_usable(rows, row_findings)))
         findings, parts = second.finish()
-        assert ([*row_findings, *findings], list(parts)) == alone, (
+        assert ([*row_findings, *reviewed, *findings], list(parts)) == alone, (
             "the findings of a file change if another file is checked at the same time"
         )
 
@@ -129,5 +130,12 @@ class RowValidatorTests(ABC):
     def _run(self, rows: Sequence[Row]) -> tuple[list[Finding], list[ReportPart]]:
         check = self._start()
         row_findings = [finding for row in rows for finding in check.row(row)]
+        reviewed = list(check.review(_usable(rows, row_findings)))
         findings, parts = check.finish()
-        return [*row_findings, *findings], list(parts)
+        return [*row_findings, *reviewed, *findings], list(parts)
+
+
+def _usable(rows: Sequence[Row], findings: Sequence[Finding]) -> Sequence[Row]:
+    """Return the rows without errors."""
+    unusable = {number for finding in findings if finding.severity is Severity.ERROR for number in finding.rows}
+    return [row for row in rows if row.number not in unusable]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +20,10 @@ class ValidationContext:
         max_input_tokens: Maximum length of an input in tokens; None if no base model was named.
         multi_label: Whether outputs may contain several labels; None while undecided.
         unlabelled: Whether the rows have no outputs: all of them are empty, and only inputs can be checked.
+        near_duplicates: Whether to look for nearly equal inputs, which takes longer than the other checks; None to do
+            so if the file is not too large for it.
+        against: Rows of another file that these rows should not repeat, such as those held out for an evaluation; they
+            are read from disk on access.
     """
 
     task: str
@@ -29,6 +33,8 @@ class ValidationContext:
     multi_label: bool | None = None
     separator: str = ", "
     unlabelled: bool = False
+    near_duplicates: bool | None = None
+    against: Sequence[Row] = ()
 
 
 class RowCheck(ABC):
@@ -37,6 +43,15 @@ class RowCheck(ABC):
     @abstractmethod
     def row(self, row: Row) -> Iterable[Finding]:
         """Return findings about a row. Rows come in the order of the file; severity ERROR makes the row unusable."""
+
+    def review(self, rows: Sequence[Row]) -> Iterable[Finding]:
+        """Return findings that need all rows at once, after the last row and before `finish`.
+
+        Args:
+            rows: The usable rows in the order of the file. They are read from disk on access, and each access may
+                raise an error if nobody waits for the result any more: do not catch it.
+        """
+        return ()
 
     def finish(self) -> tuple[Iterable[Finding], Iterable[ReportPart]]:
         """Return findings and report parts about the whole file, after the last row."""
