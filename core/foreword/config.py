@@ -159,7 +159,7 @@ class Settings(BaseSettings):
     )
     quota_dataset_rows: int | None = Field(default=None, ge=0, description="Likewise: rows of all datasets.")
     quota_stored_bytes: int | None = Field(
-        default=None, ge=0, description="Likewise: size in bytes of all datasets and tuned models."
+        default=None, ge=0, description="Likewise: size in bytes of all datasets, tuned models and saved prompts."
     )
     quota_deployments: int | None = Field(default=None, ge=0, description="Likewise: deployments in all spaces.")
     quota_capacity_unit_hours_per_month: float | None = Field(

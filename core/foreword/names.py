@@ -11,6 +11,8 @@ tenants/{tenant}/batchJobs/{batch_job}
 tenants/{tenant}/tunedModels/{tuned_model}
 tenants/{tenant}/spaces/{space}
 tenants/{tenant}/spaces/{space}/deployments/{deployment}
+tenants/{tenant}/savedPrompts/{saved_prompt}
+tenants/{tenant}/savedPrompts/{saved_prompt}/versions/{version}
 tenants/{tenant}/webhooks/{webhook}
 tenants/{tenant}/webhooks/{webhook}/deliveries/{delivery}
 baseModels/{model}
@@ -166,6 +168,25 @@ class DeploymentName(ResourceName):
     tenant: str
     space: str
     deployment: str
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPromptName(ResourceName):
+    """`tenants/{tenant}/savedPrompts/{saved_prompt}`."""
+
+    pattern = "tenants/{tenant}/savedPrompts/{saved_prompt}"
+    tenant: str
+    saved_prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPromptVersionName(ResourceName):
+    """`tenants/{tenant}/savedPrompts/{saved_prompt}/versions/{version}`. The last segment is the version's number."""
+
+    pattern = "tenants/{tenant}/savedPrompts/{saved_prompt}/versions/{version}"
+    tenant: str
+    saved_prompt: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)

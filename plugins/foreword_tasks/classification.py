@@ -8,6 +8,8 @@ from functools import lru_cache
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
+from foreword.domain.labels.packing import DEFAULT_SEPARATOR
+from foreword.domain.labels.spelling import spelling_key
 from foreword.domain.parameters import ParameterSpec
 from foreword.domain.report import Finding, ReportPart, Severity
 from foreword.errors import InvalidArgumentError
@@ -17,7 +19,7 @@ from foreword_tasks.label_checks import check_labels
 from foreword_tasks.label_distribution import LabelDistribution
 from foreword_tasks.label_metrics import METRICS, label_statistics, metrics_of_counts, score_label_sets
 from foreword_tasks.label_reading import read_labels
-from foreword_tasks.label_schema import DEFAULT_SEPARATOR, LabelSchema, spelling_key
+from foreword_tasks.label_schema import LabelSchema
 from foreword_tasks.outputs import MAX_OUTPUTS, Outputs
 from foreword_tasks.suitability import LabelSigns, copied_from_inputs
 

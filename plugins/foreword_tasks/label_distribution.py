@@ -19,10 +19,12 @@ class LabelledOutput:
     """The label set of an output in canonical form and its labels as written.
 
     Attributes:
+        text: The output.
         row_count: Number of rows with this output.
         numbers: The first 20 of these rows.
     """
 
+    text: str
     labels: tuple[str, ...]
     written: tuple[str, ...]
     row_count: int
@@ -51,6 +53,7 @@ class LabelDistribution:
         """Count the labels and label sets of outputs."""
         labelled = tuple(
             LabelledOutput(
+                text=output.text.strip(),
                 labels=schema.read(output.text),
                 written=tuple(schema.written(output.text)),
                 row_count=output.count,

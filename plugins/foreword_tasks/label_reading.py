@@ -6,14 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 from foreword.domain.experiment import TaskOptions
+from foreword.domain.labels.packing import DEFAULT_SEPARATOR, parts_recur, split_output
+from foreword.domain.labels.spelling import spelling_key
 from foreword.domain.violations import Violations
 from foreword.errors import InvalidArgumentError
 from foreword_tasks.label_order import majority_order
-from foreword_tasks.label_schema import DEFAULT_SEPARATOR, LabelSchema, spelling_key, split_output
+from foreword_tasks.label_schema import LabelSchema
 from foreword_tasks.outputs import MAX_OUTPUTS, Outputs
 
-_RECURRING_SHARE = 0.8
-_RECURRING_SHARE_WITH_SINGLES = 0.5
 _LISTED = 10
 
 
@@ -73,23 +73,6 @@ def common_spelling(written: Iterable[tuple[Sequence[str], int]]) -> dict[str, s
         for label in labels:
             spellings[spelling_key(label)][" ".join(label.split())] += count
     return {key: min(counts, key=lambda label: (-counts[label], label)) for key, counts in spellings.items()}
-
-
-def parts_recur(outputs: Collection[str], separator: str) -> bool:
-    """Return True if the separator joins labels, that is, parts that also occur in other outputs.
-
-    With `Warehouse` and `Planning, Packaging` in the data, `Warehouse, Packaging` is a set of labels. With `Salem, OR`
-    in the data, `Portland, OR` is not, because the cities never recur.
-    """
-    distinct = {tuple(sorted({spelling_key(part) for part in split_output(output, separator)})) for output in outputs}
-    joined = [parts for parts in distinct if len(parts) > 1]
-    if not joined:
-        return False
-    homes = Counter(part for parts in distinct for part in parts)
-    occurrences = [part for parts in joined for part in parts]
-    share = sum(homes[part] > 1 for part in occurrences) / len(occurrences)
-    alone = any((part,) in distinct for part in occurrences)
-    return share >= (_RECURRING_SHARE_WITH_SINGLES if alone else _RECURRING_SHARE)
 
 
 def _parts_declared(outputs: Collection[str], declared: Sequence[str], separator: str) -> bool:

@@ -8,23 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from foreword.domain.labels.packing import split_output
+from foreword.domain.labels.spelling import spelling_key
 from foreword.plugin.interfaces import LabelSpace, Schema
-
-DEFAULT_SEPARATOR = ", "
 
 _LIST_SEPARATORS = re.compile(r"[,;/&\n]|\band\b", re.IGNORECASE)
 _TRIMMED = " \t\r\n.!:*'\"`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
-
-
-def spelling_key(label: str) -> str:
-    """Return a key that is equal for labels that differ only in case or spaces."""
-    return " ".join(label.split()).casefold()
-
-
-def split_output(output: str, separator: str) -> list[str]:
-    """Split an output into its labels as written; `A,B` and `A , B` are read as `A, B`."""
-    parts = [part.strip() for part in output.split(separator.strip() or separator)]
-    return [part for part in parts if part] or [output.strip()]
 
 
 @dataclass(frozen=True, kw_only=True)

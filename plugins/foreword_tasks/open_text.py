@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
+from foreword.domain.labels.missing_values import is_missing_value
 from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, ReportPart, Severity, excerpt
 from foreword.plugin.interfaces import PERPLEXITY, Answer, Schema, Scores, Task, TaskCheck
 
@@ -38,25 +39,34 @@ class OpenText(Task):
 
 
 class OpenTextCheck(TaskCheck):
-    """The check whether all outputs are the same. Subclasses add the checks of their task."""
+    """The check of outputs that are all the same or missing values. Subclasses add the checks of their task."""
 
     def __init__(self) -> None:
         self._row_count = 0
         self._first: str | None = None
         self._differ = False
+        self._missing = RowFinding(
+            code="MISSING_VALUE_AS_OUTPUT",
+            message="outputs are texts such as 'nan' or 'None', which usually stand for missing values",
+            remedy="Write the right outputs or remove these rows, unless the model should give this answer.",
+            tolerated_share=0.0,
+        )
 
     def row(self, row: Row) -> None:
-        """Compare the output with that of the first row."""
+        """Check the output, and compare it with that of the first row."""
         self._row_count += 1
+        if is_missing_value(row.output):
+            self._missing.add(row)
         if self._first is None:
             self._first = row.output
         elif not self._differ:
             self._differ = row.output.strip() != self._first.strip()
 
     def finish(self) -> tuple[list[Finding], list[ReportPart]]:
-        """Return a warning if all outputs are the same."""
+        """Return warnings if outputs are missing values, or all outputs are the same."""
+        missing = self._missing.findings(self._row_count)
         if self._row_count < 2 or self._differ:
-            return [], []
+            return missing, []
         finding = Finding(
             severity=Severity.WARNING,
             code="ONE_OUTPUT",
@@ -65,7 +75,7 @@ class OpenTextCheck(TaskCheck):
             column="output",
             excerpt=excerpt(self._first or ""),
         )
-        return [finding], []
+        return [*missing, finding], []
 
 
 class RowFinding:

@@ -13,8 +13,8 @@ from statistics import fmean, median
 from typing import Final, TypeVar
 
 from foreword.domain.dataset import Row
-from foreword_tasks.label_reading import parts_recur
-from foreword_tasks.label_schema import DEFAULT_SEPARATOR, spelling_key, split_output
+from foreword.domain.labels.packing import DEFAULT_SEPARATOR, parts_recur, split_output
+from foreword.domain.labels.spelling import spelling_key
 from foreword_tasks.outputs import Outputs
 from foreword_tasks.words import words
 

@@ -10,6 +10,7 @@ from foreword_validators.duplicates import Duplicates
 from foreword_validators.empty_texts import EmptyTexts
 from foreword_validators.garbled_texts import GarbledTexts
 from foreword_validators.lengths import Lengths
+from foreword_validators.missing_values import MissingValues
 from foreword_validators.near_duplicates import NearDuplicates
 from foreword_validators.row_count import RowCount
 
@@ -17,5 +18,14 @@ from foreword_validators.row_count import RowCount
 @hookimpl
 def register_row_validators(register: Register[RowValidator]) -> None:
     """Register all validators."""
-    for validator in (EmptyTexts(), Lengths(), GarbledTexts(), Duplicates(), Conflicts(), NearDuplicates(), RowCount()):
+    for validator in (
+        EmptyTexts(),
+        MissingValues(),
+        Lengths(),
+        GarbledTexts(),
+        Duplicates(),
+        Conflicts(),
+        NearDuplicates(),
+        RowCount(),
+    ):
         register.add(validator)

@@ -27,6 +27,7 @@ from foreword_validators.duplicates import Duplicates
 from foreword_validators.empty_texts import EmptyTexts
 from foreword_validators.garbled_texts import GarbledTexts
 from foreword_validators.lengths import Lengths
+from foreword_validators.missing_values import MissingValues
 from foreword_validators.near_duplicates import NearDuplicates
 from foreword_validators.row_count import RowCount
 
@@ -111,6 +112,14 @@ class TestLengths(_ValidatorTests):
 
     def context(self):
         return ValidationContext(task="", count_tokens=lambda text: len(text.split()), max_input_tokens=100)
+
+
+class TestMissingValues(_ValidatorTests):
+    def make_validator(self):
+        return MissingValues()
+
+    def bad_rows(self):
+        return [*ROWS, Row(number=25, input="nan", output="L3"), Row(number=26, input=" #REF! ", output="L3")]
 
 
 class TestNearDuplicates(_ValidatorTests):

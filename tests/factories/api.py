@@ -24,6 +24,7 @@ from foreword.v1 import (
     deployment_service_pb2,
     evaluation_pb2,
     evaluation_service_pb2,
+    saved_prompt_service_pb2,
     tenant_service_pb2,
     tune_experiment_pb2,
     tune_experiment_service_pb2,
@@ -286,6 +287,19 @@ def create_webhook(stubs: Any, url: str = "https://receiver.invalid/", *kinds: s
     outer = {name: fields.pop(name) for name in ("parent", "request_id", "webhook_id") if name in fields}
     webhook = webhook_pb2.Webhook(url=url, kinds=kinds or ["*"], **fields)
     return stubs.webhooks.CreateWebhook(webhook_service_pb2.CreateWebhookRequest(webhook=webhook, **outer))
+
+
+def create_saved_prompt(stubs: Any, text: str = "Where is it?", **fields: Any) -> Any:
+    """Save a prompt.
+
+    Args:
+        fields: Fields of the request, of the saved prompt or of its version.
+    """
+    outer = {name: fields.pop(name) for name in ("parent", "request_id", "saved_prompt_id") if name in fields}
+    saved = {name: fields.pop(name) for name in ("display_name", "description", "tags") if name in fields}
+    version = fields if "structured" in fields else {"text": text, **fields}
+    request = saved_prompt_service_pb2.CreateSavedPromptRequest(saved_prompt={**saved, "version": version}, **outer)
+    return stubs.saved_prompts.CreateSavedPrompt(request)
 
 
 def create_child_key(stubs: Any, **key: Any) -> Any:

@@ -21,6 +21,13 @@ from foreword.domain.report_limits import (
     MAX_SUSPECT_ROWS_BYTES,
     MAX_WARNINGS_BYTES,
 )
+from foreword.domain.saved_prompt import (
+    MAX_DEFAULT_VALUE,
+    MAX_MODEL,
+    MAX_NOTE,
+    MAX_SAVED_CHARACTERS,
+    MAX_VARIABLE_DESCRIPTION,
+)
 from foreword.domain.sweep import MAX_SHOWN_VALUE, MAX_SWEPT, MAX_TRIALS
 from foreword.domain.tags import MAX_TAG_CHARACTERS, MAX_TAGS
 from foreword.domain.thin_curve import MAX_CURVE_POINTS
@@ -223,6 +230,20 @@ CHARACTERS: Mapping[str, int] = {
     "WhoAmIResponse.server_version": 20,
     "WhoAmIResponse.subject": HASH,
     "WhoAmIResponse.tenant": NAME,
+    "PromptVariable.default_value": MAX_DEFAULT_VALUE,
+    "PromptVariable.description": MAX_VARIABLE_DESCRIPTION,
+    "PromptVariable.name": 25,  # ASCII
+    "SavedPrompt.creator": HASH,
+    "SavedPrompt.description": DESCRIPTION,
+    "SavedPrompt.display_name": 200,
+    "SavedPrompt.etag": HASH,
+    "SavedPrompt.name": NAME,
+    "SavedPrompt.tags": 63,
+    "SavedPromptVersion.creator": HASH,
+    "SavedPromptVersion.model": MAX_MODEL,
+    "SavedPromptVersion.name": NAME,
+    "SavedPromptVersion.note": MAX_NOTE,
+    "SavedPromptVersion.text": MAX_SAVED_CHARACTERS,
     "google.rpc.Status.message": 1_000,
 }
 """Maximum length of each text in a response, in characters."""
@@ -243,6 +264,8 @@ ITEMS: Mapping[str, int] = {
     "DriftMeasure.changes": 5,
     "DriftReport.measures": 5,
     "Deployment.tags": 20,
+    "SavedPrompt.tags": 20,
+    "SavedPromptVersion.variables": 100,
     "Space.tags": 20,
     "AnswerCalibration.thresholds": MAX_THRESHOLDS,
     "TaskOptions.labels": MAX_LABELS,
@@ -276,6 +299,8 @@ BYTES: Mapping[str, int] = {
     "ExportTunedModelResponse.chunk": 2**20,
     "TaskOptions.extra": STRUCT,
     "Space.warnings": 1_000,
+    "SavedPromptVersion.parameters": 6 * 4 * 40 + 500,
+    "SavedPromptVersion.structured": 0,  # instead of `text`, with its limit
     "SuspectRows.rows": MAX_SUSPECT_ROWS_BYTES,
     "TuneExperiment.evaluations": MAX_EVALUATIONS_BYTES,
     "TuneExperiment.retry_of": NAME,  # names are ASCII

@@ -19,6 +19,7 @@ _STUBS = {
     "DeploymentService": "deployments",
     "EvaluationService": "evaluations",
     "InferenceService": "inference",
+    "SavedPromptService": "saved_prompts",
     "TenantService": "tenants",
     "TuneExperimentService": "experiments",
     "TuneSweepService": "sweeps",

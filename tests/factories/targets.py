@@ -14,6 +14,7 @@ from factories.api import (
     create_batch_job,
     create_evaluation,
     create_experiment,
+    create_saved_prompt,
     create_sweep,
     create_webhook,
     deployed,
@@ -88,6 +89,20 @@ _VALID: dict[str, Mapping[str, Any]] = {
         "feedback": {"request_id": "known", "input": "x", "right_labels": {"labels": ["Service"]}},
     },
     "ExportCapturedRequests": {"name": "{Deployment}", "display_name": "x"},
+    "CreateSavedPrompt": {
+        "saved_prompt": {
+            "version": {
+                "structured": {"instruction": "Reply to {{name}}.", "examples": [{"input": "a", "output": "b"}]},
+                "variables": [{"name": "name", "default_value": "x"}],
+                "parameters": {"max_new_tokens": 5},
+            }
+        }
+    },
+    "UpdateSavedPrompt": {
+        "saved_prompt": {"name": "{SavedPrompt}", "version": {"text": "x"}},
+        "update_mask": "version",
+    },
+    "ListSavedPromptVersions": {"parent": "{SavedPrompt}"},
     "CreateWebhook": {"webhook": {"url": "https://hooks.example.com/", "kinds": ["*"]}},
     "UpdateWebhook": {"webhook": {"name": "{Webhook}", "kinds": ["rollout.*"]}, "update_mask": "kinds"},
     "RotateWebhookSecret": {"name": "{Webhook}"},
@@ -106,6 +121,7 @@ _NAMED = {
     "Space",
     "BaseModel",
     "Quota",
+    "SavedPrompt",
     "Webhook",
     "WebhookDelivery",
 }
@@ -185,6 +201,7 @@ def existing_names(server: RunningServer, stubs: Any) -> Mapping[str, str]:
         "Evaluation": evaluation.name,
         "BatchJob": batch_job.name,
         "Quota": "tenants/dev/quota",
+        "SavedPrompt": create_saved_prompt(stubs).name,
         "Webhook": create_webhook(stubs).name,
         "WebhookDelivery": "tenants/dev/webhooks/none/deliveries/none",
         "model": "attacked",

@@ -13,6 +13,7 @@ from google.protobuf.descriptor_pool import Default
 
 from factories.api import (
     create_experiment,
+    create_saved_prompt,
     experiment_request,
     refused,
     to_jsonl,
@@ -35,6 +36,13 @@ from foreword.domain.report_limits import (
     MAX_SUSPECT_CHARACTERS,
     MAX_SUSPECT_ROWS_BYTES,
 )
+from foreword.domain.saved_prompt import (
+    MAX_DEFAULT_VALUE,
+    MAX_MODEL,
+    MAX_NOTE,
+    MAX_SAVED_CHARACTERS,
+    MAX_VARIABLE_DESCRIPTION,
+)
 from foreword.domain.thin_curve import MAX_CURVE_POINTS
 from foreword.errors import InternalError
 from foreword.names import DeploymentName
@@ -48,6 +56,7 @@ from foreword.v1 import (
     capture_service_pb2,
     dataset_service_pb2,
     deployment_service_pb2,
+    saved_prompt_service_pb2,
     tune_experiment_service_pb2,
     tuned_model_service_pb2,
 )
@@ -284,6 +293,42 @@ def test_a_list_of_330_spaces_at_their_limits_fits(stubs: Any) -> None:
 
     assert len({item.name for page in found for item in page.spaces}) == 331
     assert len(found) == 3
+
+
+def test_saved_prompts_at_their_limits_are_stored_and_listed(stubs: Any) -> None:
+    names = [f"{'v' * 96}_{number:03}" for number in range(100)]
+    instruction = "".join(f"{{{{{name}}}}}" for name in names)
+    whole = {
+        "structured": {"instruction": instruction, "input": WIDE * (MAX_SAVED_CHARACTERS - len(instruction) - 40)},
+        "variables": [
+            {"name": name, "default_value": WIDE * MAX_DEFAULT_VALUE, "description": WIDE * MAX_VARIABLE_DESCRIPTION}
+            for name in names
+        ],
+        "note": WIDE * MAX_NOTE,
+        "model": WIDE * MAX_MODEL,
+    }
+    saved = create_saved_prompt(
+        stubs, display_name=WIDE * 200, description=WIDE * 2_000, tags=[WIDE * 63] * 20, **whole
+    )
+    create_saved_prompt(stubs, **whole)
+    changed = {"name": saved.name, "version": {**whole, "note": "", "model": ""}}
+    stubs.saved_prompts.UpdateSavedPrompt(saved_prompt_service_pb2.UpdateSavedPromptRequest(saved_prompt=changed))
+
+    prompts = pages(
+        stubs,
+        stubs.saved_prompts.ListSavedPrompts,
+        saved_prompt_service_pb2.ListSavedPromptsRequest(view="RESOURCE_VIEW_FULL"),
+        "saved_prompts",
+    )
+    versions = pages(
+        stubs,
+        stubs.saved_prompts.ListSavedPromptVersions,
+        saved_prompt_service_pb2.ListSavedPromptVersionsRequest(parent=saved.name, view="RESOURCE_VIEW_FULL"),
+        "versions",
+    )
+
+    assert [len(page.saved_prompts) for page in prompts] == [1, 1]
+    assert [page.versions[0].number for page in versions] == [2, 1]
 
 
 def test_a_deployment_keeps_its_last_hundred_revisions_and_the_one_that_is_served(stubs: Any) -> None:

@@ -63,6 +63,7 @@ def names(stubs: Any) -> Mapping[str, str]:
         "Evaluation": f"{tenant}/evaluations/none",
         "BatchJob": f"{tenant}/batchJobs/none",
         "Quota": f"{tenant}/quota",
+        "SavedPrompt": f"{tenant}/savedPrompts/none",
         "Webhook": f"{tenant}/webhooks/none",
         "WebhookDelivery": f"{tenant}/webhooks/none/deliveries/none",
         "model": BASE,

@@ -92,6 +92,7 @@ def names(service: LocalService) -> Mapping[str, str]:
         "Evaluation": "tenants/dev/evaluations/none",
         "BatchJob": "tenants/dev/batchJobs/none",
         "Quota": "tenants/dev/quota",
+        "SavedPrompt": "tenants/dev/savedPrompts/none",
         "Webhook": "tenants/dev/webhooks/none",
         "WebhookDelivery": "tenants/dev/webhooks/none/deliveries/none",
         "model": "attacked",

@@ -141,6 +141,8 @@ LIST_SERVICES = {
     "deployments": ("deployment_service.proto", "ListDeploymentsRequest"),
     "tenants": ("tenant_service.proto", "ListTenantsRequest"),
     "apiKeys": ("tenant_service.proto", "ListApiKeysRequest"),
+    "savedPrompts": ("saved_prompt_service.proto", "ListSavedPromptsRequest"),
+    "versions": ("saved_prompt_service.proto", "ListSavedPromptVersionsRequest"),
     "webhooks": ("webhook_service.proto", "ListWebhooksRequest"),
     "auditRecords": ("audit_service.proto", "ListAuditRecordsRequest"),
     "usage": ("usage_service.proto", "ListUsageRequest"),

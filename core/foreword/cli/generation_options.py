@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
 from foreword.domain.generate_parameters import GENERATE_PARAMETER_SPECS
 from foreword.domain.parameters import ParameterSpec
-
-if TYPE_CHECKING:
-    from foreword.client.keywords import GenerateKeywords
 
 _TYPES: Final[Mapping[str, click.ParamType[Any]]] = {
     "int": click.INT,
@@ -33,6 +29,8 @@ def generation_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def command(*arguments: Any, sample: bool, **options: Any) -> Any:
+        from foreword.client.keywords import generate_keywords
+
         given = {spec.name: options.pop(_keyword(spec)) for spec in _OPTIONS}
         parameters = {path: value for path, value in given.items() if value is not None and value is not False}
         if sample:
@@ -44,27 +42,6 @@ def generation_options(function: Callable[..., Any]) -> Callable[..., Any]:
         added = _option(spec)(added)
     sample = click.option("--sample", is_flag=True, help="Draw each token at random instead of the most likely one.")
     return sample(added)
-
-
-def generate_keywords(parameters: Mapping[str, Any]) -> GenerateKeywords:
-    """Return arguments of the client from values by their API path, such as `length_penalty.decay_factor`."""
-    from foreword.domain.inference import LengthPenalty, ReturnOptions
-
-    values = {path: value for path, value in parameters.items() if "." not in path}
-    parts: dict[str, dict[str, Any]] = {}
-    for path, value in parameters.items():
-        whole, _, part = path.rpartition(".")
-        if whole:
-            parts.setdefault(whole, {})[part] = value
-    if "time_limit" in values:
-        values["time_limit"] = timedelta(seconds=values["time_limit"])
-    if "length_penalty" in parts:
-        # Without a factor, 0 is sent, and the service reports the allowed range.
-        values["length_penalty"] = LengthPenalty(**{"decay_factor": 0.0, **parts["length_penalty"]})
-    if "return_options" in parts:
-        values["return_options"] = ReturnOptions(**parts["return_options"])
-    keywords: GenerateKeywords = values  # type: ignore[assignment]  # by the names of the specs, which a test compares
-    return keywords
 
 
 _OPTIONS: Final = [spec for spec in GENERATE_PARAMETER_SPECS if spec.name != "decoding_method"]

@@ -6,17 +6,17 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import click
 
 from foreword.cli.classify_file import classify_file
 from foreword.cli.csv_output import escape_formulas_option
 from foreword.cli.generation_options import generation_options
+from foreword.cli.prompt_reference import PROMPT_REFERENCE, PromptReference
 from foreword.cli.session import json_option, with_client
 from foreword.cli.text_file import FORMATS, check_is_text, field_names, format_of, read_texts
 from foreword.errors import ForewordError
@@ -27,9 +27,16 @@ if TYPE_CHECKING:
     from foreword.client.keywords import GenerateKeywords
 
 
-def prompt_options(function: Callable[..., Any], *, text_required: bool = True) -> Callable[..., Any]:
-    """Add MODEL, TEXT, `--instruction`, `--example` and `--variable` to a command."""
+def prompt_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add MODEL, TEXT, `--prompt`, `--instruction`, `--example` and `--variable` to a command."""
     for add in (
+        click.option(
+            "--prompt",
+            "saved",
+            type=PROMPT_REFERENCE,
+            metavar="PROMPT[@VERSION]",
+            help="Use a saved prompt, with TEXT as its input; see `foreword prompts`.",
+        ),
         click.option(
             "--variable",
             nargs=2,
@@ -41,7 +48,7 @@ def prompt_options(function: Callable[..., Any], *, text_required: bool = True) 
             "--example", nargs=2, multiple=True, metavar="INPUT OUTPUT", help="Example in the prompt; may be repeated."
         ),
         click.option("--instruction", default="", help="Instruction in front of examples and text."),
-        click.argument("text", required=text_required),
+        click.argument("text", required=False),
         click.argument("model"),
     ):
         function = add(function)
@@ -57,7 +64,8 @@ def prompt_options(function: Callable[..., Any], *, text_required: bool = True) 
 def generate(
     client: Client,
     model: str,
-    text: str,
+    text: str | None,
+    saved: PromptReference | None,
     instruction: str,
     example: tuple[tuple[str, str], ...],
     variable: tuple[tuple[str, str], ...],
@@ -68,12 +76,15 @@ def generate(
     """Generate an answer to TEXT (- for standard input) with MODEL.
 
     MODEL is a serving name, the id or display name of a tuned model, or baseModels/NAME. The answer is printed to
-    standard output, its token counts to standard error.
+    standard output, its token counts to standard error. Parameters that a saved prompt suggests are used unless options
+    set them.
     """
     from foreword.cli.render import out_console, print_json
     from foreword.cli.render.answer import print_tokens, usage
 
-    prompt, variables = _prompt(text, instruction, example), dict(variable)
+    asked = _asked(client, saved, instruction, example, variable)
+    prompt, variables = asked.prompt(_text(text, saved)), asked.variables
+    parameters = asked.parameters | parameters
     if stream and not as_json:
         result = None
         for piece in client.stream_generate(model, prompt, prompt_variables=variables, **parameters):
@@ -93,7 +104,7 @@ def generate(
 
 
 @click.command(short_help="Classify a text or the rows of a file.")
-@partial(prompt_options, text_required=False)
+@prompt_options
 @click.option(
     "--file",
     type=click.File("r", encoding="utf-8-sig", errors="surrogateescape"),
@@ -131,6 +142,7 @@ def classify(
     client: Client,
     model: str,
     text: str | None,
+    saved: PromptReference | None,
     file: TextIO | None,
     format: str | None,
     output: Path | None,
@@ -155,7 +167,7 @@ def classify(
     """
     from foreword.cli.render import print_json
 
-    if (text is None) == (file is None):
+    if (text is None) == (file is None) and (saved is None or file is not None):
         raise click.UsageError("Pass either TEXT or --file.")
     if file is None and (format or output):
         raise click.UsageError("--format and --output need --file.")
@@ -169,13 +181,13 @@ def classify(
         "top_n": top_n,
         "truncate_input_tokens": truncate_input_tokens,
     }
-    variables = dict(variable)
+    asked = _asked(client, saved, instruction, example, variable)
     if file is not None:
         check_is_text(file)
 
         def classify_texts(texts: Sequence[str]) -> Sequence[ClassifyResult | ForewordError]:
-            prompts = [_structured(item, instruction, example) for item in texts]
-            each = [variables] * len(prompts) if variables else None
+            prompts = [asked.prompt(item) for item in texts]
+            each = [asked.variables] * len(prompts) if asked.variables else None
             return client.batch_classify(model, prompts, prompt_variables=each, **options)
 
         with open_private(output, "w", encoding="utf-8", newline="") if output else nullcontext(sys.stdout) as target:
@@ -190,8 +202,7 @@ def classify(
                 fields=field_names(file, format) if as_csv else None,
             )
         return
-    assert text is not None
-    result = client.classify(model, _prompt(text, instruction, example), prompt_variables=variables, **options)
+    result = client.classify(model, asked.prompt(_text(text, saved)), prompt_variables=asked.variables, **options)
     if as_json:
         print_json(result)
     else:
@@ -206,7 +217,8 @@ def classify(
 def tokenize(
     client: Client,
     model: str,
-    text: str,
+    text: str | None,
+    saved: PromptReference | None,
     instruction: str,
     example: tuple[tuple[str, str], ...],
     variable: tuple[tuple[str, str], ...],
@@ -216,8 +228,9 @@ def tokenize(
     """Count the tokens of TEXT (- for standard input) for MODEL, including templates."""
     from foreword.cli.render import print_json
 
-    prompt = _prompt(text, instruction, example)
-    result = client.tokenize(model, prompt, return_tokens=return_tokens, prompt_variables=dict(variable))
+    asked = _asked(client, saved, instruction, example, variable)
+    prompt = asked.prompt(_text(text, saved))
+    result = client.tokenize(model, prompt, return_tokens=return_tokens, prompt_variables=asked.variables)
     if as_json:
         print_json(result)
         return
@@ -230,8 +243,40 @@ def tokenize(
         click.echo(", ".join(parts), err=True)
 
 
-def _prompt(text: str, instruction: str, examples: tuple[tuple[str, str], ...]) -> str | StructuredPrompt:
-    return _structured(sys.stdin.read().rstrip("\n") if text == "-" else text, instruction, examples)
+class _Asked(NamedTuple):
+    """The prompt that the options describe: a function of the text, variables and suggested parameters."""
+
+    prompt: Callable[[str | None], str | StructuredPrompt]
+    variables: Mapping[str, str]
+    parameters: GenerateKeywords
+
+
+def _asked(
+    client: Client,
+    saved: PromptReference | None,
+    instruction: str,
+    examples: tuple[tuple[str, str], ...],
+    variable: tuple[tuple[str, str], ...],
+) -> _Asked:
+    """Return the prompt of a command, whose variables are already filled in if it is a saved one.
+
+    Raises:
+        UsageError: A saved prompt is combined with parts of another one.
+    """
+    variables = dict(variable)
+    if saved is None:
+        return _Asked(lambda text: _structured(text or "", instruction, examples), variables, {})
+    if instruction or examples:
+        raise click.UsageError("--prompt and --instruction or --example exclude each other.")
+    version = client.get_saved_prompt(saved.name, saved.version).version
+    return _Asked(lambda text: version.filled(variables, input=text), {}, version.parameters)
+
+
+def _text(text: str | None, saved: PromptReference | None) -> str | None:
+    """Return TEXT, which `-` reads from standard input. Only a saved prompt may do without one."""
+    if text is None and saved is None:
+        raise click.UsageError("Missing argument 'TEXT'.")
+    return sys.stdin.read().rstrip("\n") if text == "-" else text
 
 
 def _structured(input: str, instruction: str, examples: tuple[tuple[str, str], ...]) -> str | StructuredPrompt:

@@ -47,6 +47,7 @@ from foreword.client.resources import (
     TuningMethod,
 )
 from foreword.client.rollout_resources import Canary, RevisionFigures, Rollout, Shadow
+from foreword.client.saved_prompt_resources import SavedPrompt, SavedPromptVersion
 from foreword.client.sweep_resources import TuneSweep, TuneSweepPlan, TuneTrial
 from foreword.client.usage_resources import Quota, QuotaUse, Usage
 from foreword.client.webhook_resources import DeliveryAttempt, Webhook, WebhookDelivery
@@ -91,6 +92,7 @@ from foreword.domain.report import (
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.rollout import RolloutState
 from foreword.domain.rollout_figures import ShadowFigures
+from foreword.domain.saved_prompt import PromptVariable
 from foreword.domain.suspect_rows import SuspectRow, SuspectRows
 from foreword.domain.sweep import Search, SweptRange
 from foreword.domain.sweep_outcome import SweepState
@@ -167,6 +169,7 @@ __all__ = [
     "PluginState",
     "PrecisionThreshold",
     "PromptExample",
+    "PromptVariable",
     "Quota",
     "QuotaUse",
     "ReportPart",
@@ -181,6 +184,8 @@ __all__ = [
     "RowSelection",
     "RowValidator",
     "Rung",
+    "SavedPrompt",
+    "SavedPromptVersion",
     "Scope",
     "Search",
     "Severity",

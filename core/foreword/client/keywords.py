@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from foreword.domain.inference import LengthPenalty, ReturnOptions
 
@@ -70,3 +71,39 @@ class GenerateKeywords(TypedDict, total=False):
     """Keep only this many of the last tokens of the input. Default 0: all; an input that is too long is refused."""
     return_options: ReturnOptions | None
     """What to return besides the text, such as tokens with their log-probabilities. Default: nothing."""
+
+
+def generate_keywords(values: Mapping[str, Any]) -> GenerateKeywords:
+    """Return the arguments for values by their path in the API, such as `length_penalty.decay_factor`.
+
+    Args:
+        values: The values as `ParameterSpec` describes them; `time_limit` is in seconds.
+    """
+    found = {path: value for path, value in values.items() if "." not in path}
+    parts: dict[str, dict[str, Any]] = {}
+    for path, value in values.items():
+        whole, _, part = path.rpartition(".")
+        if whole:
+            parts.setdefault(whole, {})[part] = value
+    if "time_limit" in found:
+        found["time_limit"] = timedelta(seconds=found["time_limit"])
+    if "length_penalty" in parts:
+        # Without a factor, 0 is sent, and the service reports the allowed range.
+        found["length_penalty"] = LengthPenalty(**{"decay_factor": 0.0, **parts["length_penalty"]})
+    if "return_options" in parts:
+        found["return_options"] = ReturnOptions(**parts["return_options"])
+    keywords: GenerateKeywords = found  # type: ignore[assignment]  # by the names of the specs, which a test compares
+    return keywords
+
+
+def generate_values(keywords: GenerateKeywords) -> dict[str, Any]:
+    """Return the values of arguments by their path in the API, the opposite of `generate_keywords`."""
+    found: dict[str, Any] = {}
+    for name, value in keywords.items():
+        if isinstance(value, (LengthPenalty, ReturnOptions)):
+            found |= {f"{name}.{part}": item for part, item in asdict(value).items() if item is not False}
+        elif isinstance(value, timedelta):
+            found[name] = value.total_seconds()
+        elif value is not None:
+            found[name] = value
+    return found

@@ -138,3 +138,8 @@ def run_references(
     if parameters is not None and parameters.init_tuned_model:
         references[f"{within}.parameters.init_tuned_model"] = (parameters.init_tuned_model, "tunedModels")
     return references
+
+
+def prompt_id(display_name: str) -> str:
+    """Return an id made of a display name, such as `support-triage`; empty if it has no letter or digit of an id."""
+    return re.sub(r"[^a-z0-9]+", "-", display_name.lower())[:63].strip("-")

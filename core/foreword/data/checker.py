@@ -67,6 +67,7 @@ class DatasetChecker:
         max_bytes: Maximum size of the file in bytes.
         folder: Folder for the temporary file; None for the folder of the operating system.
         unlabelled: Whether the rows have no outputs. Then the outputs are empty and no checks of a task run.
+        keep_others: Whether the rows keep their other columns; those without outputs always do.
 
     Raises:
         InvalidArgumentError: The format is unknown, or the options contradict each other.
@@ -85,9 +86,10 @@ class DatasetChecker:
         max_bytes: int = MAX_DATASET_BYTES,
         folder: Path | None = None,
         unlabelled: bool = False,
+        keep_others: bool = False,
     ) -> None:
         self._columns = UNLABELLED_COLUMNS if unlabelled else COLUMNS
-        self._reader = RowReader(format, self._columns)
+        self._reader = RowReader(format, self._columns, keep_others=keep_others)
         self._task = task
         self._tasks: Mapping[str, Task] | None = None if unlabelled else tasks
         self._options = options

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from foreword.data.record import MAX_NAMED_KEYS, ONLY_USED, UNLABELLED_COLUMNS, fault, more_keys
+from foreword.data.record import MAX_NAMED_KEYS, ONLY_USED, fault, more_keys
 from foreword.domain.report import Finding, Severity, excerpt
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
@@ -42,11 +42,13 @@ class Header:
         written: Their names as written, without spaces around them.
         delimiter: The delimiter of the file.
         columns: The columns that the file must have.
+        keep_others: Whether its other columns are kept.
     """
 
     written: tuple[str, ...]
     delimiter: str
     columns: Sequence[str]
+    keep_others: bool
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -104,7 +106,7 @@ class Header:
                     column=name.lower(),
                     severity=Severity.INFO,
                 )
-        if tuple(self.columns) == UNLABELLED_COLUMNS:  # the other columns are kept
+        if self.keep_others:
             return
         unknown = self._unknown
         for name in unknown[:MAX_NAMED_KEYS]:

@@ -15,12 +15,11 @@ from foreword.data.csv_header import Header, choose_delimiter
 from foreword.data.line_ends import BLANK_LINES, LINE_END, count_line_ends
 from foreword.data.record import (
     MAX_ROW_BYTES,
-    UNLABELLED_COLUMNS,
     check_text,
     decode,
     fault,
+    row_with_others,
     too_large,
-    unlabelled_row,
 )
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding
@@ -47,10 +46,10 @@ class CsvReader:
     a comma, a semicolon, a tab or a vertical bar.
     """
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], keep_others: bool) -> None:
         self.row_count = 0
         self._columns = columns
-        self._is_unlabelled = tuple(columns) == UNLABELLED_COLUMNS
+        self._keep_others = keep_others
         self._number = 0
         self._buffer = bytearray()
         self._start = 0  # of the record
@@ -251,11 +250,13 @@ class CsvReader:
         self._plain_end = re.compile(b"[" + re.escape(self._delimiter.encode()) + rb"\r\n]")
 
     def _read_header(self, fields: list[str]) -> Iterator[Finding]:
-        header = Header(tuple(field.strip() for field in fields), self._delimiter, self._columns)
+        header = Header(
+            tuple(field.strip() for field in fields), self._delimiter, self._columns, keep_others=self._keep_others
+        )
         faults = list(header.faults())
         self._broken_header = bool(faults)
         if not faults:
-            self._header = header.distinct_names() if self._is_unlabelled else header.names
+            self._header = header.distinct_names() if self._keep_others else header.names
         yield from faults or header.remarks()
 
     def _read_fields(self, fields: list[str]) -> Iterator[Row | Finding]:
@@ -275,7 +276,8 @@ class CsvReader:
         yield from wrong
         if wrong:
             return
-        if self._is_unlabelled:
-            yield from unlabelled_row(self._number, values.pop("input"), values)
+        texts = {column: values.pop(column) for column in self._columns}
+        if self._keep_others:
+            yield from row_with_others(self._number, texts, values)
         else:
-            yield Row(number=self._number, input=values["input"], output=values["output"])
+            yield Row(number=self._number, input=texts["input"], output=texts.get("output", ""))

@@ -18,9 +18,10 @@ _TEXT_END = re.compile(rb'["\\\r\n]')
 class ArrayReader:
     """A reader that finds the elements of an array; the JSON parser of the standard library reads their content."""
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], keep_others: bool) -> None:
         self.row_count = 0
         self._columns = columns
+        self._keep_others = keep_others
         self._buffer = bytearray()
         self._start = 0  # of the element
         self._position = 0  # of the scan
@@ -62,7 +63,7 @@ class ArrayReader:
             )
         elif rest.strip() and not self._skipping:
             self.row_count += 1
-            yield from read_object(rest.strip(), self.row_count, self._columns)
+            yield from read_object(rest.strip(), self.row_count, self._columns, keep_others=self._keep_others)
         yield fault(
             "ARRAY_NOT_CLOSED",
             "The file ends before the array is closed.",
@@ -139,7 +140,7 @@ class ArrayReader:
         elif not element:
             yield fault("NOT_JSON", "There is no row between two commas.", "Remove one comma.", number=self.row_count)
         else:
-            yield from read_object(element, self.row_count, self._columns)
+            yield from read_object(element, self.row_count, self._columns, keep_others=self._keep_others)
 
     def _overflow(self) -> Iterator[Finding]:
         """Discard the buffered part of an element that is too large; the scan continues to its end."""

@@ -13,9 +13,10 @@ from foreword.domain.report import Finding
 class LineReader:
     """A reader of JSONL. Blank lines are skipped but counted, so that a row's number is its line in an editor."""
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], keep_others: bool) -> None:
         self.row_count = 0
         self._columns = columns
+        self._keep_others = keep_others
         self._line = 0
         self._pending = bytearray()
         self._too_large = False
@@ -62,4 +63,4 @@ class LineReader:
         if large:
             yield too_large(self._line, raw)
         else:
-            yield from read_object(raw, self._line, self._columns)
+            yield from read_object(raw, self._line, self._columns, keep_others=self._keep_others)

@@ -9,7 +9,7 @@ from foreword.data.csv_records import CsvReader
 from foreword.data.detect import BYTE_ORDER_MARK, FORMATS, HEAD_BYTES, detect_format, foreign_file
 from foreword.data.json_array import ArrayReader
 from foreword.data.lines import LineReader
-from foreword.data.record import COLUMNS, fault
+from foreword.data.record import COLUMNS, UNLABELLED_COLUMNS, fault
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity
 from foreword.errors import InvalidArgumentError
@@ -33,7 +33,7 @@ class FormatReader(Protocol):
         """End the file and yield the remaining rows and findings."""
 
 
-_READERS: dict[str, Callable[[Sequence[str]], FormatReader]] = {
+_READERS: dict[str, Callable[[Sequence[str], bool], FormatReader]] = {
     "jsonl": LineReader,
     "json": ArrayReader,
     "csv": CsvReader,
@@ -49,18 +49,21 @@ class RowReader:
     Args:
         format: `jsonl`, `json` or `csv`; empty to detect it.
         columns: The columns that every row must have: `COLUMNS`, or `UNLABELLED_COLUMNS`.
+        keep_others: Whether rows keep their other columns, as far as `other_fields` does; those of rows without outputs
+            are always kept.
 
     Raises:
         InvalidArgumentError: The format is unknown.
     """
 
-    def __init__(self, format: str = "", columns: Sequence[str] = COLUMNS) -> None:
+    def __init__(self, format: str = "", columns: Sequence[str] = COLUMNS, *, keep_others: bool = False) -> None:
         if format and format not in FORMATS:
             raise InvalidArgumentError.of(
                 "format", f"must be one of {', '.join(FORMATS)} or unset, not {format[:40]!r}"
             )
         self._asked = format
         self._columns = columns
+        self._keep_others = keep_others or tuple(columns) == UNLABELLED_COLUMNS
         self._format = format
         self._head = bytearray()
         self._reader: FormatReader | None = None
@@ -130,6 +133,6 @@ class RowReader:
         if format is None:
             return
         self._format = format
-        self._reader = _READERS[format](self._columns)
+        self._reader = _READERS[format](self._columns, self._keep_others)
         self._head.clear()
         yield from self._reader.feed(head)

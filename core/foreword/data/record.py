@@ -117,11 +117,12 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def read_object(raw: bytes, number: int, columns: Sequence[str]) -> Iterator[Row | Finding]:
+def read_object(raw: bytes, number: int, columns: Sequence[str], *, keep_others: bool) -> Iterator[Row | Finding]:
     """Read one JSON object and yield its faults and, unless one of them is an error, its row.
 
     Args:
-        columns: `COLUMNS` or `UNLABELLED_COLUMNS`; a row of the latter has an empty output and keeps its other fields.
+        columns: `COLUMNS` or `UNLABELLED_COLUMNS`; a row of the latter has an empty output.
+        keep_others: Whether the row keeps its other fields.
     """
     text = decode(raw, number)
     if isinstance(text, Finding):
@@ -150,7 +151,7 @@ def read_object(raw: bytes, number: int, columns: Sequence[str]) -> Iterator[Row
         remedy = f"Write it as {example(columns)}."
         yield fault("NOT_AN_OBJECT", "The row is not a JSON object.", remedy, number=number, text=text)
         return
-    yield from _read_columns(value, number, columns)
+    yield from _read_columns(value, number, columns, keep_others)
 
 
 def _json_remedy(text: str, columns: Sequence[str]) -> str:
@@ -163,7 +164,7 @@ def _json_remedy(text: str, columns: Sequence[str]) -> str:
     return f"Write each row as one complete object: {example(columns)}."
 
 
-def _read_columns(value: _Object, number: int, columns: Sequence[str]) -> Iterator[Row | Finding]:
+def _read_columns(value: _Object, number: int, columns: Sequence[str], keep_others: bool) -> Iterator[Row | Finding]:
     """Yield the row of an object, or its faults."""
     unknown = [key for key in value if key not in columns]
     usable = True
@@ -183,8 +184,9 @@ def _read_columns(value: _Object, number: int, columns: Sequence[str]) -> Iterat
             yield wrong
     if not usable:
         return
-    if tuple(columns) == UNLABELLED_COLUMNS:
-        yield from unlabelled_row(number, str(value["input"]), {key: value[key] for key in unknown})
+    texts = {column: str(value[column]) for column in columns}
+    if keep_others:
+        yield from row_with_others(number, texts, {key: value[key] for key in unknown})
         return
     for key in unknown[:MAX_NAMED_KEYS]:
         yield fault(
@@ -197,22 +199,23 @@ def _read_columns(value: _Object, number: int, columns: Sequence[str]) -> Iterat
         )
     if len(unknown) > MAX_NAMED_KEYS:
         yield more_keys(len(unknown) - MAX_NAMED_KEYS, "keys", number)
-    yield Row(number=number, input=str(value["input"]), output=str(value["output"]))
+    yield Row(number=number, input=texts["input"], output=texts.get("output", ""))
 
 
-def unlabelled_row(number: int, input: str, others: Mapping[str, Any]) -> Iterator[Row | Finding]:
-    """Yield a row without an output, and a warning about each field that it does not keep.
+def row_with_others(number: int, texts: Mapping[str, str], others: Mapping[str, Any]) -> Iterator[Row | Finding]:
+    """Yield a row with its other fields, and a warning about each field that it does not keep.
 
     Args:
+        texts: Its input and, unless it has none, its output.
         others: Its other fields.
     """
     fields, left_out = other_fields(others)
     for name in left_out[:MAX_NAMED_KEYS]:
         yield fault(
             "FIELD_LEFT_OUT",
-            f"Field {excerpt(name)!r} is left out of the answers: the other fields of a row have more than "
+            f"Field {excerpt(name)!r} is left out: the other fields of a row have more than "
             f"{MAX_OTHER_BYTES:,} bytes, or this one is nested too deeply.",
-            "Remove long fields that you do not need to find the row again, or join the answers by the row number.",
+            "Remove long fields that you do not need to find the row again.",
             number=number,
             text=name,
             severity=Severity.WARNING,
@@ -220,12 +223,12 @@ def unlabelled_row(number: int, input: str, others: Mapping[str, Any]) -> Iterat
     if len(left_out) > MAX_NAMED_KEYS:
         yield fault(
             "FIELD_LEFT_OUT",
-            f"{len(left_out) - MAX_NAMED_KEYS:,} more fields are left out of the answers.",
+            f"{len(left_out) - MAX_NAMED_KEYS:,} more fields are left out.",
             "Remove fields that you do not need to find the row again.",
             number=number,
             severity=Severity.WARNING,
         )
-    yield Row(number=number, input=input, output="", fields=fields)
+    yield Row(number=number, input=texts["input"], output=texts.get("output", ""), fields=fields)
 
 
 def _missing(column: str, unknown: list[str], number: int, columns: Sequence[str]) -> Finding:

@@ -25,6 +25,7 @@ def start_checker(
     counter: Callable[[BaseModel], Callable[[str], int]],
     folder: Path | None = None,
     unlabelled: bool = False,
+    keep_others: bool = False,
 ) -> DatasetChecker:
     """Return a checker that runs the installed validators.
 
@@ -35,6 +36,7 @@ def start_checker(
         counter: Returns a function that counts the tokens of an input for a base model.
         folder: Folder for the rows during the check; None for the folder of the operating system.
         unlabelled: Whether the rows have no outputs, so that no task is needed.
+        keep_others: Whether the rows keep their other columns, as those without outputs do.
 
     Raises:
         InvalidArgumentError: The task is not installed, or a value is out of range.
@@ -70,4 +72,5 @@ def start_checker(
         max_bytes=max_bytes,
         folder=folder,
         unlabelled=unlabelled,
+        keep_others=keep_others,
     )

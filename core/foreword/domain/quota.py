@@ -41,7 +41,7 @@ class Quotas:
         queued_jobs: Queued experiments; likewise evaluations, and batch jobs.
         running_jobs: Jobs that workers have at the same time. Others wait in the queue.
         dataset_rows: Rows of all datasets.
-        stored_bytes: Size in bytes of all datasets and tuned models.
+        stored_bytes: Size in bytes of all datasets, tuned models and saved prompts.
         deployments: Deployments in all spaces.
         capacity_unit_hours_per_month: Compute time of jobs in a calendar month (UTC), in hours.
     """

@@ -116,6 +116,11 @@ class Caller:
         """The creator to whose resources the caller is limited; None if the key may read everything."""
         return None if Scope.READ in self.scopes else self.api_key
 
+    @property
+    def prompts_only_of(self) -> str | None:
+        """As `reads_only_of`, for saved prompts, which whoever sends prompts to models may read as well."""
+        return None if Scope.INFER in self.scopes else self.reads_only_of
+
     def missing_scopes(self, scopes: Collection[Scope]) -> list[Scope]:
         """Return the scopes that the caller cannot give to another key of its tenant, in the order of the enum."""
         if Scope.ADMIN in self.scopes:

@@ -43,6 +43,7 @@ from foreword.server.services.dataset import DatasetService
 from foreword.server.services.deployment import DeploymentService
 from foreword.server.services.evaluation import EvaluationService
 from foreword.server.services.inference import InferenceService
+from foreword.server.services.saved_prompt import SavedPromptService
 from foreword.server.services.tenant import TenantService
 from foreword.server.services.tune_experiment import TuneExperimentService
 from foreword.server.services.tune_sweep import TuneSweepService
@@ -71,6 +72,7 @@ from foreword.v1 import (
     deployment_service_pb2_grpc,
     evaluation_service_pb2_grpc,
     inference_service_pb2_grpc,
+    saved_prompt_service_pb2_grpc,
     tenant_service_pb2_grpc,
     tune_experiment_service_pb2_grpc,
     tune_sweep_service_pb2_grpc,
@@ -90,6 +92,7 @@ SERVICES = tuple(
         "DeploymentService",
         "EvaluationService",
         "InferenceService",
+        "SavedPromptService",
         "TenantService",
         "TuneExperimentService",
         "TuneSweepService",
@@ -259,6 +262,10 @@ class Services:
                     rates=self.rates,
                     parsing=self.pools.parsing,
                 ),
+            ),
+            (
+                saved_prompt_service_pb2_grpc.add_SavedPromptServiceServicer_to_server,
+                SavedPromptService(database=database, pools=self.pools),
             ),
             (
                 tenant_service_pb2_grpc.add_TenantServiceServicer_to_server,

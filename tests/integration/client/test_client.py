@@ -68,6 +68,15 @@ def test_an_upload_is_stored_with_its_report_and_rows(client):
     assert [item.name for item in client.list_datasets()] == [dataset.name]
 
 
+def test_a_stored_dataset_and_the_report_of_a_check_can_be_drawn(client, dataset, tmp_path):
+    stored = client.plot_dataset(dataset, tmp_path / "dataset.png")
+    checked = client.plot_dataset(client.check_dataset(ROWS))
+
+    assert stored.get_suptitle().startswith("complaints, version 1: ")
+    assert stored.get_suptitle().endswith(checked.get_suptitle())
+    assert (tmp_path / "dataset.png").stat().st_size > 10_000
+
+
 def test_faulty_rows_are_all_named(client):
     with pytest.raises(InvalidRowsError) as caught:
         client.upload_dataset([{"input": "", "output": "a"}, {"input": "b"}], display_name="faulty")

@@ -19,6 +19,7 @@ from factories.api import (
     create_batch_job,
     create_evaluation,
     create_experiment,
+    create_saved_prompt,
     create_sweep,
     create_webhook,
     deployment_request,
@@ -47,6 +48,7 @@ from foreword.v1 import (
     dataset_service_pb2,
     deployment_service_pb2,
     evaluation_service_pb2,
+    saved_prompt_service_pb2,
     tenant_service_pb2,
     tune_experiment_service_pb2,
     tune_sweep_service_pb2,
@@ -173,6 +175,9 @@ CALLS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
     ),
     "DeleteSpace": lambda stubs, made: stubs.deployments.DeleteSpace(
         deployment_service_pb2.DeleteSpaceRequest(name=made["space"])
+    ),
+    "DeleteSavedPrompt": lambda stubs, made: stubs.saved_prompts.DeleteSavedPrompt(
+        saved_prompt_service_pb2.DeleteSavedPromptRequest(name=create_saved_prompt(stubs).name)
     ),
     "DeleteWebhook": lambda stubs, made: stubs.webhooks.DeleteWebhook(
         webhook_service_pb2.DeleteWebhookRequest(name=made["webhook"])

@@ -16,6 +16,7 @@ from factories.api import (
     create_batch_job,
     create_evaluation,
     create_experiment,
+    create_saved_prompt,
     create_sweep,
     create_webhook,
     deployment_request,
@@ -42,6 +43,7 @@ from foreword.v1 import (
     deployment_service_pb2,
     evaluation_service_pb2,
     quota_pb2,
+    saved_prompt_service_pb2,
     tenant_service_pb2,
     tune_experiment_pb2,
     tune_experiment_service_pb2,
@@ -73,6 +75,11 @@ def dataset(stubs) -> str:
 @pytest.fixture(scope="module")
 def deployment(stubs) -> str:
     return stubs.deployments.CreateDeployment(deployment_request(BASE, serving_name="to-update")).name
+
+
+@pytest.fixture(scope="module")
+def saved_prompt(stubs) -> str:
+    return create_saved_prompt(stubs).name
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +248,17 @@ def update_tenant(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
     return stubs.tenants.UpdateTenant(tenant_service_pb2.UpdateTenantRequest(tenant=changed, request_id=request_id))
 
 
+def create_a_saved_prompt(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
+    return create_saved_prompt(stubs, f"variant {variant}", request_id=request_id)
+
+
+def update_saved_prompt(stubs: Any, saved_prompt: str, request_id: str, variant: int) -> Any:
+    changed = {"name": saved_prompt, "version": {"text": f"{request_id} {variant}"}}
+    return stubs.saved_prompts.UpdateSavedPrompt(
+        saved_prompt_service_pb2.UpdateSavedPromptRequest(saved_prompt=changed, request_id=request_id)
+    )
+
+
 def create_a_webhook(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
     return create_webhook(stubs, display_name=f"variant {variant}", request_id=request_id)
 
@@ -289,6 +307,8 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "CreateTenant": (create_tenant, ""),
     "UpdateTenant": (update_tenant, ""),
     "UpdateQuota": (update_quota, ""),
+    "CreateSavedPrompt": (create_a_saved_prompt, ""),
+    "UpdateSavedPrompt": (update_saved_prompt, "saved_prompt"),
     "CreateWebhook": (create_a_webhook, ""),
     "UpdateWebhook": (update_webhook, "webhook"),
     "RotateWebhookSecret": (rotate_webhook_secret, "webhook"),

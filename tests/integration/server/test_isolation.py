@@ -14,6 +14,7 @@ from factories.api import (
     create_batch_job,
     create_evaluation,
     create_experiment,
+    create_saved_prompt,
     create_sweep,
     create_webhook,
     deployed,
@@ -37,6 +38,7 @@ NAMES = {
     "tuned_model": "tenants/{tenant}/tunedModels/{tuned_model}",
     "space": "tenants/{tenant}/spaces/default",
     "deployment": "tenants/{tenant}/spaces/default/deployments/{deployment}",
+    "saved_prompt": "tenants/{tenant}/savedPrompts/{saved_prompt}",
     "webhook": "tenants/{tenant}/webhooks/{webhook}",
     "delivery": "tenants/{tenant}/webhooks/{webhook}/deliveries/{delivery}",
     "tenant": "tenants/{tenant}",
@@ -81,6 +83,8 @@ VALID: dict[str, dict[str, Any]] = {
     "DeleteCapturedRequests": {"filter": "*"},
     "SubmitFeedback": {"feedback": {"request_id": "x", "input": "x", "score": 1.0}},
     "ExportCapturedRequests": {"display_name": "x"},
+    "CreateSavedPrompt": {"saved_prompt": {"version": {"text": "x"}}},
+    "UpdateSavedPrompt": {"saved_prompt": {"version": {"text": "x"}}},
     "CreateWebhook": {"webhook": {"url": "https://hooks.example.com/", "kinds": ["*"]}},
     "UpdateWebhook": {"webhook": {"kinds": ["*"]}},
 }
@@ -120,6 +124,8 @@ NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
     "GetDataset": [("name", ("dataset",))],
     "DeleteDataset": [("name", ("dataset",))],
     "ListDatasetRows": [("name", ("dataset",))],
+    "UpdateSavedPrompt": [("saved_prompt.name", ("saved_prompt",))],
+    "ListSavedPromptVersions": [("parent", ("saved_prompt",))],
     "CreateWebhook": [("webhook.space", ("space",)), ("parent", ("tenant",))],
     "UpdateWebhook": [("webhook.name", ("webhook",))],
     "RotateWebhookSecret": [("name", ("webhook",))],
@@ -133,6 +139,7 @@ OF_NOUN = {
     "Evaluation": "evaluation",
     "BatchJob": "batch_job",
     "TunedModel": "tuned_model",
+    "SavedPrompt": "saved_prompt",
     "Webhook": "webhook",
     "WebhookDelivery": "delivery",
     "Quota": "quota",
@@ -191,6 +198,7 @@ def owned(server: RunningServer) -> dict[str, str]:
         "batch_job": create_batch_job(stubs, dataset.name).name.rsplit("/", 1)[1],
         "tuned_model": model.rsplit("/", 1)[1],
         "deployment": "owned",
+        "saved_prompt": create_saved_prompt(stubs).name.rsplit("/", 1)[1],
         "webhook": webhook.name.rsplit("/", 1)[1],
         "delivery": deliveries.deliveries[0].name.rsplit("/", 1)[1],
     }
@@ -255,12 +263,13 @@ def test_lists_show_the_callers_own_resources_only(intruder, owned: dict[str, st
         "EvaluationService",
         "BatchJobService",
         "TunedModelService",
+        "SavedPromptService",
         "WebhookService",
     ):
         for method in descriptor_pool.Default().FindServiceByName(f"foreword.v1.{service}").methods:
             if not method.name.startswith("List") or "parent" not in method.input_type.fields_by_name:
                 continue
-            if method.name == "ListWebhookDeliveries":  # those of one webhook
+            if method.name in ("ListWebhookDeliveries", "ListSavedPromptVersions"):  # those of one resource
                 continue
             request = message_factory.GetMessageClass(method.input_type)()
             page = rpc_of(intruder, method)(request)

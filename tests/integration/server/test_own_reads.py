@@ -14,6 +14,7 @@ from factories.api import (
     create_batch_job,
     create_evaluation,
     create_experiment,
+    create_saved_prompt,
     create_sweep,
     deployment_request,
     failure_of,
@@ -28,14 +29,22 @@ from factories.servers import RunningServer
 from foreword.cli.application import run
 from foreword.client import Client
 from foreword.domain.tenant import Scope
-from foreword.server.callers.scopes import NEEDS_READ, SCOPES
+from foreword.server.callers.scopes import NEEDS_READ, READ_FOR_INFERENCE, SCOPES
 from foreword.server.registration import SERVICES
-from foreword.v1 import capture_service_pb2, dataset_service_pb2, deployment_service_pb2, tune_experiment_service_pb2
+from foreword.v1 import (
+    capture_service_pb2,
+    dataset_service_pb2,
+    deployment_service_pb2,
+    saved_prompt_service_pb2,
+    tune_experiment_service_pb2,
+)
 
 READ_ONE = {
     "GetDataset": "dataset",
     "ListDatasetRows": "dataset",
     "GetSpace": "space",
+    "GetSavedPrompt": "saved prompt",
+    "ListSavedPromptVersions": "saved prompt",
     "GetDeployment": "deployment",
     "GetTuneExperiment": "experiment",
     "WatchTuneExperiment": "experiment",
@@ -57,6 +66,7 @@ READ_SEVERAL = {"CompareTuneExperiments": "experiment"}
 LIST = {
     "ListDatasets": "dataset",
     "ListSpaces": "space",
+    "ListSavedPrompts": "saved prompt",
     "ListDeployments": "deployment",
     "ListTuneExperiments": "experiment",
     "ListTuneSweeps": "sweep",
@@ -74,6 +84,7 @@ CHANGE = {
     "CancelTuneExperiment": "queued experiment",
     "CancelTuneSweep": "queued sweep",
     "UpdateSpace": "space",
+    "UpdateSavedPrompt": "saved prompt",
     "UpdateTuneExperiment": "experiment",
     "UpdateTunedModel": "model",
     "UpdateDeployment": "changing deployment",
@@ -133,6 +144,7 @@ def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
         "deployment": stubs.deployments.CreateDeployment(request).name,
         "experiment": create_experiment(stubs, dataset).name,  # queued, so that a watch of it does not end by itself
         "other experiment": create_experiment(stubs, dataset).name,
+        "saved prompt": create_saved_prompt(stubs).name,
         "sweep": create_sweep(stubs, dataset).name,
         "evaluation": evaluation,
         "batch job": batch_job,
@@ -193,7 +205,9 @@ def test_every_reading_rpc_is_in_one_table() -> None:
 def to_read(method: MethodDescriptor, made: dict[str, str], kind: str, name: str = "") -> dict[str, Any]:
     """The fields of a request for a resource, and for another one if the RPC reads several."""
     name = name or made[kind]
-    return {"name": name} if method.name in READ_ONE else {"names": [name, made[f"other {kind}"]]}
+    if method.name not in READ_ONE:
+        return {"names": [name, made[f"other {kind}"]]}
+    return {"name" if "name" in method.input_type.fields_by_name else "parent": name}
 
 
 @pytest.mark.parametrize(("method", "kind"), named(READ_ONE | READ_SEVERAL))
@@ -313,7 +327,25 @@ def test_a_key_that_reads_writes_nothing(keys: dict[str, Any], method: MethodDes
 def test_keys_without_write_and_read_read_nothing(
     server: RunningServer, method: MethodDescriptor, scope: Scope
 ) -> None:
-    assert call(server.stubs(server.new_key("acme", [scope])), method) is grpc.StatusCode.PERMISSION_DENIED
+    answer = call(server.stubs(server.new_key("acme", [scope])), method)
+
+    allowed = scope is Scope.INFER and f"/{method.containing_service.full_name}/{method.name}" in READ_FOR_INFERENCE
+    assert (answer is grpc.StatusCode.PERMISSION_DENIED) is not allowed
+
+
+def test_a_key_that_infers_reads_every_saved_prompt_whole(server: RunningServer, made: dict[str, str]) -> None:
+    name = made["saved prompt"]
+    for scopes in ([Scope.INFER], [Scope.INFER, Scope.WRITE]):
+        stubs = server.stubs(server.new_key("acme", scopes)).saved_prompts
+
+        found = stubs.GetSavedPrompt(saved_prompt_service_pb2.GetSavedPromptRequest(name=name))
+        listed = stubs.ListSavedPrompts(saved_prompt_service_pb2.ListSavedPromptsRequest())
+        versions = stubs.ListSavedPromptVersions(
+            saved_prompt_service_pb2.ListSavedPromptVersionsRequest(parent=name, view="RESOURCE_VIEW_FULL")
+        )
+
+        assert found.version.text == versions.versions[-1].text != ""
+        assert name in [item.name for item in listed.saved_prompts]
 
 
 @pytest.mark.parametrize("method", of_scope(None))

@@ -19,6 +19,7 @@ from factories.stored_sweeps import store_sweep
 from foreword.domain.deployment import RevisionState, Stage
 from foreword.domain.failure import Failure
 from foreword.domain.model_reference import ModelReference
+from foreword.domain.saved_prompt import NewPromptVersion, PromptContent
 from foreword.domain.tenant import Scope
 from foreword.errors import InternalError, InvalidArgumentError
 from foreword.storage.captures.repository import CaptureRepository
@@ -32,6 +33,7 @@ from foreword.storage.repositories.datasets import DatasetRepository
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.storage.repositories.evaluations import EvaluationRepository
 from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.saved_prompts import SavedPromptRepository
 from foreword.storage.repositories.spaces import SpaceRepository
 from foreword.storage.repositories.sweeps import SweepRepository
 from foreword.storage.repositories.tenants import TenantRepository
@@ -232,6 +234,8 @@ def test_every_field_of_every_list_can_be_used_in_sql(database: Database, spec: 
     DeploymentRepository(database, store_tenant(database)).create(
         space="default", id="triage", serving_name="triage", model=ModelReference(base_model="foreword--starter")
     )
+    prompts = SavedPromptRepository(database, "acme")
+    prompts.create(NewPromptVersion(content=PromptContent(text="x")), id="p")
     webhooks = WebhookRepository(database, "acme")
     webhooks.create(id="w", url="https://hooks.example.com/", kinds=["*"])
     read = {
@@ -243,6 +247,8 @@ def test_every_field_of_every_list_can_be_used_in_sql(database: Database, spec: 
         "tunedModels": TunedModelRepository(database, "acme").list,
         "spaces": SpaceRepository(database, "acme").list,
         "deployments": lambda request: DeploymentRepository(database, "acme").list(None, request),
+        "savedPrompts": prompts.list,
+        "versions": lambda request: prompts.list_versions("p", request),
         "capturedRequests": lambda request: CaptureRepository(database, "acme").list("default", "triage", request),
         "tenants": TenantRepository(database).list_tenants,
         "apiKeys": lambda request: TenantRepository(database).list_api_keys("acme", request),

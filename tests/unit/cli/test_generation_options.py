@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from foreword.cli.generation_options import generate_keywords
-from foreword.client.keywords import GenerateKeywords
+from foreword.client.keywords import GenerateKeywords, generate_keywords, generate_values
 from foreword.domain.generate_parameters import GENERATE_PARAMETER_SPECS
 from foreword.domain.inference import LengthPenalty, ReturnOptions
 from foreword.v1 import inference_pb2
@@ -16,15 +15,15 @@ PROTO = (Path(__file__).parents[3] / "proto" / "foreword" / "v1" / "inference.pr
 
 
 def test_the_client_takes_what_values_by_path_become():
-    keywords = generate_keywords(
-        {
-            "temperature": 1.7,
-            "time_limit": 1.5,
-            "length_penalty.decay_factor": 1.1,
-            "length_penalty.start_index": 4,
-            "return_options.token_ranks": True,
-        }
-    )
+    values = {
+        "temperature": 1.7,
+        "time_limit": 1.5,
+        "length_penalty.decay_factor": 1.1,
+        "length_penalty.start_index": 4,
+        "return_options.token_ranks": True,
+    }
+
+    keywords = generate_keywords(values)
 
     assert keywords == {
         "temperature": 1.7,
@@ -32,6 +31,7 @@ def test_the_client_takes_what_values_by_path_become():
         "length_penalty": LengthPenalty(decay_factor=1.1, start_index=4),
         "return_options": ReturnOptions(token_ranks=True),
     }
+    assert generate_values(keywords) == {**values, "return_options.top_n_tokens": 0}
 
 
 def test_every_parameter_of_the_api_describes_itself_and_no_other_does():

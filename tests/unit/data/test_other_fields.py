@@ -70,11 +70,30 @@ def test_a_column_that_occurs_twice_is_kept_twice() -> None:
 
 @pytest.mark.parametrize("columns", [("input", "output"), UNLABELLED_COLUMNS])
 def test_a_header_of_very_many_columns_is_read_quickly(columns: tuple[str, ...]) -> None:
-    header = Header((*(f"column {number}" for number in range(150_000)), *columns), ",", columns)
+    header = Header(
+        (*(f"column {number}" for number in range(150_000)), *columns), ",", columns, keep_others=len(columns) == 1
+    )
 
     assert len(header.distinct_names()) == 150_000 + len(columns)
     assert not list(header.faults())
     assert len(list(header.remarks())) == (MAX_NAMED_KEYS + 1 if "output" in columns else 0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"id": 1.50, "input": "a", "output": "b"}\n',
+        b"id,input,output\n1.50,a,b\n",
+        b'[{"input": "a", "output": "b", "id": 1.50}]',
+    ],
+)
+def test_rows_with_outputs_keep_them_if_asked(content: bytes) -> None:
+    reader = RowReader(keep_others=True)
+    (row,) = [*reader.feed(content), *reader.finish()]
+
+    assert isinstance(row, Row)
+    assert (row.input, row.output) == ("a", "b")
+    assert row.fields in ('{"id": 1.50}', '{"id": "1.50"}')
 
 
 def test_what_does_not_fit_is_left_out_and_named() -> None:

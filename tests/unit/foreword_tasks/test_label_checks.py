@@ -7,10 +7,10 @@ import pytest
 from factories.tasks import checked
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
+from foreword.domain.labels.edit_distance import within_distance
 from foreword.domain.report import Finding, Matrix, ReportPart, Severity, Table
 from foreword.samples import load_rows
 from foreword_tasks.classification import Classification
-from foreword_tasks.edit_distance import within_distance
 
 TASK = Classification()
 
@@ -79,7 +79,7 @@ def test_labels_with_few_or_no_rows_are_listed_with_their_counts() -> None:
 def test_labels_that_differ_by_case_or_spaces_are_named() -> None:
     finding = check({"Warehouse": 9, "warehouse": 2, "Planning": 9})[0]["LABEL_SPELLING"]
 
-    assert "'warehouse' (2) differ from 'Warehouse' (9)" in finding.message
+    assert "'warehouse' (2) differs from 'Warehouse' (9)" in finding.message
     assert finding.rows == (10, 11)
 
 
@@ -123,14 +123,16 @@ def test_how_outputs_were_read_is_shown_unless_it_was_set() -> None:
     assert "READ_AS_SINGLE_LABEL" not in check({"Portland": 6, "Salem": 6})[0]
 
 
-@pytest.mark.parametrize("separator", [";", "|"])
+@pytest.mark.parametrize("separator", [";", "|", " / ", " & ", "\n"])
 def test_labels_joined_with_another_usual_separator_are_remarked_with_their_rows(separator: str) -> None:
     outputs = {"A": 2, "B": 2, f"A{separator}B": 2}
 
     finding = check(outputs)[0]["OTHER_SEPARATOR"]
 
-    assert repr(separator) in finding.message
-    assert repr(separator) in finding.remedy
+    mark = separator.strip() or separator
+    assert finding.severity is Severity.WARNING
+    assert repr(mark) in finding.message
+    assert repr(mark) in finding.remedy
     assert finding.rows == (5, 6)
     assert "OTHER_SEPARATOR" not in check(outputs, separator=separator)[0]
     assert "OTHER_SEPARATOR" not in check(outputs, multi_label=False)[0]
@@ -177,3 +179,70 @@ def test_texts_that_are_too_long_for_labels_are_not_compared() -> None:
 
     assert "LABELS_SIMILAR" in check({"Warehouse": 9, "Warehose": 1})[0]
     assert "LABELS_SIMILAR" not in check({f"{long}a": 9, f"{long}b": 1})[0]
+
+
+@pytest.mark.parametrize(
+    ("label", "other", "reason"),
+    [
+        ("1", "1.0", "the form of the number"),
+        ("Yes", "Yes.", "punctuation, hyphens or spaces"),
+        ("No", '"No"', "punctuation, hyphens or spaces"),
+        ("not_spam", "not spam", "punctuation, hyphens or spaces"),
+        ("Planning, Packaging", "Packaging, Planning", "the order of their parts"),
+        ("COP", "\u0421OP", "letters of another script that look alike"),
+        ("A1", "\uff211", "the Unicode form of a character"),
+    ],
+)
+def test_different_labels_that_probably_mean_the_same_are_named_with_their_rows(
+    label: str, other: str, reason: str
+) -> None:
+    finding = check({label: 6, other: 5, "Something else": 6})[0]["LABELS_ALIKE"]
+
+    assert finding.severity is Severity.WARNING
+    assert f"(5 rows) and '{label}' (6 rows) differ only in {reason}" in finding.message
+    assert f"Write '{label}' in all of these rows" in finding.remedy
+    assert (finding.rows, finding.row_count) == ((7, 8, 9, 10, 11), 5)
+
+
+@pytest.mark.parametrize(
+    ("label", "other", "shown"),
+    [("Caf\u00e9", "Cafe\u0301", "Cafe<U+0301>"), ("Warehouse", "Ware\u200bhouse", "Ware<U+200B>house")],
+)
+def test_labels_that_look_the_same_count_as_one_and_the_difference_is_shown(label: str, other: str, shown: str) -> None:
+    findings, parts = check({label: 9, other: 2, "Planning": 9})
+
+    assert f"'{shown}' (2) differs from '{label}' (9)" in findings["LABEL_SPELLING"].message
+    assert findings["LABEL_SPELLING"].rows == (10, 11)
+    table = parts["label_counts"].content
+    assert isinstance(table, Table)
+    assert [row[:2] for row in table.rows] == [(label, "11"), ("Planning", "9")]
+
+
+@pytest.mark.parametrize("text", ["nan", "None", "NULL", "N/A", "#REF!", "-"])
+def test_a_label_that_stands_for_a_missing_value_is_a_warning(text: str) -> None:
+    finding = check({"Warehouse": 9, "Planning": 9, text: 5})[0]["MISSING_VALUE_AS_LABEL"]
+
+    assert (finding.severity, finding.rows) == (Severity.WARNING, (19, 20, 21, 22, 23))
+    assert f"'{text}' (5 rows)" in finding.message
+
+
+@pytest.mark.parametrize("pattern", ["['{}', '{}']", '["{}", "{}"]', "('{}', '{}')", "['{}' '{}']"])
+def test_lists_written_as_text_are_a_warning_that_shows_the_text_to_write(pattern: str) -> None:
+    pairs = (("Planning", "Packaging"), ("Planning", "Service"), ("Service", "Packaging"))
+    findings = check({**{pattern.format(*pair): 6 for pair in pairs}, "Service": 6})[0]
+
+    assert findings["LISTS_AS_TEXT"].severity is Severity.WARNING
+    assert "Write 'Planning, Packaging' instead of" in findings["LISTS_AS_TEXT"].remedy
+    assert findings["LISTS_AS_TEXT"].row_count == 18
+    assert not findings.keys() & {"READ_AS_MULTI_LABEL", "READ_AS_SINGLE_LABEL", "OTHER_SEPARATOR"}
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        *[("Type A", "Type B"), ("Phase II", "Phase III"), ("Internal", "External"), ("Complete", "Incomplete")],
+        *[("Sent", "Send"), ("A+", "A-"), ("1", "-1"), ("<18", ">18"), ("C++", "C#"), ("L2", "L3")],
+    ],
+)
+def test_labels_that_differ_in_meaning_draw_no_finding_though_they_look_similar(pair: tuple[str, str]) -> None:
+    assert check({pair[0]: 40, pair[1]: 6})[0].keys() <= {"READ_AS_SINGLE_LABEL"}

@@ -35,6 +35,7 @@ def test_the_plugin_registers_every_validator_with_a_description() -> None:
 
     assert list(register.items) == [
         "empty_texts",
+        "missing_values",
         "lengths",
         "garbled_texts",
         "duplicates",

@@ -4,16 +4,17 @@ import click
 
 from foreword.cli.data.check import check
 from foreword.cli.data.diff import diff
+from foreword.cli.data.fix import fix
 from foreword.cli.data.sample import sample
 from foreword.cli.data.split import split
 
 
 @click.group()
 def data() -> None:
-    """Check, divide, compare and print training data."""
+    """Check, correct, divide and compare training data."""
 
 
-for _command in (check, split, diff, sample):
+for _command in (check, fix, split, diff, sample):
     data.add_command(_command)
 
 __all__ = ["data"]

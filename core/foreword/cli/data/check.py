@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import BinaryIO
 
 import click
@@ -9,6 +10,7 @@ import click
 from foreword.cli.data.checked_file import checked_file
 from foreword.cli.named_options import named_options
 from foreword.cli.option_names import in_options
+from foreword.cli.picture_option import plot_option
 from foreword.cli.session import json_option
 from foreword.cli.task_options import task_options
 from foreword.domain.experiment import TaskOptions
@@ -22,6 +24,7 @@ from foreword.domain.experiment import TaskOptions
 @click.option("--base-model", default="", help="Measure lengths in tokens of this base model.  [default: characters]")
 @click.option("--max-input-tokens", type=int, help="Maximum input length, with --base-model.  [default: its context]")
 @click.option("--unlabelled", is_flag=True, help="The rows have no outputs and are for `foreword batch`.")
+@plot_option("Draw labels, labels that occur together, and lengths, such as rows.png or rows.svg.")
 @json_option
 @in_options
 def check(
@@ -33,6 +36,7 @@ def check(
     base_model: str,
     max_input_tokens: int | None,
     unlabelled: bool,
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Check FILE (- for standard input) as an upload does.
@@ -52,6 +56,10 @@ def check(
         unlabelled=unlabelled,
     ) as found:
         report = found.report
+    if plot is not None and report.usable_row_count:
+        from foreword.client.dataset_picture import draw_dataset
+
+        draw_dataset(report, plot, title=Path(file.name).name.replace("<stdin>", ""))
     if as_json:
         print_json(report)
     else:

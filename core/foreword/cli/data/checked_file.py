@@ -65,11 +65,13 @@ def checked_file(
     base_model: str = "",
     max_input_tokens: int | None = None,
     unlabelled: bool = False,
+    keep_others: bool = False,
 ) -> Iterator[CheckedFile]:
     """Check a file with the installed plugins. Its rows can be read during the block.
 
     Args:
         named: Options of the task as `NAME=VALUE`.
+        keep_others: Whether the rows keep their other columns.
 
     Raises:
         InvalidArgumentError: The task is not installed, an option is wrong, or the file is too large.
@@ -94,6 +96,7 @@ def checked_file(
         max_bytes=settings.max_dataset_bytes,
         counter=TokenCounters().counter,
         unlabelled=unlabelled,
+        keep_others=keep_others,
     )
     with closing(checker):
         while chunk := file.read(_CHUNK_BYTES):

@@ -60,10 +60,10 @@ def split(
 
     Each label set is held out in proportion. Rows with the same input, except for case and spaces, are never on both
     sides. The held-out rows are those that `foreword tune FILE` holds out with the same task, --validation-split and
-    --seed, so that they suit its --validation and `foreword evaluate`.
+    --seed, so that they suit its --validation and `foreword evaluate`. Other columns of FILE are kept.
     """
     from foreword.cli.render import print_json
-    from foreword.data.exchange.row_writer import write_row_file
+    from foreword.data.exchange.row_writer import other_names, write_row_file
     from foreword.data.label_split import split_file
 
     training, held_out = out_train or _beside(file, "train"), out_held_out or _beside(file, "held_out")
@@ -71,15 +71,17 @@ def split(
     check_output("--out-held-out", held_out, file)
     if training.resolve() == held_out.resolve():
         raise click.BadParameter("must be another file than --out-train", param_hint="--out-held-out")
-    with file.open("rb") as opened, checked_file(opened, task=task, options=options) as found:
+    with file.open("rb") as opened, checked_file(opened, task=task, options=options, keep_others=True) as found:
         found.check_usable(str(file))
         if found.task is None:
             raise click.UsageError("No task suits the rows. Set --task.")
         if len(found.rows) < 2:
             raise click.ClickException(f"{file} has only one row, which cannot be divided. Add rows.")
         result = split_file(found.rows, found.task, found.options, share=share, seed=seed)
-        write_row_file(training, (row for place, row in enumerate(found.rows) if place not in result.held_out))
-        write_row_file(held_out, (row for place, row in enumerate(found.rows) if place in result.held_out))
+        others = other_names(found.rows)
+        for output, is_held_out in ((training, False), (held_out, True)):
+            chosen = (row for place, row in enumerate(found.rows) if (place in result.held_out) is is_held_out)
+            write_row_file(output, chosen, others)
     if as_json:
         print_json(
             {

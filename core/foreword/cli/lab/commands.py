@@ -15,7 +15,7 @@ _TOKENS: Final = {
     "return_options.token_log_probabilities": True,
     "return_options.top_n_tokens": 3,
 }
-_ARROW: Final = " => "
+ARROW: Final = " => "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +58,15 @@ def parse_line(text: str) -> Line:
 
 
 def _instruction(state: LabState, argument: str) -> LabState:
-    return replace(state, instruction=argument)
+    return replace(state, instruction=argument, template="")
 
 
 def _example(state: LabState, argument: str) -> LabState:
-    given, arrow, expected = argument.partition(_ARROW)
+    given, arrow, expected = argument.partition(ARROW)
     if not arrow or not given.strip():
         raise InvalidArgumentError.of("example", "must be INPUT => OUTPUT")
-    return replace(state, examples=(*state.examples, PromptExample(input=given.strip(), output=expected.strip())))
+    added = PromptExample(input=given.strip(), output=expected.strip())
+    return replace(state, examples=(*state.examples, added), template="")
 
 
 def _forget(state: LabState, argument: str) -> LabState:
@@ -139,6 +140,11 @@ QUERIES: Final = {
     "show": Query(arguments="", help="Show the models, the prompt and the parameters that are set."),
     "parameters": Query(arguments="", help="List all parameters with their ranges."),
     "prompt": Query(arguments="[TEXT]", help="Show the prompt as it is sent, with the tokens of each part."),
+    "save": Query(
+        arguments="[NAME] [=> NOTE]", help="Save the prompt under a name, or as a version of the one that was loaded."
+    ),
+    "load": Query(arguments="NAME[@VERSION]", help="Load a saved prompt with its variables and parameters."),
+    "saved": Query(arguments="[NAME]", help="List the saved prompts, or the versions of one."),
     "history": Query(arguments="", help="List earlier prompts and answers."),
     "again": Query(arguments="[NUMBER]", help="Send the last prompt again, or one of the history."),
     "help": Query(arguments="", help="List these commands."),

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from foreword.cli.lab.commands import CHANGES, QUERIES, Change, Query
 from foreword.cli.lab.state import LabState
+from foreword.cli.render import short_name
 from foreword.cli.render.answer import counts, ending, print_input
-from foreword.cli.render.listing import print_facts, print_table
-from foreword.client import GenerateResult, TokenizeResult
+from foreword.cli.render.listing import age, print_facts, print_table
+from foreword.client import GenerateResult, SavedPrompt, SavedPromptVersion, TokenizeResult
 from foreword.domain.generate_parameters import GENERATE_PARAMETER_SPECS
 from foreword.domain.inference import Token
 from foreword.domain.parameters import ParameterSpec
@@ -53,6 +54,8 @@ def print_state(console: Console, state: LabState) -> None:
             ("model", state.model),
             ("against", state.against or "none"),
             ("mode", mode + bare),
+            ("saved prompt", state.saved),
+            ("template", state.template),
             ("instruction", state.instruction),
             ("examples", "\n".join(examples)),
             ("variables", _pairs(state.variables)),
@@ -78,6 +81,18 @@ def print_prompt(console: Console, prompt: str | StructuredPrompt, tokens: Token
     parts = [f"{name} {count}" for name in order if (count := tokens.part_token_counts.get(name))]
     soft = f", after {tokens.soft_prompt_tokens} soft-prompt vectors" if tokens.soft_prompt_tokens else ""
     console.print(Text(f"{tokens.token_count} tokens{': ' if parts else ''}{', '.join(parts)}{soft}", style="dim"))
+
+
+def print_saved_prompts(console: Console, prompts: Sequence[SavedPrompt]) -> None:
+    """Print saved prompts with their newest versions."""
+    rows = [(short_name(item.name), item.display_name, str(item.latest_version), item.version.note) for item in prompts]
+    print_table(console, ["prompt", "name", "version", "note"], rows, right=["version"])
+
+
+def print_versions(console: Console, versions: Sequence[SavedPromptVersion]) -> None:
+    """Print the versions of a saved prompt."""
+    rows = [(str(item.number), age(item.create_time), item.model, item.note) for item in versions]
+    print_table(console, ["version", "saved", "model", "note"], rows, right=["version"])
 
 
 def print_history(console: Console, entries: Sequence[tuple[str, Sequence[Outcome]]]) -> None:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from rich.console import Console
+from rich.text import Text
 
-from foreword.cli.generation_options import generate_keywords
 from foreword.cli.lab import rendering
-from foreword.cli.lab.commands import QUERIES, Line, changed, parse_line
+from foreword.cli.lab.commands import ARROW, QUERIES, Line, changed, parse_line
 from foreword.cli.lab.rendering import Outcome
+from foreword.cli.lab.saved import saveable, with_saved
 from foreword.cli.lab.state import LabState
+from foreword.cli.prompt_reference import PromptReference
+from foreword.cli.render import short_name
 from foreword.client import Client
+from foreword.client.keywords import generate_keywords
 from foreword.errors import ForewordError, InvalidArgumentError
+
+_MOST_LISTED: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,9 @@ class LabSession:
             "show": lambda _: rendering.print_state(console, self.state),
             "parameters": lambda _: rendering.print_parameters(console, self.state),
             "prompt": self._prompt,
+            "save": self._save,
+            "load": self._load,
+            "saved": self._saved,
             "history": self._history,
             "again": self._again,
             "help": lambda _: rendering.print_help(console),
@@ -99,6 +109,40 @@ class LabSession:
         prompt = self.state.prompt(asked, text)
         counts = self._client.tokenize(asked, prompt, prompt_variables=self.state.used_variables(prompt))
         rendering.print_prompt(self._console, prompt, counts)
+
+    def _save(self, argument: str) -> None:
+        name, _, note = f" {argument}".partition(ARROW)
+        reference = PromptReference.parse(name.strip() or self.state.saved)
+        if not reference.name:
+            raise InvalidArgumentError.of("/save", "needs a name, because no saved prompt was loaded yet")
+        found = saveable(self.state)
+        saved = self._client.save_prompt(
+            reference.name,
+            found.prompt,
+            variables=found.variables,
+            parameters=generate_keywords(found.parameters),
+            model=self.state.model,
+            note=note.strip(),
+        )
+        self.state = replace(self.state, saved=reference.name)
+        self._console.print(Text(f"Saved as {short_name(saved.name)}@{saved.version.number}."))
+
+    def _load(self, argument: str) -> None:
+        if not argument:
+            raise InvalidArgumentError.of("/load", "needs the name of a saved prompt; /saved lists them")
+        reference = PromptReference.parse(argument)
+        found = self._client.get_saved_prompt(reference.name, reference.version)
+        self.state = with_saved(self.state, reference.name, found.version)
+        self._console.print(Text(f"Loaded version {found.version.number} of {found.display_name}."))
+        rendering.print_state(self._console, self.state)
+
+    def _saved(self, argument: str) -> None:
+        if argument:
+            rendering.print_versions(self._console, self._client.list_saved_prompt_versions(argument))
+        else:
+            rendering.print_saved_prompts(
+                self._console, self._client.list_saved_prompts(order_by="update_time desc", limit=_MOST_LISTED)
+            )
 
     def _history(self, _: str) -> None:
         rendering.print_history(self._console, [(entry.text, entry.outcomes) for entry in self.history])

@@ -9,7 +9,8 @@ from typing import Any
 from foreword.domain.generate_parameters import SPECS_BY_PATH
 from foreword.domain.near_names import did_you_mean
 from foreword.domain.prompt import PromptExample, StructuredPrompt
-from foreword.domain.templates import check_variables, variable_names
+from foreword.domain.saved_prompt import INPUT_VARIABLE
+from foreword.domain.templates import check_variables, fill_variables, variable_names
 from foreword.errors import InvalidArgumentError
 
 
@@ -21,19 +22,25 @@ class LabState:
         model: The model under test: a serving name, a tuned model or a base model.
         against: The model to compare with; empty for none.
         structured: Whether instruction and examples precede the text; otherwise it is sent as typed.
+        template: A plain prompt in which `{{input}}` stands for the text; empty if the prompt has parts.
         bare: Whether only `against`, which is not tuned, gets instruction and examples, and `model` the text alone.
         variables: Values of `{{name}}` in prompts; some may not occur in the current prompt.
         parameters: Generation parameters that are set, by path.
+        saved: The saved prompt that was loaded or saved last; empty for none.
     """
 
     model: str
     against: str = ""
     instruction: str = ""
     examples: tuple[PromptExample, ...] = ()
+    input_prefix: str = "Input: "
+    output_prefix: str = "Output: "
     structured: bool = True
+    template: str = ""
     bare: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    saved: str = ""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -43,9 +50,17 @@ class LabState:
     def prompt(self, model: str, text: str) -> str | StructuredPrompt:
         """Return the prompt of a model for a text."""
         alone = not self.structured or (self.bare and model == self.model)
+        if self.template and not alone:
+            return fill_variables(self.template, {INPUT_VARIABLE: text})
         if alone or not (self.instruction or self.examples):
             return text
-        return StructuredPrompt(instruction=self.instruction, examples=self.examples, input=text)
+        return StructuredPrompt(
+            instruction=self.instruction,
+            examples=self.examples,
+            input=text,
+            input_prefix=self.input_prefix,
+            output_prefix=self.output_prefix,
+        )
 
     def used_variables(self, prompt: str | StructuredPrompt) -> dict[str, str]:
         """Return the variables that a prompt contains, because the service refuses unused values.

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, IntEnum
 from typing import Any
 
@@ -27,7 +27,7 @@ def err_console() -> Console:
 
 
 def print_json(value: Any) -> None:
-    """Print a result of the client as JSON: dataclasses as objects, times as ISO 8601, enums by value."""
+    """Print a result of the client as JSON: objects, times in ISO 8601, spans in seconds, enums by value."""
     print(json.dumps(plain(value), ensure_ascii=False, indent=2))
 
 
@@ -47,4 +47,4 @@ def plain(value: Any) -> Any:
         return value.value
     if isinstance(value, datetime):
         return value.isoformat()
-    return value
+    return value.total_seconds() if isinstance(value, timedelta) else value

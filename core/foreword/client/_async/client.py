@@ -18,6 +18,7 @@ from foreword.client._async.deployments import DeploymentMethods
 from foreword.client._async.exports import ExportMethods
 from foreword.client._async.inference import InferenceMethods
 from foreword.client._async.rollouts import RolloutMethods
+from foreword.client._async.saved_prompts import SavedPromptMethods
 from foreword.client._async.sweeps import TuneSweepMethods
 from foreword.client._async.tenants import TenantMethods
 from foreword.client._async.usage import UsageMethods
@@ -35,6 +36,7 @@ class AsyncClient(
     RolloutMethods,
     CaptureMethods,
     InferenceMethods,
+    SavedPromptMethods,
     CatalogMethods,
     TenantMethods,
     UsageMethods,
@@ -44,12 +46,13 @@ class AsyncClient(
     """A client of a Foreword service. It is safe to share between tasks. Call `close`, or use it in a `with` block.
 
     Every RPC of the API is a method of the same name in snake case, such as `create_tune_experiment`. `tune`, `sweep`,
-    `evaluate`, `batch`, `wait_for_experiment`, `wait_for_sweep`, `wait_for_evaluation`, `wait_for_batch_job`,
-    `wait_for_deployment`, `plot_learning_curve`, `plot_sweep`, `plot_comparison`, `plot_evaluation`,
-    `export_to_mlflow`, `export_evaluations_to_mlflow` and `export_to_tensorboard` build on them. A resource can be
-    passed as the object that another method returned, as its name, as its id (the last part of its name), or as a
-    display name that no other resource of its kind has; an id takes precedence over a display name. Calls that are safe
-    to repeat are repeated while the service is unavailable or asks for it. All errors are those of `foreword.errors`.
+    `evaluate`, `batch`, `save_prompt`, `wait_for_experiment`, `wait_for_sweep`, `wait_for_evaluation`,
+    `wait_for_batch_job`, `wait_for_deployment`, `plot_learning_curve`, `plot_sweep`, `plot_comparison`,
+    `plot_evaluation`, `plot_dataset`, `export_to_mlflow`, `export_evaluations_to_mlflow` and `export_to_tensorboard`
+    build on them. A resource can be passed as the object that another method returned, as its name, as its id (the last
+    part of its name), or as a display name that no other resource of its kind has; an id takes precedence over a
+    display name. Calls that are safe to repeat are repeated while the service is unavailable or asks for it. All errors
+    are those of `foreword.errors`.
 
         async with foreword.AsyncClient() as client:
             experiment = await client.wait_for_experiment(await client.tune("complaints.jsonl"))

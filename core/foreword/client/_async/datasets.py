@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 from foreword.client import decode, decode_values, encode, resources
 from foreword.client._async.service import ServiceMethods
@@ -21,6 +22,9 @@ from foreword.domain.resource_view import ResourceView
 from foreword.errors import ForewordError, InvalidArgumentError, NotFoundError
 from foreword.v1 import dataset_service_pb2 as messages
 from foreword.v1 import dataset_service_pb2_grpc
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 UPLOAD_TIMEOUT_SECONDS = 900.0
 """Maximum duration of an upload: 200 MB over a slow line, checked as they arrive."""
@@ -250,6 +254,28 @@ class DatasetMethods(ServiceMethods):
                 with suppress(ForewordError):  # the first error matters more; a run that was queued keeps its data
                     await self.delete_dataset(dataset)
             raise
+
+    async def plot_dataset(self, dataset: Reference | DataReport, path: str | PathLike[str] | None = None) -> Figure:
+        """Draw the rows by label, how many rows have two labels together, and the lengths of the texts.
+
+        Args:
+            dataset: A stored dataset, or the report that `check_dataset` returned.
+            path: File to write, such as `complaints.png`; its extension sets the format. Default: none.
+
+        Returns:
+            The matplotlib figure.
+
+        Raises:
+            FailedPreconditionError: matplotlib is not installed, or the report has nothing to draw.
+            NotFoundError: The dataset does not exist.
+        """
+        from foreword.client.dataset_picture import draw_dataset
+
+        if isinstance(dataset, DataReport):
+            return await in_thread(draw_dataset, dataset, path)
+        found = await self.get_dataset(dataset)
+        report = found.report or DataReport(row_count=found.row_count, usable_row_count=found.row_count)
+        return await in_thread(draw_dataset, report, path, title=f"{found.display_name}, version {found.version}")
 
     async def delete_dataset(self, dataset: Reference) -> None:
         """Delete a dataset. Experiments that ran on it keep their results.

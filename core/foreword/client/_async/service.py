@@ -31,6 +31,7 @@ _LISTS = {
     "datasets": ("list_datasets", "foreword datasets list"),
     "evaluations": ("list_evaluations", "foreword evaluations list"),
     "models": ("list_tuned_models", "foreword models list"),
+    "savedPrompts": ("list_saved_prompts", "foreword prompts list"),
     "spaces": ("list_spaces", "foreword spaces list"),
     "spaces/default/deployments": ("list_deployments", "foreword deployments list"),
     "tenants": ("list_tenants", "foreword tenants list"),

@@ -20,6 +20,7 @@ from foreword.client._sync.deployments import DeploymentMethods
 from foreword.client._sync.exports import ExportMethods
 from foreword.client._sync.inference import InferenceMethods
 from foreword.client._sync.rollouts import RolloutMethods
+from foreword.client._sync.saved_prompts import SavedPromptMethods
 from foreword.client._sync.sweeps import TuneSweepMethods
 from foreword.client._sync.tenants import TenantMethods
 from foreword.client._sync.usage import UsageMethods
@@ -37,6 +38,7 @@ class Client(
     RolloutMethods,
     CaptureMethods,
     InferenceMethods,
+    SavedPromptMethods,
     CatalogMethods,
     TenantMethods,
     UsageMethods,
@@ -46,12 +48,13 @@ class Client(
     """A client of a Foreword service. It is safe to share between threads. Call `close`, or use it in a `with` block.
 
     Every RPC of the API is a method of the same name in snake case, such as `create_tune_experiment`. `tune`, `sweep`,
-    `evaluate`, `batch`, `wait_for_experiment`, `wait_for_sweep`, `wait_for_evaluation`, `wait_for_batch_job`,
-    `wait_for_deployment`, `plot_learning_curve`, `plot_sweep`, `plot_comparison`, `plot_evaluation`,
-    `export_to_mlflow`, `export_evaluations_to_mlflow` and `export_to_tensorboard` build on them. A resource can be
-    passed as the object that another method returned, as its name, as its id (the last part of its name), or as a
-    display name that no other resource of its kind has; an id takes precedence over a display name. Calls that are safe
-    to repeat are repeated while the service is unavailable or asks for it. All errors are those of `foreword.errors`.
+    `evaluate`, `batch`, `save_prompt`, `wait_for_experiment`, `wait_for_sweep`, `wait_for_evaluation`,
+    `wait_for_batch_job`, `wait_for_deployment`, `plot_learning_curve`, `plot_sweep`, `plot_comparison`,
+    `plot_evaluation`, `plot_dataset`, `export_to_mlflow`, `export_evaluations_to_mlflow` and `export_to_tensorboard`
+    build on them. A resource can be passed as the object that another method returned, as its name, as its id (the last
+    part of its name), or as a display name that no other resource of its kind has; an id takes precedence over a
+    display name. Calls that are safe to repeat are repeated while the service is unavailable or asks for it. All errors
+    are those of `foreword.errors`.
 
         with foreword.Client() as client:
             experiment = client.wait_for_experiment(client.tune("complaints.jsonl"))

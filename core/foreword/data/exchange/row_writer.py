@@ -17,6 +17,8 @@ from foreword.errors import InvalidArgumentError
 WRITTEN: Final = (".jsonl", ".json", ".csv")
 """File name extensions of the formats that can be written."""
 
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def check_extension(field: str, path: Path) -> None:
     """Check the extension of a file that is to be written.
@@ -30,7 +32,7 @@ def check_extension(field: str, path: Path) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[TextIO]:
-    """Write a text file that appears, or replaces another one, only when it is whole. Line ends are line feeds."""
+    """Write a text file that appears, or replaces another one, only when it is whole. Line ends are not translated."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with part.open("w", encoding="utf-8", newline="\n") as file:
@@ -49,20 +51,35 @@ def write_row_file(path: Path, rows: Iterable[Row], others: Sequence[str] = ()) 
     """
     count = 0
     with whole_file(path) as file:
-        write = _WRITERS[path.suffix.lower()](file, others)
+        writer = _WRITERS[path.suffix.lower()](file, others)
         for row in rows:
-            write.row({"input": row.input, "output": row.output, **(json.loads(row.fields) if row.fields else {})})
+            writer.write(row)
             count += 1
-        write.end()
+        writer.end()
     return count
+
+
+def other_names(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Return the names of the other fields of rows, in the order in which they occur first."""
+    names: dict[str, None] = {}
+    for row in rows:
+        if row.fields:
+            names |= dict.fromkeys(json.loads(row.fields))
+    return tuple(names)
+
+
+def _record(row: Row) -> str:
+    """Return a row as JSON; numbers in its other fields stay as they were written."""
+    texts = f'{{"input": {_encode(row.input)}, "output": {_encode(row.output)}'
+    return f"{texts}, {row.fields[1:]}" if row.fields else f"{texts}}}"
 
 
 class _Lines:
     def __init__(self, file: TextIO, others: Sequence[str]) -> None:
         self._file = file
 
-    def row(self, record: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    def write(self, row: Row) -> None:
+        self._file.write(_record(row) + "\n")
 
     def end(self) -> None:
         """Write nothing: the last line is ended."""
@@ -73,8 +90,8 @@ class _Array:
         self._file = file
         self._before = "[\n  "
 
-    def row(self, record: Mapping[str, Any]) -> None:
-        self._file.write(self._before + json.dumps(record, ensure_ascii=False))
+    def write(self, row: Row) -> None:
+        self._file.write(self._before + _record(row))
         self._before = ",\n  "
 
     def end(self) -> None:
@@ -85,12 +102,13 @@ class _Table:
     """CSV (RFC 4180). Values of other fields that are no texts are written as JSON, missing ones as empty cells."""
 
     def __init__(self, file: TextIO, others: Sequence[str]) -> None:
-        self._columns = (*COLUMNS, *others)
-        self._writer = csv.writer(file, lineterminator="\n")
-        self._writer.writerow(self._columns)
+        self._others = others
+        self._writer = csv.writer(file)  # its CR LF lets it quote texts with either
+        self._writer.writerow((*COLUMNS, *others))
 
-    def row(self, record: Mapping[str, Any]) -> None:
-        self._writer.writerow([_cell(record.get(column)) for column in self._columns])
+    def write(self, row: Row) -> None:
+        fields = json.loads(row.fields, parse_float=str, parse_int=str) if row.fields else {}
+        self._writer.writerow([row.input, row.output, *(_cell(fields.get(name)) for name in self._others)])
 
     def end(self) -> None:
         """Write nothing: the last record is ended."""
@@ -99,7 +117,7 @@ class _Table:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else _encode(value)
 
 
 _WRITERS: Final[Mapping[str, type[_Lines] | type[_Array] | type[_Table]]] = {

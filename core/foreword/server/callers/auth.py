@@ -21,7 +21,7 @@ from foreword.server.callers.certificates import ClientCertificates, KnownCertif
 from foreword.server.callers.failed_keys import FailedKeys
 from foreword.server.callers.last_uses import LastUses
 from foreword.server.callers.open_calls import OpenCalls
-from foreword.server.callers.scopes import NEEDS_READ, ON_OWN_KEYS, OWN_READS, SCOPES
+from foreword.server.callers.scopes import NEEDS_READ, ON_OWN_KEYS, OWN_READS, READ_FOR_INFERENCE, SCOPES
 from foreword.server.calls.interceptors import Call
 from foreword.server.calls.peers import FORWARDED_FOR, client_of
 from foreword.server.calls.pools import READ_SECONDS
@@ -196,6 +196,8 @@ class Authenticator:
             self._uses.note(caller.key.id)
         scope = SCOPES[call.method]
         if scope is Scope.TENANT_ADMIN and (Scope.ADMIN in caller.scopes or call.method in ON_OWN_KEYS):
+            scope = None
+        if call.method in READ_FOR_INFERENCE and Scope.INFER in caller.scopes:
             scope = None
         reads_own = call.method in OWN_READS and Scope.WRITE in caller.scopes
         if call.method in NEEDS_READ and Scope.READ not in caller.scopes:

@@ -9,6 +9,9 @@ from foreword.server.callers.auth import current_caller
 _SHOWN: Final = frozenset({"name", "etag", "state"})
 """Fields of a resource that any key that may change it gets."""
 
+_FOR_INFERENCE: Final = frozenset({"foreword.v1.SavedPrompt"})
+"""Messages that keys with the scope `infer` can read."""
+
 
 def readable_answer(answer: Any) -> Any:
     """Return an answer of the current RPC without what its caller may not read.
@@ -19,7 +22,8 @@ def readable_answer(answer: Any) -> Any:
     Args:
         answer: A message; it is changed.
     """
-    reader = current_caller().reads_only_of
+    caller = current_caller()
+    reader = caller.prompts_only_of if answer.DESCRIPTOR.full_name in _FOR_INFERENCE else caller.reads_only_of
     if reader is None:
         return answer
     for field, value in answer.ListFields():

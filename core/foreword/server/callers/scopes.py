@@ -85,6 +85,14 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
         "Classify": _INFER,
         "Tokenize": _INFER,
     },
+    "SavedPromptService": {
+        "CreateSavedPrompt": _WRITE,
+        "GetSavedPrompt": _READ,
+        "ListSavedPrompts": _READ,
+        "UpdateSavedPrompt": _WRITE,
+        "DeleteSavedPrompt": _WRITE,
+        "ListSavedPromptVersions": _READ,
+    },
     "TenantService": {
         "WhoAmI": None,
         "CreateTenant": _ADMIN,
@@ -162,6 +170,12 @@ the whole tenant."""
 
 OWN_READS: frozenset[str] = frozenset(method for method, scope in SCOPES.items() if scope is Scope.READ) - NEEDS_READ
 """Full names of the methods that the scope `write` also allows, limited to resources that the key has created."""
+
+READ_FOR_INFERENCE: frozenset[str] = frozenset(
+    f"/foreword.v1.SavedPromptService/{method}"
+    for method in ("GetSavedPrompt", "ListSavedPrompts", "ListSavedPromptVersions")
+)
+"""Full names of the methods that the scope `infer` also allows: whoever sends prompts to models uses saved ones."""
 
 ON_OWN_KEYS: frozenset[str] = frozenset({"/foreword.v1.TenantService/DeleteApiKey"})
 """Full names of the methods that any key may call about itself and its children. The service checks that."""

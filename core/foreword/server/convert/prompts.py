@@ -50,7 +50,7 @@ def parse_prompt(violations: Violations, request: PromptRequest) -> Prompt:
             filled = _filled(violations, "text", StructuredPrompt(input=text), variables)
             return Prompt(text="" if filled is None else filled.input)
         case "structured":
-            structured = _parse_structured(violations, request.structured)
+            structured = parse_structured(violations, "structured", request.structured, needs_input=True)
             filled = _filled(violations, "structured", structured, variables)
             return Prompt(text="") if filled is None else Prompt(text=filled.compose(), structured=filled)
         case _:
@@ -65,11 +65,7 @@ def _parse_variables(violations: Violations, request: PromptRequest) -> dict[str
         return {}
     variables = dict(request.prompt_variables)
     for name, value in variables.items():
-        if len(name) > MAX_VARIABLE_NAME or not _VARIABLE_NAME.fullmatch(name):
-            violations.add(
-                f"prompt_variables.{name[:MAX_VARIABLE_NAME]}",
-                f"must be named by at most {MAX_VARIABLE_NAME} letters, digits and _, not beginning with a digit",
-            )
+        check_variable_name(violations, f"prompt_variables.{name[:MAX_VARIABLE_NAME]}", name)
         violations.text(f"prompt_variables.{name[:MAX_VARIABLE_NAME]}", value, MAX_PROMPT)
     return variables
 
@@ -80,8 +76,7 @@ def _filled(
     """Return the prompt with its variables replaced; None if it would be too long when composed."""
     # First without the values, so that no more than the maximum is searched for variables. The parts are counted as
     # well, because a prefix without an instruction and examples is not composed.
-    length = max(prompt.composed_length(), sum(map(len, prompt.texts())))
-    if not _fits(violations, field, length, "in total"):
+    if not check_prompt_length(violations, field, prompt):
         return None
     if not variables:
         return prompt
@@ -92,27 +87,51 @@ def _filled(
     return prompt.filled(variables) if _fits(violations, field, length, "with its variables") else None
 
 
-def _fits(violations: Violations, field: str, length: int, counted: str) -> bool:
+def _fits(violations: Violations, field: str, length: int, counted: str, maximum: int = MAX_PROMPT) -> bool:
     """Return whether a prompt of this length is short enough, and report it if not."""
-    if length > MAX_PROMPT:
-        violations.add(field, f"must hold at most {MAX_PROMPT:,} characters {counted}, not {length:,}; shorten it")
-    return length <= MAX_PROMPT
+    if length > maximum:
+        violations.add(field, f"must hold at most {maximum:,} characters {counted}, not {length:,}; shorten it")
+    return length <= maximum
 
 
-def _parse_structured(violations: Violations, message: inference_pb2.StructuredPrompt) -> StructuredPrompt:
-    violations.text("structured.input", message.input, MAX_PROMPT, required=True)
-    violations.text("structured.instruction", message.instruction, MAX_PROMPT)
+def check_variable_name(violations: Violations, field: str, name: str) -> None:
+    """Check the name of a variable."""
+    if len(name) > MAX_VARIABLE_NAME or not _VARIABLE_NAME.fullmatch(name):
+        violations.add(
+            field, f"must be named by at most {MAX_VARIABLE_NAME} letters, digits and _, not beginning with a digit"
+        )
+
+
+def check_prompt_length(
+    violations: Violations, field: str, prompt: StructuredPrompt, maximum: int = MAX_PROMPT
+) -> bool:
+    """Return whether a prompt is short enough without the values of its variables, and report it if not."""
+    length = max(prompt.composed_length(), sum(map(len, prompt.texts())))
+    return _fits(violations, field, length, "in total", maximum)
+
+
+def parse_structured(
+    violations: Violations, field: str, message: inference_pb2.StructuredPrompt, *, needs_input: bool
+) -> StructuredPrompt:
+    """Parse a prompt in parts, without a check of its length in total.
+
+    Args:
+        field: Path of the prompt in the request.
+        needs_input: Whether the input must not be empty.
+    """
+    violations.text(f"{field}.input", message.input, MAX_PROMPT, required=needs_input)
+    violations.text(f"{field}.instruction", message.instruction, MAX_PROMPT)
     if len(message.examples) > MAX_EXAMPLES:
-        violations.add("structured.examples", f"must hold at most {MAX_EXAMPLES:,}, not {len(message.examples):,}")
+        violations.add(f"{field}.examples", f"must hold at most {MAX_EXAMPLES:,}, not {len(message.examples):,}")
     examples = message.examples[:MAX_EXAMPLES]
     for place, example in enumerate(examples):
-        violations.text(f"structured.examples[{place}].input", example.input, MAX_PROMPT, required=True)
-        violations.text(f"structured.examples[{place}].output", example.output, MAX_PROMPT)
+        violations.text(f"{field}.examples[{place}].input", example.input, MAX_PROMPT, required=True)
+        violations.text(f"{field}.examples[{place}].output", example.output, MAX_PROMPT)
     prefixes: dict[str, str] = {}
     if message.HasField("input_prefix"):
-        prefixes["input_prefix"] = violations.text("structured.input_prefix", message.input_prefix, MAX_PROMPT)
+        prefixes["input_prefix"] = violations.text(f"{field}.input_prefix", message.input_prefix, MAX_PROMPT)
     if message.HasField("output_prefix"):
-        prefixes["output_prefix"] = violations.text("structured.output_prefix", message.output_prefix, MAX_PROMPT)
+        prefixes["output_prefix"] = violations.text(f"{field}.output_prefix", message.output_prefix, MAX_PROMPT)
     return StructuredPrompt(
         input=message.input,
         instruction=message.instruction,

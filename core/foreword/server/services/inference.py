@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.inference import Classification, Generation, TokenUsage
@@ -28,18 +28,13 @@ from foreword.server.inference.batches import settled, with_patience
 from foreword.server.inference.model_resolver import ModelResolver, calibration_missing, labels_missing
 from foreword.server.inference.resolved_model import ResolvedModel
 from foreword.server.inference.traffic import Traffic
+from foreword.server.services.parsing import parsed as parsed_request
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
-
-Request = TypeVar("Request")
-Parsed = TypeVar("Parsed")
 
 # A stream or a batch ends shortly before the caller's deadline, so that the results so far arrive.
 _MARGIN = 0.2
 _MAX_MARGIN_SECONDS = 2.0
-_SMALL_BYTES: Final = 32 * 1024
-"""Size of requests that are parsed on the event loop, which takes about a millisecond. Variables in a longest prompt
-take a few hundred."""
 _BATCH_ROWS = 32
 """Number of requests of one batch in the engine at a time: as many as it decodes together, so that none queues."""
 
@@ -68,14 +63,14 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         self, request: inference_service_pb2.GenerateRequest, context: Any
     ) -> inference_service_pb2.GenerateResponse:
         """Generate text."""
-        parsed = await self._parse(convert.parse_text_request, request)
+        parsed = await parsed_request(self._parsing, convert.parse_text_request, request)
         return await self._answer(parsed, _deadline(context), current_record().request_id)
 
     async def StreamGenerate(
         self, request: inference_service_pb2.StreamGenerateRequest, context: Any
     ) -> AsyncIterator[inference_service_pb2.StreamGenerateResponse]:
         """Generate text and stream it in pieces."""
-        parsed = await self._parse(convert.parse_text_request, request)
+        parsed = await parsed_request(self._parsing, convert.parse_text_request, request)
         tenant, deadline = current_caller().tenant, _early_deadline(context)
         route = await self._models.route(tenant, parsed.model)
 
@@ -95,7 +90,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         self, request: inference_service_pb2.BatchGenerateRequest, context: Any
     ) -> inference_service_pb2.BatchGenerateResponse:
         """Generate text for many requests; a request that fails has its error as its result."""
-        parsed = await self._parse(convert.parse_batch_request, request)
+        parsed = await parsed_request(self._parsing, convert.parse_batch_request, request)
         # The call itself was counted as one.
         await self._rates.take_requests(current_caller().tenant, max(0, len(parsed.items) - 1), checked=False)
         if parsed.model:
@@ -103,7 +98,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         deadline, request_id = _early_deadline(context), current_record().request_id
 
         async def answer(place: int, item: convert.BatchItem) -> inference_service_pb2.GenerateResponse:
-            parsed_item = await self._parse(convert.parse_text_request, item.request, item.byte_size)
+            parsed_item = await parsed_request(self._parsing, convert.parse_text_request, item.request, item.byte_size)
             call = partial(self._answer, parsed_item, deadline, f"{request_id}/{place}")
             return await with_patience(call, deadline=deadline)
 
@@ -123,7 +118,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         self, request: inference_service_pb2.ClassifyRequest, context: Any
     ) -> inference_service_pb2.ClassifyResponse:
         """Return labels with their probabilities, and abstain below a threshold."""
-        parsed = await self._parse(convert.parse_label_request, request)
+        parsed = await parsed_request(self._parsing, convert.parse_label_request, request)
         tenant = current_caller().tenant
         route = await self._models.route(tenant, parsed.model)
         ask = partial(self._classify, tenant, parsed)
@@ -141,7 +136,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         self, request: inference_service_pb2.TokenizeRequest, context: Any
     ) -> inference_service_pb2.TokenizeResponse:
         """Count tokens, in total and for each part of a structured prompt."""
-        parsed = await self._parse(convert.parse_count_request, request)
+        parsed = await parsed_request(self._parsing, convert.parse_count_request, request)
         tenant = current_caller().tenant
         resolved = await self._models.find(tenant, parsed.model)
         whole = await self._engine.tokenize(
@@ -155,17 +150,6 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
             part_token_counts=parts,
             soft_prompt_tokens=resolved.soft_prompt_tokens,
         )
-
-    async def _parse(self, parse: Callable[[Request], Parsed], request: Request, size: int | None = None) -> Parsed:
-        """Parse a request, a large one in a thread so that other requests go on meanwhile.
-
-        Args:
-            size: Size of the request in bytes; None for that of the message of the RPC.
-        """
-        size = current_record().request_bytes if size is None else size
-        if size <= _SMALL_BYTES:
-            return parse(request)
-        return await self._parsing.run(current_caller().tenant, BEGIN_SECONDS, parse, request)
 
     async def _answer(
         self, parsed: convert.TextRequest, deadline: float | None, request_id: str

@@ -20,6 +20,7 @@ from foreword.names import (
     DeploymentName,
     EvaluationName,
     QuotaName,
+    SavedPromptName,
     SpaceName,
     TenantName,
     TunedModelName,
@@ -37,6 +38,7 @@ from foreword.storage.tables import (
     ExperimentRow,
     JobRow,
     QuotaRow,
+    SavedPromptRow,
     SpaceRow,
     SweepRow,
     TenantRow,
@@ -56,6 +58,7 @@ RESOURCES: Final[Mapping[type[Any], Callable[[Any], str]]] = {
     TunedModelRow: lambda row: str(TunedModelName(row.tenant, row.id)),
     SpaceRow: lambda row: str(SpaceName(row.tenant, row.id)),
     DeploymentRow: lambda row: str(DeploymentName(row.tenant, row.space, row.id)),
+    SavedPromptRow: lambda row: str(SavedPromptName(row.tenant, row.id)),
     WebhookRow: lambda row: str(WebhookName(row.tenant, row.id)),
 }
 """The tables of resources that callers change, with the name of the resource of a row."""

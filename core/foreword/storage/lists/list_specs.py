@@ -41,6 +41,8 @@ from foreword.storage.tables import (
     ExperimentRow,
     JobRow,
     RevisionRow,
+    SavedPromptRow,
+    SavedPromptVersionRow,
     SpaceRow,
     SweepRow,
     TenantRow,
@@ -280,6 +282,36 @@ DEPLOYMENTS: Final = ListSpec(
     creator=DeploymentRow.creator,
 )
 
+SAVED_PROMPTS: Final = ListSpec(
+    name="savedPrompts",
+    row=SavedPromptRow,
+    fields={
+        "name": ReferenceField(SavedPromptRow.id, collection="savedPrompts"),
+        "display_name": TextField(SavedPromptRow.display_name, sortable=True),
+        "description": TextField(SavedPromptRow.description),
+        "tags": ListField(SavedPromptRow.tags),
+        "latest_version": NumberField(SavedPromptRow.latest_version, sortable=True),
+        "creator": TextField(SavedPromptRow.creator),
+        "create_time": TimeField(SavedPromptRow.create_time, sortable=True),
+        "update_time": TimeField(SavedPromptRow.update_time, sortable=True),
+    },
+    key=_newest_first(SavedPromptRow.key),
+    creator=SavedPromptRow.creator,
+)
+
+SAVED_PROMPT_VERSIONS: Final = ListSpec(
+    name="versions",
+    row=SavedPromptVersionRow,
+    fields={
+        "number": NumberField(SavedPromptVersionRow.number, sortable=True),
+        "note": TextField(SavedPromptVersionRow.note),
+        "model": TextField(SavedPromptVersionRow.model),
+        "creator": TextField(SavedPromptVersionRow.creator),
+        "create_time": TimeField(SavedPromptVersionRow.create_time, sortable=True),
+    },
+    key=_newest_first(SavedPromptVersionRow.number),
+)
+
 CAPTURED_REQUESTS: Final = ListSpec(
     name="capturedRequests",
     row=CapturedRequestRow,
@@ -417,6 +449,8 @@ LISTS: Final = (
     TUNED_MODELS,
     SPACES,
     DEPLOYMENTS,
+    SAVED_PROMPTS,
+    SAVED_PROMPT_VERSIONS,
     CAPTURED_REQUESTS,
     TENANTS,
     API_KEYS,

@@ -22,10 +22,12 @@ from foreword.storage.tables import (
     EvaluationRow,
     ExperimentRow,
     JobRow,
+    SavedPromptVersionRow,
     TunedModelRow,
 )
 
 _LIVE_STATES = [state.value for state in JobState if not state.ended]
+_DELETE_STORED = "Delete datasets, tuned models or saved prompts"
 _LARGER = "or ask an administrator for a larger quota."
 
 
@@ -46,16 +48,16 @@ def check_dataset(session: Session, tenant: str, *, row_count: int, byte_size: i
                 f"{rows:,} rows are stored and this dataset has {row_count:,}",
                 f"Delete datasets, {_LARGER}",
             )
-    if limits.stored_bytes is not None:
-        held = stored_bytes(session, tenant)
-        if held + byte_size > limits.stored_bytes:
-            raise exceeded(
-                tenant,
-                QuotaKind.STORED_BYTES,
-                limits.stored_bytes,
-                f"{held:,} bytes are stored and this dataset has {byte_size:,}",
-                f"Delete datasets or tuned models, {_LARGER}",
-            )
+    _check_bytes(session, tenant, limits.stored_bytes, byte_size, "dataset")
+
+
+def check_saved_prompt(session: Session, tenant: str, byte_size: int) -> None:
+    """Check whether a tenant may save another version of a prompt.
+
+    Raises:
+        ExhaustedError: Its bytes would exceed the quota.
+    """
+    _check_bytes(session, tenant, limits_of(session, tenant).stored_bytes, byte_size, "prompt")
 
 
 def check_deployment(session: Session, tenant: str) -> None:
@@ -99,7 +101,7 @@ def check_jobs(session: Session, kind: JobKind, tenant: str, estimated_seconds: 
                 QuotaKind.STORED_BYTES,
                 limits.stored_bytes,
                 f"{held:,} bytes are stored and there is no room for a tuned model",
-                f"Delete datasets or tuned models, {_LARGER}",
+                f"{_DELETE_STORED}, {_LARGER}",
             )
     limit = limits.capacity_unit_hours_per_month
     if limit is None:
@@ -128,11 +130,13 @@ def stored_rows(session: Session, tenant: str) -> int:
 
 
 def stored_bytes(session: Session, tenant: str) -> int:
-    """Return the size in bytes of all datasets and tuned models of a tenant."""
+    """Return the size in bytes of all datasets, tuned models and saved prompts of a tenant."""
     datasets = session.scalars(select(func.sum(DatasetRow.byte_size)).where(DatasetRow.tenant == tenant)).one()
     size = TunedModelRow.manifest["byte_size"].as_integer()
     models = session.scalars(select(func.sum(size)).where(TunedModelRow.tenant == tenant)).one()
-    return int(datasets or 0) + int(models or 0)
+    saved = SavedPromptVersionRow.byte_size
+    prompts = session.scalars(select(func.sum(saved)).where(SavedPromptVersionRow.tenant == tenant)).one()
+    return int(datasets or 0) + int(models or 0) + int(prompts or 0)
 
 
 def count_deployments(session: Session, tenant: str) -> int:
@@ -144,6 +148,21 @@ def next_month(now: datetime) -> datetime:
     """Return the beginning of the next calendar month."""
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return (first + timedelta(days=32)).replace(day=1)
+
+
+def _check_bytes(session: Session, tenant: str, limit: int | None, byte_size: int, noun: str) -> None:
+    """Raise ExhaustedError if something of this size, which `noun` names, exceeds the quota of stored bytes."""
+    if limit is None:
+        return
+    held = stored_bytes(session, tenant)
+    if held + byte_size > limit:
+        raise exceeded(
+            tenant,
+            QuotaKind.STORED_BYTES,
+            limit,
+            f"{held:,} bytes are stored and this {noun} has {byte_size:,}",
+            f"{_DELETE_STORED}, {_LARGER}",
+        )
 
 
 def _expected_seconds(session: Session, tenant: str) -> float:

@@ -19,6 +19,7 @@ from foreword.storage.tables.jobs import (
     SnapshotRow,
     SweepRow,
 )
+from foreword.storage.tables.saved_prompts import SavedPromptRow, SavedPromptVersionRow
 from foreword.storage.tables.tenants import ApiKeyRow, RequestRow, SharedKeyRow, TenantRow
 from foreword.storage.tables.usage import QuotaRow, UsageRow, UsageSegmentRow
 from foreword.storage.tables.webhooks import WebhookDeliveryRow, WebhookRow
@@ -45,6 +46,8 @@ __all__ = [
     "QuotaRow",
     "RequestRow",
     "RevisionRow",
+    "SavedPromptRow",
+    "SavedPromptVersionRow",
     "SharedKeyRow",
     "SnapshotRow",
     "SpaceRow",

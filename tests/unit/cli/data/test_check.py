@@ -81,3 +81,14 @@ def test_a_task_that_is_not_installed_lists_those_that_are(capsys, tmp_path):
 def test_a_file_that_is_not_there_is_a_wrong_call(capsys, tmp_path):
     assert run(["data", "check", str(tmp_path / "gone.jsonl")]) == 2
     assert "gone.jsonl" in capsys.readouterr().err
+
+
+def test_a_picture_is_drawn_if_rows_can_be_used(capsys, tmp_path):
+    good = write(tmp_path, *(json.dumps({"input": f"text {n}", "output": "ab"[n % 2]}) for n in range(12)))
+
+    assert run(["data", "check", good, "--plot", str(tmp_path / "rows.svg")]) == 0
+    assert run(["data", "check", write(tmp_path, "{nonsense"), "--plot", str(tmp_path / "none.svg")]) == 1
+
+    assert "<svg" in (tmp_path / "rows.svg").read_text()
+    assert not (tmp_path / "none.svg").exists()
+    assert "The row is not JSON" in capsys.readouterr().out

@@ -28,6 +28,7 @@ def test_files_are_checked_and_divided_without_the_packages_of_the_service(tmp_p
     calls = [
         ["data", "check", file],
         ["data", "diff", file, file],
+        ["data", "fix", file, "--dry-run"],
         ["data", "split", file, "--out-train", training, "--out-held-out", held_out],
     ]
     program = PROGRAM.format(absent=ONLY_OF_THE_SERVICE, calls=calls)

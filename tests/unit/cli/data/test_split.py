@@ -94,6 +94,18 @@ def test_the_extension_sets_the_format(tmp_path):
     assert sorted(pairs(rows_of(table)) + pairs(rows_of(array))) == sorted(pairs(rows_of(file)))
 
 
+def test_other_columns_are_kept(tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("ticket,input,output\n" + "".join(f"T-{n},text {n},{'ab'[n % 2]}\n" for n in range(20)))
+
+    assert split(file, "--out-held-out", str(tmp_path / "held_out.jsonl")) == 0
+
+    with (tmp_path / "rows.train.csv").open(newline="") as opened:
+        assert {row["ticket"].replace("T-", "text ") == row["input"] for row in csv.DictReader(opened)} == {True}
+    kept = [json.loads(line) for line in (tmp_path / "held_out.jsonl").read_text().splitlines()]
+    assert [row["ticket"].replace("T-", "text ") for row in kept] == [row["input"] for row in kept]
+
+
 def test_a_file_with_faults_is_not_divided(tmp_path, capsys):
     file = write(tmp_path / "rows.jsonl", ("a", "x"), ("", "x"), ("b", "y"))
 

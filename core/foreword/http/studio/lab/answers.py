@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from foreword.client import AsyncClient, ClassifyResult, GenerateResult, StructuredPrompt
+from foreword.client.keywords import generate_keywords
 from foreword.errors import ForewordError
 from foreword.http.studio.lab.models import LabModel
-from foreword.http.studio.lab.parameters import Values, classify_keywords, generate_keywords
+from foreword.http.studio.lab.parameters import Values, classify_keywords, generate_values
 
 _PAUSE_SECONDS = 0.04
 """Minimum time between two updates of a page, so that it never draws more slowly than its models generate."""
@@ -126,7 +127,7 @@ async def _answer(client: AsyncClient, question: Question) -> AsyncGenerator[str
             question.model.name,
             question.prompt,
             prompt_variables=question.variables,
-            **generate_keywords(question.values),
+            **generate_keywords(generate_values(question.values)),
         )
         async with aclosing(generation) as pieces:
             async for piece in pieces:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from foreword.client import AsyncClient, GenerateResult, Row, StructuredPrompt
+from foreword.client.keywords import generate_keywords
 from foreword.errors import ForewordError
 from foreword.http.studio.lab.answers import Question, next_of
-from foreword.http.studio.lab.parameters import generate_keywords
+from foreword.http.studio.lab.parameters import generate_values
 from foreword.http.studio.lab.view import LabView
 
 MOST_ROWS: Final = 50
@@ -102,7 +103,7 @@ async def _answered(client: AsyncClient, question: Question, rows: Sequence[Row]
             question.model.name,
             prompts,
             prompt_variables=None if variables is None else [variables] * len(prompts),
-            **generate_keywords(question.values),
+            **generate_keywords(generate_values(question.values)),
         )
     except ForewordError as error:
         return [error] * len(rows)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Final
 
-from foreword.client import GenerateKeywords, LengthPenalty, ParameterSpec
+from foreword.client import ParameterSpec
 from foreword.http.studio.forms import Form
 from foreword.http.studio.lab.faults import Faults
 
@@ -63,18 +62,9 @@ def parse_values(typed: Mapping[str, str], specs: Iterable[ParameterSpec], fault
     return found
 
 
-def generate_keywords(values: Values) -> GenerateKeywords:
-    """Return the arguments of the client's methods for values by their names."""
-    given = {name: value for name, value in values.items() if "." not in name and not _of_classify(name)}
-    if "time_limit" in given:
-        given["time_limit"] = timedelta(seconds=given["time_limit"])
-    if "length_penalty.decay_factor" in values:
-        given["length_penalty"] = LengthPenalty(
-            decay_factor=values["length_penalty.decay_factor"],
-            start_index=values.get("length_penalty.start_index", 0),
-        )
-    keywords: GenerateKeywords = given  # type: ignore[assignment]  # by the names that the service lists
-    return keywords
+def generate_values(values: Values) -> dict[str, Any]:
+    """Return the values for `generate`: those that `Classify` alone has are left out."""
+    return {name: value for name, value in values.items() if not _of_classify(name)}
 
 
 def classify_keywords(values: Values) -> dict[str, Any]:

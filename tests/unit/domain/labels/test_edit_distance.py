@@ -7,7 +7,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foreword_tasks.edit_distance import within_distance
+from foreword.domain.labels.edit_distance import within_distance
 
 WORDS = st.text(alphabet="ab", max_size=7)
 
