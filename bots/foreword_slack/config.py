@@ -173,8 +173,9 @@ class ThresholdsConfig(_Section):
         probability: Minimum probability of each predicted label, unless its department has a threshold.
         margin: Minimum difference in probability between the likeliest label set and the next.
         abstain_below: The model abstains if no label set reaches this probability.
-        min_precision: Minimum share of right answers among those that notify departments, as far as the held-out rows
-            of the model show it; 0 disables this. It has no effect on a model without a calibration.
+        min_precision: Estimated minimum share of right answers among those that notify departments, from the
+            probabilities and the held-out rows of the model; 0 disables this. It has no effect on a model without a
+            calibration.
     """
 
     probability: Probability = 0.5

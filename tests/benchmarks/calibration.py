@@ -5,14 +5,16 @@
 Each fold is a test set. The run holds out some of the other rows, as in the service, and its calibration is fitted on
 the answers to them. If the recipe refits, these are the answers of the prompt before the refit. The refitted prompt,
 which is the one that the service serves, answers the test rows. The benchmark prints the expected calibration error of
-these answers for each seed, and the precision of those that reach the threshold for --min-precision, also for the label
-for which it is lowest. With --scores, it stores the candidates of all rows; --from-scores reads them and tunes nothing.
+these answers for each seed, their loss and squared error, and the precision of those that reach the threshold for
+--min-precision, also for the label for which it is lowest. With --scores, it stores the candidates of all rows;
+--from-scores reads them and tunes nothing, so that methods can be compared in seconds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -35,12 +37,19 @@ from foreword.tuning.runs.run import TuningRun
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredRun:
-    """The answers of one run: of the measured prompt to the held-out rows, of the served prompt to the test rows."""
+    """The answers of one run.
+
+    Attributes:
+        held_out: Answers of the measured prompt to the held-out rows.
+        test: Answers of the served prompt to the test rows.
+        test_before_refit: Answers of the measured prompt to the test rows.
+    """
 
     seed: int
     fold: int
     held_out: tuple[ScoredAnswer, ...]
     test: tuple[ScoredAnswer, ...]
+    test_before_refit: tuple[ScoredAnswer, ...]
 
 
 def score_run(tuner: Tuner, setup: Setup, split: Split, seed: int) -> ScoredRun:
@@ -69,6 +78,7 @@ def score_run(tuner: Tuner, setup: Setup, split: Split, seed: int) -> ScoredRun:
         fold=split.fold,
         held_out=scored(result.evaluated, tuning.training_schema, tuning.validation_rows),
         test=scored(result.artifact, schema, split.test),
+        test_before_refit=scored(result.evaluated, tuning.training_schema, split.test),
     )
 
 
@@ -81,7 +91,7 @@ def read_scores(path: Path) -> Iterator[ScoredRun]:
                 ScoredAnswer(labels=tuple(item["labels"]), log_probs=tuple(item["log_probs"]), right=item["right"])
                 for item in stored[side]
             )
-            for side in ("held_out", "test")
+            for side in ("held_out", "test", "test_before_refit")
         }
         yield ScoredRun(seed=stored["seed"], fold=stored["fold"], **sides)
 
@@ -128,7 +138,7 @@ def make_runs(arguments: argparse.Namespace) -> Iterator[ScoredRun]:
 
 
 def show(runs: Sequence[ScoredRun], *, precision: float, as_json: bool) -> None:
-    """Print the calibration error and the kept precision of each seed, and of all answers together.
+    """Print the figures of each seed, and of all answers together.
 
     Ten bins of a few dozen rows have an error by chance alone, so the last line says most with --one-fold.
     """
@@ -140,16 +150,20 @@ def show(runs: Sequence[ScoredRun], *, precision: float, as_json: bool) -> None:
         return
     for name, item in figures.items():
         temperatures = " ".join(f"{value:.2f}" for value in item["temperatures"])
+        changes = ", ".join(
+            f"{title} {item[f'{key}_before']:.3f} -> {item[f'{key}_after']:.3f}"
+            for key, title in (("ece", "calibration error"), ("nll", "loss"), ("brier", "squared error"))
+        )
         print(
-            f"{name}: {item['rows']} rows, exact match {item['accuracy']:.3f}, calibration error "
-            f"{item['ece_before']:.3f} -> {item['ece_after']:.3f}, temperatures {temperatures}; for a precision of "
+            f"{name}: {item['rows']} rows, exact match {item['accuracy']:.3f}, {changes} (before the refit, without a "
+            f"temperature, {item['ece_before_refit']:.3f}), temperatures {temperatures}; for a precision of "
             f"{precision:g}, {kept(item)}"
         )
 
 
 def measure(runs: Sequence[ScoredRun], precision: float) -> dict[str, Any]:
     """Return the figures of the answers to the test rows of some runs, each calibrated by its own run."""
-    before, after, given, temperatures = [], [], [], []
+    before, after, given, temperatures, losses = [], [], [], [], []
     by_label: dict[str, list[bool]] = {}
     for run in runs:
         found = calibrate(run.held_out, CalibrationSource.HELD_OUT_BEFORE_REFIT)
@@ -158,18 +172,27 @@ def measure(runs: Sequence[ScoredRun], precision: float) -> dict[str, Any]:
             probability = answer.probability(temperatures[-1])
             before.append((answer.probability(1.0), answer.is_right))
             after.append((probability, answer.is_right))
+            if answer.right is not None:
+                losses.append((loss(answer, 1.0), loss(answer, temperatures[-1])))
             threshold = None if found is None else found.threshold(answer.labels, precision)
             if threshold is not None and probability >= threshold:
                 given.append(answer.is_right)
                 for label in answer.labels:
                     by_label.setdefault(label, []).append(answer.is_right)
+    unrefitted = [(answer.probability(1.0), answer.is_right) for run in runs for answer in run.test_before_refit]
     return {
         "rows": len(before),
         "accuracy": fmean(is_right for _, is_right in before),
         "ece_before": calibration(before).expected_calibration_error,
         "ece_after": calibration(after).expected_calibration_error,
+        "ece_before_refit": calibration(unrefitted).expected_calibration_error,
+        "nll_before": fmean(pair[0] for pair in losses),
+        "nll_after": fmean(pair[1] for pair in losses),
+        "brier_before": fmean((probability - is_right) ** 2 for probability, is_right in before),
+        "brier_after": fmean((probability - is_right) ** 2 for probability, is_right in after),
         "temperatures": temperatures,
         "given": len(given),
+        "given_share": len(given) / len(before),
         "precision": fmean(given) if given else None,
         "by_label": {
             label: {"given": len(answers), "precision": fmean(answers)} for label, answers in sorted(by_label.items())
@@ -177,9 +200,18 @@ def measure(runs: Sequence[ScoredRun], precision: float) -> dict[str, Any]:
     }
 
 
+def loss(answer: ScoredAnswer, temperature: float) -> float:
+    """Return the negative log-likelihood of the right candidate, in nats."""
+    assert answer.right is not None, "the right answer is a candidate"
+    log_probs = [value / temperature for value in answer.log_probs]
+    return math.log(sum(math.exp(value - log_probs[0]) for value in log_probs)) + log_probs[0] - log_probs[answer.right]
+
+
 def kept(item: dict[str, Any]) -> str:
     """Return how many answers were given for a wanted precision, and how many of them were right."""
-    text = f"{item['given']} answers given" + (f", {item['precision']:.3f} of them right" if item["given"] else "")
+    text = f"{item['given']} answers given ({item['given_share']:.0%})"
+    if item["given"]:
+        text += f", {item['precision']:.3f} of them right"
     label, lowest = min(item["by_label"].items(), key=lambda pair: pair[1]["precision"], default=("", None))
     if lowest is None:
         return text

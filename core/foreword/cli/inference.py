@@ -125,7 +125,9 @@ def generate(
 @escape_formulas_option
 @click.option("--threshold", type=float, help="Abstain if no label set reaches this probability.")
 @click.option(
-    "--min-precision", type=float, help="Abstain where the model is not known to be right at least this often, as 0.9."
+    "--min-precision",
+    type=float,
+    help="Abstain where the model is not estimated to be right at least this often, as 0.9.",
 )
 @click.option("--labels", default="", help="Comma-separated labels, for a model that was not tuned to classify.")
 @click.option("--multi-label", is_flag=True, help="With --labels: allow several labels per answer.")

@@ -82,6 +82,7 @@ def show(client: Client, model: str, as_json: bool) -> None:
             ("tuning type", found.tuning_type),
             ("soft prompt", f"{found.num_virtual_tokens} vectors" if found.num_virtual_tokens else ""),
             ("calibration", _calibration(found.answer_calibration)),
+            ("precision", _precisions(found.answer_calibration)),
             ("size", f"{found.byte_size:,} bytes"),
             ("sha256", found.content_sha256),
         ],
@@ -130,7 +131,33 @@ def _calibration(found: AnswerCalibration | None) -> str:
     if found is None:
         return ""
     before, after = found.expected_calibration_error_before, found.expected_calibration_error_after
+    chance = found.expected_calibration_error_by_chance
+    by_chance = "" if chance is None else f"; about {chance:.2f} is to be expected by chance alone"
+    if found.temperature == 1.0:
+        return (
+            f"none; the probabilities are as the model gives them, because {found.row_count:,} held-out rows are no "
+            f"evidence against them: their expected calibration error is {before:.2f}{by_chance}"
+        )
     return (
         f"temperature {found.temperature:.2f}; on {found.row_count:,} held-out rows the expected calibration error is "
-        f"{after:.2f} with it and {before:.2f} without"
+        f"{after:.2f} with it and {before:.2f} without{by_chance}"
     )
+
+
+def _precisions(found: AnswerCalibration | None) -> str:
+    """Return the thresholds of all answers for a few precisions, and what the held-out rows show of them."""
+    if found is None:
+        return ""
+    shared = {item.precision: item for item in found.thresholds if not item.label}
+    if not shared:
+        return "no thresholds are known; at least 20 held-out rows are needed"
+    parts = []
+    for item in (shared[precision] for precision in (0.7, 0.8, 0.9) if precision in shared):
+        part = f"{item.precision:g} from a probability of {item.probability:.2f} on"
+        if item.estimated_precision is not None and item.precision_lower_bound is not None:
+            part += (
+                f" (estimated; {item.right_count:,} of {item.row_count:,} held-out answers right, so with 80 % "
+                f"confidence at least {item.precision_lower_bound:.2f})"
+            )
+        parts.append(part)
+    return ", ".join(parts)

@@ -198,6 +198,8 @@ def answer_calibration(message: tuned_model_pb2.AnswerCalibration) -> AnswerCali
         fitted_row_count=message.fitted_row_count,
         expected_calibration_error_before=message.expected_calibration_error_before,
         expected_calibration_error_after=message.expected_calibration_error_after,
+        expected_calibration_error_by_chance=optional(message, "expected_calibration_error_by_chance"),
+        p_value=optional(message, "p_value"),
         thresholds=tuple(
             PrecisionThreshold(
                 precision=item.precision,
@@ -205,6 +207,8 @@ def answer_calibration(message: tuned_model_pb2.AnswerCalibration) -> AnswerCali
                 row_count=item.row_count,
                 right_count=item.right_count,
                 label=item.label,
+                estimated_precision=optional(item, "estimated_precision"),
+                precision_lower_bound=optional(item, "precision_lower_bound"),
             )
             for item in message.thresholds
         ),

@@ -33,15 +33,19 @@ class CalibrationSource(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrecisionThreshold:
-    """The smallest probability from which on answers are right often enough.
+    """The smallest probability from which on answers are estimated to be right often enough.
 
     Attributes:
         precision: Wanted share of right answers among those with at least this probability.
         probability: The calibrated probability of the answer as a whole.
-        row_count: Number of held-out answers with at least this probability.
+        row_count: Number of held-out answers with the label and at least this probability.
         right_count: Number of right ones among them.
         label: The threshold is for answers with this label; empty for answers with a label that has no threshold of its
             own.
+        estimated_precision: Estimated share of right answers among those with at least this probability; None for
+            models stored before thresholds were estimates, whose lower bound reaches the precision.
+        precision_lower_bound: Lower bound of this share that these held-out answers alone show with a confidence of
+            80 %; None for the same models.
     """
 
     precision: float
@@ -49,6 +53,8 @@ class PrecisionThreshold:
     row_count: int
     right_count: int
     label: str = ""
+    estimated_precision: float | None = None
+    precision_lower_bound: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +63,19 @@ class AnswerCalibration:
 
     Attributes:
         temperature: Divisor of the log-probabilities of the label sets; above 1 it makes answers less certain. It does
-            not change their order.
+            not change their order. It is 1 if the held-out rows are no evidence for another one.
         source: The answers on which it was fitted.
         row_count: Number of held-out rows with which the errors were measured.
-        fitted_row_count: Number of these rows whose right answer is a candidate; only they determine the temperature.
+        fitted_row_count: Number of these rows whose right answer is a candidate; the answers to the others are wrong.
         expected_calibration_error_before: Expected calibration error without the temperature, in [0, 1].
         expected_calibration_error_after: The same with a temperature, cross-fitted: that of each row was fitted without
             the row.
-        thresholds: For each of `PRECISIONS`, the thresholds of labels whose held-out answers reach it, and one that the
-            other labels share if their answers reach it together.
+        expected_calibration_error_by_chance: Mean error of as many answers that are right as often as their
+            probabilities say; None for models stored before it was computed.
+        p_value: Probability of deviations as large as those of the held-out answers if the probabilities without the
+            temperature were right; None for the same models.
+        thresholds: For each of `PRECISIONS`, that of all answers, which labels without a threshold of their own share,
+            and those of labels. None with fewer than 20 rows.
         kept_answers: Held-out answers with their calibrated probabilities, each as `[labels, probability]`, with which
             later answers are compared; see `held_out_answers`. Empty for models stored before they were kept.
     """
@@ -76,6 +86,8 @@ class AnswerCalibration:
     fitted_row_count: int
     expected_calibration_error_before: float
     expected_calibration_error_after: float
+    expected_calibration_error_by_chance: float | None = None
+    p_value: float | None = None
     thresholds: tuple[PrecisionThreshold, ...] = ()
     kept_answers: tuple[object, ...] = ()
 

@@ -78,7 +78,7 @@ class TunedModel(_message.Message):
     def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., base_model: _Optional[str] = ..., tune_experiment: _Optional[str] = ..., dataset: _Optional[str] = ..., task: _Optional[str] = ..., tuning_type: _Optional[str] = ..., verbalizer: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., multi_label: _Optional[bool] = ..., num_virtual_tokens: _Optional[int] = ..., byte_size: _Optional[int] = ..., content_sha256: _Optional[str] = ..., provenance: _Optional[_Mapping[str, str]] = ..., evaluations: _Optional[_Iterable[_Union[_system_evaluation_pb2.SystemEvaluation, _Mapping]]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., answer_calibration: _Optional[_Union[AnswerCalibration, _Mapping]] = ..., tags: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class AnswerCalibration(_message.Message):
-    __slots__ = ("temperature", "source", "row_count", "fitted_row_count", "expected_calibration_error_before", "expected_calibration_error_after", "thresholds")
+    __slots__ = ("temperature", "source", "row_count", "fitted_row_count", "expected_calibration_error_before", "expected_calibration_error_after", "thresholds", "expected_calibration_error_by_chance", "p_value")
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -86,6 +86,8 @@ class AnswerCalibration(_message.Message):
     EXPECTED_CALIBRATION_ERROR_BEFORE_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_CALIBRATION_ERROR_AFTER_FIELD_NUMBER: _ClassVar[int]
     THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_CALIBRATION_ERROR_BY_CHANCE_FIELD_NUMBER: _ClassVar[int]
+    P_VALUE_FIELD_NUMBER: _ClassVar[int]
     temperature: float
     source: CalibrationSource
     row_count: int
@@ -93,18 +95,24 @@ class AnswerCalibration(_message.Message):
     expected_calibration_error_before: float
     expected_calibration_error_after: float
     thresholds: _containers.RepeatedCompositeFieldContainer[PrecisionThreshold]
-    def __init__(self, temperature: _Optional[float] = ..., source: _Optional[_Union[CalibrationSource, str]] = ..., row_count: _Optional[int] = ..., fitted_row_count: _Optional[int] = ..., expected_calibration_error_before: _Optional[float] = ..., expected_calibration_error_after: _Optional[float] = ..., thresholds: _Optional[_Iterable[_Union[PrecisionThreshold, _Mapping]]] = ...) -> None: ...
+    expected_calibration_error_by_chance: float
+    p_value: float
+    def __init__(self, temperature: _Optional[float] = ..., source: _Optional[_Union[CalibrationSource, str]] = ..., row_count: _Optional[int] = ..., fitted_row_count: _Optional[int] = ..., expected_calibration_error_before: _Optional[float] = ..., expected_calibration_error_after: _Optional[float] = ..., thresholds: _Optional[_Iterable[_Union[PrecisionThreshold, _Mapping]]] = ..., expected_calibration_error_by_chance: _Optional[float] = ..., p_value: _Optional[float] = ...) -> None: ...
 
 class PrecisionThreshold(_message.Message):
-    __slots__ = ("precision", "probability", "row_count", "right_count", "label")
+    __slots__ = ("precision", "probability", "row_count", "right_count", "label", "estimated_precision", "precision_lower_bound")
     PRECISION_FIELD_NUMBER: _ClassVar[int]
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
     RIGHT_COUNT_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_PRECISION_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_LOWER_BOUND_FIELD_NUMBER: _ClassVar[int]
     precision: float
     probability: float
     row_count: int
     right_count: int
     label: str
-    def __init__(self, precision: _Optional[float] = ..., probability: _Optional[float] = ..., row_count: _Optional[int] = ..., right_count: _Optional[int] = ..., label: _Optional[str] = ...) -> None: ...
+    estimated_precision: float
+    precision_lower_bound: float
+    def __init__(self, precision: _Optional[float] = ..., probability: _Optional[float] = ..., row_count: _Optional[int] = ..., right_count: _Optional[int] = ..., label: _Optional[str] = ..., estimated_precision: _Optional[float] = ..., precision_lower_bound: _Optional[float] = ...) -> None: ...

@@ -9,7 +9,7 @@ import pytest
 
 from factories.stored import beat, let_workers_die
 from foreword.cli.application import run
-from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource
+from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource, PrecisionThreshold
 from foreword.domain.experiment import Phase, Progress
 from foreword.domain.failure import Failure
 from foreword.domain.tenant import Scope
@@ -365,6 +365,13 @@ def test_a_tuned_model_is_exported_deployed_asked_and_rolled_back(command, rows,
     calibration = AnswerCalibration(
         temperature=1.5, source=CalibrationSource.HELD_OUT, row_count=40, fitted_row_count=38,
         expected_calibration_error_before=0.25, expected_calibration_error_after=0.0625,
+        expected_calibration_error_by_chance=0.12, p_value=0.001,
+        thresholds=(
+            PrecisionThreshold(
+                precision=0.9, probability=0.75, row_count=12, right_count=11, estimated_precision=0.91,
+                precision_lower_bound=0.77,
+            ),
+        ),
     )  # fmt: skip
     model = server.tune_by_hand(experiment["name"], calibration=calibration)
     id = model.rsplit("/", 1)[-1]
@@ -372,6 +379,7 @@ def test_a_tuned_model_is_exported_deployed_asked_and_rolled_back(command, rows,
     assert id in command("models", "list")[1]
     assert "8 vectors" in (shown := " ".join(command("models", "show", id)[1].split()))
     assert "temperature 1.50; on 40 held-out rows the expected calibration error is 0.06 with it and 0.25" in shown
+    assert "0.9 from a probability of 0.75 on (estimated; 11 of 12 held-out answers right" in shown
     assert "adapter_model.safetensors" in command("models", "export", id, str(tmp_path / "adapter"))[1]
     status, out, _ = command("deploy", id, "--name", "complaints")
     assert status == 0

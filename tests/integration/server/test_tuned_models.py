@@ -48,8 +48,12 @@ def test_a_tuned_model_states_its_calibration_if_it_has_one(server: RunningServe
     calibration = AnswerCalibration(
         temperature=1.5, source=CalibrationSource.HELD_OUT_BEFORE_REFIT, row_count=40, fitted_row_count=38,
         expected_calibration_error_before=0.25, expected_calibration_error_after=0.0625,
+        expected_calibration_error_by_chance=0.125, p_value=0.01,
         thresholds=(
-            PrecisionThreshold(precision=0.9, probability=0.75, row_count=29, right_count=28, label="Service"),
+            PrecisionThreshold(
+                precision=0.9, probability=0.75, row_count=29, right_count=28, label="Service",
+                estimated_precision=0.92, precision_lower_bound=0.91,
+            ),
         ),
     )  # fmt: skip
     experiment = create_experiment(stubs, upload(stubs).name)
@@ -64,9 +68,17 @@ def test_a_tuned_model_states_its_calibration_if_it_has_one(server: RunningServe
         fitted_row_count=38,
         expected_calibration_error_before=0.25,
         expected_calibration_error_after=0.0625,
+        expected_calibration_error_by_chance=0.125,
+        p_value=0.01,
         thresholds=[
             tuned_model_pb2.PrecisionThreshold(
-                precision=0.9, probability=0.75, row_count=29, right_count=28, label="Service"
+                precision=0.9,
+                probability=0.75,
+                row_count=29,
+                right_count=28,
+                label="Service",
+                estimated_precision=0.92,
+                precision_lower_bound=0.91,
             )
         ],
     )

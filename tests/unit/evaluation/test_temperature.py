@@ -1,65 +1,117 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from statistics import fmean
+
 import numpy as np
 import pytest
 
 from foreword.domain.answer_calibration import MAX_KEPT_ANSWERS, AnswerCalibration, CalibrationSource
-from foreword.evaluation.temperature import MAX_FITTED_ROWS, ScoredAnswer, calibrate, fit_temperature
+from foreword.evaluation.calibration import calibration
+from foreword.evaluation.temperature import (
+    MAX_FITTED_ROWS,
+    MAX_P_VALUE,
+    PRIOR_ROWS,
+    ScoredAnswer,
+    calibrate,
+    fit_temperature,
+)
 from foreword.storage.codec import decode, encode
 
 
-def _drawn(count: int, *, temperature: float, seed: int = 0) -> list[ScoredAnswer]:
-    """Draw right answers from the candidates' probabilities at a temperature, over nine candidates."""
+def _drawn(count: int, *, temperature: float, seed: int = 0, wrong: float = 0.0) -> list[ScoredAnswer]:
+    """Draw right answers from the candidates' probabilities at a temperature, over nine candidates.
+
+    Args:
+        wrong: Share of rows whose label is wrong: any candidate.
+    """
     random = np.random.default_rng(seed)
-    answers = []
-    for scores_C in random.normal(scale=2.0, size=(count, 9)):
-        sorted_C = np.sort(scores_C)[::-1]
-        weights_C = np.exp(sorted_C / temperature)
-        right = int(random.choice(9, p=weights_C / weights_C.sum()))
-        answers.append(ScoredAnswer(labels=("a",), log_probs=tuple(sorted_C.tolist()), right=right))
-    return answers
+    scores_NC = -np.sort(-random.normal(scale=2.0, size=(count, 9)), axis=1)
+    weights_NC = np.exp(scores_NC / temperature)
+    share_NC = (1 - wrong) * weights_NC / weights_NC.sum(axis=1, keepdims=True) + wrong / 9
+    right_N = (share_NC.cumsum(axis=1) < random.random((count, 1))).sum(axis=1).clip(max=8)
+    return [
+        ScoredAnswer(labels=("a",), log_probs=tuple(scores), right=right)
+        for scores, right in zip(scores_NC.tolist(), right_N.tolist(), strict=True)
+    ]
+
+
+def _error(answers: list[ScoredAnswer], temperature: float) -> float:
+    found = calibration((answer.probability(temperature), answer.is_right) for answer in answers)
+    assert found is not None
+    return found.expected_calibration_error
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
 def test_the_temperature_at_which_the_answers_were_drawn_is_found(temperature: float):
-    assert fit_temperature(_drawn(4_000, temperature=temperature)) == pytest.approx(temperature, rel=0.06)
+    assert fit_temperature(_drawn(4_000, temperature=temperature)).temperature == pytest.approx(temperature, rel=0.06)
 
 
-def test_the_fitted_temperature_has_the_largest_likelihood_times_prior():
-    answers = _drawn(40, temperature=2.0)
+def test_the_fitted_temperature_has_the_smallest_squared_error_with_its_prior():
+    answers = _drawn(60, temperature=3.0)
 
     def loss(temperature: float) -> float:
-        inverse = 1 / temperature
-        nats = 0.0
-        for answer in answers:
-            scores_C = np.array(answer.log_probs) * inverse
-            nats += float(np.log(np.exp(scores_C).sum()) - scores_C[answer.right])
-        return nats + 4.0 * (inverse - np.log(inverse))
+        error = sum((answer.probability(temperature) - answer.is_right) ** 2 for answer in answers)
+        return 2 * error + PRIOR_ROWS * (1 / temperature + np.log(temperature))
 
-    found = fit_temperature(answers)
+    found = fit_temperature(answers).temperature
 
-    assert loss(found) < loss(1.02 * found)
-    assert loss(found) < loss(found / 1.02)
+    assert found > 1.5
+    assert loss(found) < loss(1.05 * found)
+    assert loss(found) < loss(found / 1.05)
 
 
-def test_few_answers_hardly_move_the_temperature_from_one():
-    sure = ScoredAnswer(labels=("a",), log_probs=(-0.5, -1.5), right=0)
+def test_the_temperature_is_one_without_evidence_for_another():
+    found = [fit_temperature(_drawn(35, temperature=1.0, seed=seed)) for seed in range(100)]
 
-    assert fit_temperature([]) == 1
-    assert 0.9 < fit_temperature([sure]) < 1
-    assert fit_temperature([sure] * 40) < 0.5
+    assert fit_temperature([]).temperature == 1
+    assert sum(item.temperature != 1 for item in found) <= 12, "a test with 5 % rejects rarely by chance"
+    assert all((item.temperature == 1) == (item.p_value > MAX_P_VALUE) for item in found)
 
 
-def test_answers_whose_right_one_is_no_candidate_do_not_move_the_temperature_but_count_as_wrong():
-    answers = _drawn(60, temperature=2.0)
-    unknown = [ScoredAnswer(labels=("a",), log_probs=(-0.1, -9.0), right=None)] * 30
+def test_probabilities_that_are_far_too_high_are_noticed_with_few_answers():
+    found = [fit_temperature(_drawn(35, temperature=4.0, seed=seed)) for seed in range(40)]
+
+    assert sum(item.temperature > 1.5 for item in found) >= 38
+
+
+@pytest.mark.parametrize("wrong", [0.0, 0.15])
+@pytest.mark.parametrize("count", [35, 150])
+@pytest.mark.parametrize("temperature", [0.8, 1.0, 1.25, 3.0])
+def test_the_error_of_other_answers_does_not_grow_beyond_noise(temperature: float, count: int, wrong: float):
+    others = _drawn(800, temperature=temperature, seed=999, wrong=wrong)
+    plain = _error(others, 1.0)
+
+    errors = []
+    for seed in range(10):
+        held_out = _drawn(count, temperature=temperature, seed=seed, wrong=wrong)
+        errors.append(_error(others, fit_temperature(held_out).temperature))
+
+    assert fmean(errors) < plain + 0.025
+    if temperature == 3.0:
+        assert fmean(errors) < plain / 2
+
+
+def test_the_error_to_be_expected_by_chance_is_that_of_right_probabilities():
+    found = calibrate(_drawn(40, temperature=1.0), CalibrationSource.HELD_OUT)
+    many = calibrate(_drawn(1_000, temperature=1.0), CalibrationSource.HELD_OUT)
+
+    assert 0.08 < found.expected_calibration_error_by_chance < 0.3
+    assert many.expected_calibration_error_by_chance < 0.05
+    assert found.temperature == 1
+    assert found.expected_calibration_error_before < 2 * found.expected_calibration_error_by_chance
+
+
+def test_answers_whose_right_one_is_no_candidate_count_as_wrong():
+    answers = _drawn(60, temperature=1.0)
+    unknown = [replace(answer, right=None) for answer in _drawn(60, temperature=1.0, seed=1)]
 
     plain = calibrate(answers, CalibrationSource.HELD_OUT)
     mixed = calibrate([*answers, *unknown], CalibrationSource.HELD_OUT)
 
-    assert mixed.temperature == plain.temperature
-    assert (mixed.fitted_row_count, mixed.row_count) == (60, 90)
-    assert mixed.expected_calibration_error_before > plain.expected_calibration_error_before + 0.1
+    assert plain.temperature == 1 < mixed.temperature
+    assert (mixed.fitted_row_count, mixed.row_count) == (60, 120)
+    assert mixed.expected_calibration_error_before > plain.expected_calibration_error_before + 0.03
     assert calibrate(unknown, CalibrationSource.HELD_OUT) is None
 
 
@@ -67,22 +119,23 @@ def test_answers_that_are_too_certain_have_a_smaller_error_on_rows_that_the_temp
     found = calibrate(_drawn(400, temperature=3.0), CalibrationSource.HELD_OUT_BEFORE_REFIT)
 
     assert found.temperature == pytest.approx(3.0, rel=0.3)
+    assert found.p_value < 1e-6
     assert found.source is CalibrationSource.HELD_OUT_BEFORE_REFIT
     assert found.expected_calibration_error_before > 0.2
     assert found.expected_calibration_error_after < found.expected_calibration_error_before / 2
 
 
 def test_an_answer_does_not_influence_the_temperature_with_which_its_own_error_is_measured():
-    # In each row the temperature of the other rows is 1, but that of the row alone would be far below.
-    rows = [ScoredAnswer(labels=("a",), log_probs=(-0.4, -1.1), right=None)] * 3
-    lone = ScoredAnswer(labels=("a",), log_probs=(-0.4, -1.1), right=0)
+    # One wrong answer is evidence that the probabilities are too high, but the others alone are none.
+    rows = [ScoredAnswer(labels=("a",), log_probs=(0.0, -4.6), right=0)] * 5
+    lone = ScoredAnswer(labels=("a",), log_probs=(0.0, -4.5), right=1)
 
     found = calibrate([*rows, lone], CalibrationSource.HELD_OUT)
 
-    probability = lone.probability(1.0)
-    with_the_lone = lone.probability(found.temperature)
-    assert with_the_lone > probability
-    errors = abs(3 * with_the_lone / 4 - 0.0) + abs(probability - 1.0) / 4
+    assert found.temperature > 1
+    with_the_lone = rows[0].probability(found.temperature)
+    assert with_the_lone < rows[0].probability(1.0)
+    errors = (5 * abs(1 - with_the_lone) + lone.probability(1.0)) / 6
     assert found.expected_calibration_error_after == pytest.approx(errors)
 
 

@@ -216,8 +216,8 @@ class InferenceMethods(ServiceMethods):
         Args:
             prompt: Plain text or a StructuredPrompt.
             threshold: Abstain if no label set reaches this probability. Range [0, 1]. Default: never abstain.
-            min_precision: Abstain where the model's `answer_calibration` does not show that at least this share of the
-                given answers is right. Range (0, 0.98]. Default: only `threshold` applies.
+            min_precision: Abstain where this share of the given answers is not estimated to be right, by the thresholds
+                of the model's `answer_calibration`. Range (0, 0.98]. Default: only `threshold` applies.
             labels: Labels for a model that was not tuned for a closed task; ignored for other models.
             multi_label: With `labels`, whether an answer may have several labels.
             top_n: Number of most likely label sets to return; 0 means 5.

@@ -70,6 +70,8 @@ def answer_calibration(item: AnswerCalibration) -> tuned_model_pb2.AnswerCalibra
         fitted_row_count=item.fitted_row_count,
         expected_calibration_error_before=item.expected_calibration_error_before,
         expected_calibration_error_after=item.expected_calibration_error_after,
+        expected_calibration_error_by_chance=item.expected_calibration_error_by_chance,
+        p_value=item.p_value,
         thresholds=[
             tuned_model_pb2.PrecisionThreshold(
                 precision=part.precision,
@@ -77,6 +79,8 @@ def answer_calibration(item: AnswerCalibration) -> tuned_model_pb2.AnswerCalibra
                 row_count=part.row_count,
                 right_count=part.right_count,
                 label=part.label,
+                estimated_precision=part.estimated_precision,
+                precision_lower_bound=part.precision_lower_bound,
             )
             for part in item.thresholds
         ],

@@ -26,7 +26,7 @@ CLASSIFY_SPECS: Final = (
         minimum=0,
         exclusive_minimum=True,
         maximum=0.98,
-        description="Classifiers give no answer where they are not known to be right at least this often.",
+        description="Classifiers give no answer where they are not estimated to be right at least this often.",
     ),
 )
 """Parameters of `Classify`, which the service does not list."""
