@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from foreword.domain.dataset import Row
 from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, ReportPart, Severity, Table, excerpt
 from foreword.plugin.interfaces import RowCheck, RowValidator, ValidationContext
-from foreword_validators.near_inputs.findings import described, incomplete, not_searched
+from foreword_validators.near_inputs.findings import described, incomplete
+from foreword_validators.near_inputs.permission import refusal
 from foreword_validators.output_meaning import meaning_of_outputs
 
 if TYPE_CHECKING:
     from foreword_validators.near_inputs.rows import NearPair, NearRows
-
-MAX_ROWS_UNASKED: Final = 100_000
-MAX_CHARACTERS_UNASKED: Final = 20_000_000
-"""Rows and characters of inputs up to which files are searched unless the caller decides; it takes a few seconds."""
 
 _LISTED: Final = 3
 _MAX_GROUPS: Final = 10
@@ -54,16 +50,9 @@ class _Check(RowCheck):
         return ()
 
     def review(self, rows: Sequence[Row]) -> Iterator[Finding]:
-        is_large = self._row_count > MAX_ROWS_UNASKED or self._character_count > MAX_CHARACTERS_UNASKED
-        if self._context.near_duplicates is None and is_large:
-            yield not_searched(
-                f"the file has {self._row_count:,} rows with {self._character_count:,} characters of input, so that it "
-                "takes longer than the other checks",
-                "Set `near_duplicates` to look for them.",
-            )
-            return
-        if find_spec("numpy") is None:
-            yield not_searched("NumPy is not installed", "Run `pip install numpy`, or upload the file to a service.")
+        refused = refusal(self._context.near_duplicates, self._row_count, self._character_count)
+        if refused is not None:
+            yield refused
             return
         # NumPy takes a tenth of a second to load, which only a search should take.
         from foreword_validators.near_inputs.rows import NearRows

@@ -9,6 +9,7 @@ from foreword_validators.conflicts import Conflicts
 from foreword_validators.duplicates import Duplicates
 from foreword_validators.empty_texts import EmptyTexts
 from foreword_validators.garbled_texts import GarbledTexts
+from foreword_validators.leakage import Leakage
 from foreword_validators.lengths import Lengths
 from foreword_validators.missing_values import MissingValues
 from foreword_validators.near_duplicates import NearDuplicates
@@ -26,6 +27,7 @@ def register_row_validators(register: Register[RowValidator]) -> None:
         Duplicates(),
         Conflicts(),
         NearDuplicates(),
+        Leakage(),
         RowCount(),
     ):
         register.add(validator)

@@ -26,6 +26,7 @@ from foreword_validators.conflicts import Conflicts
 from foreword_validators.duplicates import Duplicates
 from foreword_validators.empty_texts import EmptyTexts
 from foreword_validators.garbled_texts import GarbledTexts
+from foreword_validators.leakage import Leakage
 from foreword_validators.lengths import Lengths
 from foreword_validators.missing_values import MissingValues
 from foreword_validators.near_duplicates import NearDuplicates
@@ -128,6 +129,19 @@ class TestNearDuplicates(_ValidatorTests):
 
     def bad_rows(self):
         return [*ROWS, Row(number=25, input=f"{ROWS[0].input.upper()}!", output="L3")]
+
+
+class TestLeakage(_ValidatorTests):
+    def make_validator(self):
+        return Leakage()
+
+    def bad_rows(self):
+        return [*ROWS, Row(number=25, input="The box arrived with a broken lid", output="L3")]
+
+    def context(self):
+        return ValidationContext(
+            task="", against=[Row(number=1, input="the box arrived with a broken lid!", output="")]
+        )
 
 
 class TestRowCount(_ValidatorTests):

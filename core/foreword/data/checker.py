@@ -68,6 +68,8 @@ class DatasetChecker:
         folder: Folder for the temporary file; None for the folder of the operating system.
         unlabelled: Whether the rows have no outputs. Then the outputs are empty and no checks of a task run.
         keep_others: Whether the rows keep their other columns; those without outputs always do.
+        near_duplicates: Whether to look for nearly equal inputs; None to do so if the file is small enough.
+        against: Rows of another file that these rows should not repeat.
 
     Raises:
         InvalidArgumentError: The format is unknown, or the options contradict each other.
@@ -87,6 +89,8 @@ class DatasetChecker:
         folder: Path | None = None,
         unlabelled: bool = False,
         keep_others: bool = False,
+        near_duplicates: bool | None = None,
+        against: Sequence[Row] = (),
     ) -> None:
         self._columns = UNLABELLED_COLUMNS if unlabelled else COLUMNS
         self._reader = RowReader(format, self._columns, keep_others=keep_others)
@@ -110,6 +114,8 @@ class DatasetChecker:
             multi_label=options.multi_label,
             separator=options.separator or ", ",
             unlabelled=unlabelled,
+            near_duplicates=near_duplicates,
+            against=against,
         )
         self._checks: dict[str, RowCheck] = {}
         for validator in validators:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from foreword.data.checker import DatasetChecker
+from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.near_names import did_you_mean
 from foreword.errors import InvalidArgumentError
@@ -26,6 +27,8 @@ def start_checker(
     folder: Path | None = None,
     unlabelled: bool = False,
     keep_others: bool = False,
+    near_duplicates: bool | None = None,
+    against: Sequence[Row] = (),
 ) -> DatasetChecker:
     """Return a checker that runs the installed validators.
 
@@ -37,6 +40,8 @@ def start_checker(
         folder: Folder for the rows during the check; None for the folder of the operating system.
         unlabelled: Whether the rows have no outputs, so that no task is needed.
         keep_others: Whether the rows keep their other columns, as those without outputs do.
+        near_duplicates: Whether to look for nearly equal inputs; None to do so if the file is small enough.
+        against: Rows of another file that these rows should not repeat.
 
     Raises:
         InvalidArgumentError: The task is not installed, or a value is out of range.
@@ -73,4 +78,6 @@ def start_checker(
         folder=folder,
         unlabelled=unlabelled,
         keep_others=keep_others,
+        near_duplicates=near_duplicates,
+        against=against,
     )

@@ -30,16 +30,6 @@ def incomplete() -> Finding:
     )
 
 
-def not_searched(reason: str, remedy: str) -> Finding:
-    """Return the remark that nearly equal inputs were not looked for."""
-    return Finding(
-        severity=Severity.INFO,
-        code="NEAR_DUPLICATES_NOT_SEARCHED",
-        message=f"Nearly equal inputs were not looked for: {reason}.",
-        remedy=remedy,
-    )
-
-
 def _quoted(words: Sequence[str]) -> str:
     if not words:
         return ""

@@ -10,8 +10,8 @@ from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity, Table
 from foreword.plugin.interfaces import RowCheck, ValidationContext
 from foreword.samples import SAMPLES, sample_path
-from foreword_validators import near_duplicates
 from foreword_validators.near_duplicates import NearDuplicates
+from foreword_validators.near_inputs import permission
 
 LABEL = "Service"
 OTHER = "Packaging"
@@ -134,7 +134,7 @@ def test_reviews_that_part_in_the_word_that_matters_cause_no_alarm() -> None:
 
 
 def test_a_large_file_is_searched_only_if_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(near_duplicates, "MAX_ROWS_UNASKED", 1)
+    monkeypatch.setattr(permission, "MAX_ROWS_UNASKED", 1)
     rows = numbered([("The box was wet", LABEL), ("The box was wet!", LABEL)])
 
     assert [finding.code for finding in searched(rows)[0]] == ["NEAR_DUPLICATES_NOT_SEARCHED"]

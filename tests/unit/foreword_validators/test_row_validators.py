@@ -41,6 +41,7 @@ def test_the_plugin_registers_every_validator_with_a_description() -> None:
         "duplicates",
         "conflicts",
         "near_duplicates",
+        "leakage",
         "row_count",
     ]
     assert all(validator.description for validator in register)

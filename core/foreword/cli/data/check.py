@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,6 +25,16 @@ from foreword.domain.experiment import TaskOptions
 @click.option("--base-model", default="", help="Measure lengths in tokens of this base model.  [default: characters]")
 @click.option("--max-input-tokens", type=int, help="Maximum input length, with --base-model.  [default: its context]")
 @click.option("--unlabelled", is_flag=True, help="The rows have no outputs and are for `foreword batch`.")
+@click.option(
+    "--against",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Also report the rows that repeat, or nearly repeat, an input of this file, such as the held-out rows.",
+)
+@click.option(
+    "--near-duplicates/--no-near-duplicates",
+    default=None,
+    help="Look for nearly equal inputs.  [default: in files of up to 100,000 rows and 20 MB of inputs]",
+)
 @plot_option("Draw labels, labels that occur together, and lengths, such as rows.png or rows.svg.")
 @json_option
 @in_options
@@ -36,6 +47,8 @@ def check(
     base_model: str,
     max_input_tokens: int | None,
     unlabelled: bool,
+    against: Path | None,
+    near_duplicates: bool | None,
     plot: Path | None,
     as_json: bool,
 ) -> None:
@@ -45,16 +58,28 @@ def check(
     """
     from foreword.cli.render import out_console, print_json, print_report
 
-    with checked_file(
-        file,
-        task=task,
-        options=options,
-        format=format,
-        named=named,
-        base_model=base_model,
-        max_input_tokens=max_input_tokens,
-        unlabelled=unlabelled,
-    ) as found:
+    with ExitStack() as files:
+        others = None
+        if against is not None:
+            other = files.enter_context(against.open("rb"))
+            others = files.enter_context(
+                checked_file(other, options=TaskOptions(), unlabelled=unlabelled, near_duplicates=False)
+            )
+            others.warn_left_out(against)
+        found = files.enter_context(
+            checked_file(
+                file,
+                task=task,
+                options=options,
+                format=format,
+                named=named,
+                base_model=base_model,
+                max_input_tokens=max_input_tokens,
+                unlabelled=unlabelled,
+                near_duplicates=near_duplicates,
+                against=others.rows if others else (),
+            )
+        )
         report = found.report
     if plot is not None and report.usable_row_count:
         from foreword.client.dataset_picture import draw_dataset

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -12,6 +13,7 @@ import click
 from foreword.cli.data.data_settings import DataSettings
 from foreword.cli.named_options import Holder, chosen, read_named_options
 from foreword.domain.counted import counted
+from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import DataReport
 
@@ -53,6 +55,16 @@ class CheckedFile:
                 "`foreword data fix` can correct."
             )
 
+    def warn_left_out(self, name: str | Path) -> None:
+        """Report on standard error that the rows of a file with faults are left out of a comparison."""
+        left_out = self.report.row_count - self.report.usable_row_count
+        if self.report.errors:
+            click.echo(
+                f"Warning: {name} has faults, so that {left_out:,} of its {counted(self.report.row_count, 'row')} are "
+                f"left out of the comparison. List them with: foreword data check {name}",
+                err=True,
+            )
+
 
 @contextmanager
 def checked_file(
@@ -65,12 +77,16 @@ def checked_file(
     base_model: str = "",
     max_input_tokens: int | None = None,
     unlabelled: bool = False,
+    near_duplicates: bool | None = None,
+    against: Sequence[Row] = (),
     keep_others: bool = False,
 ) -> Iterator[CheckedFile]:
     """Check a file with the installed plugins. Its rows can be read during the block.
 
     Args:
         named: Options of the task as `NAME=VALUE`.
+        near_duplicates: Whether to look for nearly equal inputs; None to do so if the file is small enough.
+        against: Rows of another file that these rows should not repeat.
         keep_others: Whether the rows keep their other columns.
 
     Raises:
@@ -96,6 +112,8 @@ def checked_file(
         max_bytes=settings.max_dataset_bytes,
         counter=TokenCounters().counter,
         unlabelled=unlabelled,
+        near_duplicates=near_duplicates,
+        against=against,
         keep_others=keep_others,
     )
     with closing(checker):

@@ -42,25 +42,14 @@ def diff(old: Path, new: Path, task: str, options: TaskOptions, as_json: bool) -
     with (
         old.open("rb") as old_file,
         new.open("rb") as new_file,
-        checked_file(old_file, task=task, options=options) as before,
-        checked_file(new_file, task=task, options=options) as after,
+        checked_file(old_file, task=task, options=options, near_duplicates=False) as before,
+        checked_file(new_file, task=task, options=options, near_duplicates=False) as after,
     ):
-        _warn(old, before)
-        _warn(new, after)
+        before.warn_left_out(old)
+        after.warn_left_out(new)
         found = row_difference(RowKeys.of(before.rows), RowKeys.of(after.rows))
         shifts = label_shifts(before.report, after.report)
         (_print_json if as_json else _print)(before, after, found, shifts)
-
-
-def _warn(path: Path, file: CheckedFile) -> None:
-    """Report on standard error that rows of a file are left out."""
-    left_out = file.report.row_count - file.report.usable_row_count
-    if file.report.errors:
-        click.echo(
-            f"Warning: {path} has faults, so that {left_out:,} of its {counted(file.report.row_count, 'row')} are left "
-            f"out of the comparison. List them with: foreword data check {path}",
-            err=True,
-        )
 
 
 def _changed(before: CheckedFile, after: CheckedFile, found: RowDifference) -> Iterator[dict[str, Any]]:

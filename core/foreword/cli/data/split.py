@@ -71,7 +71,10 @@ def split(
     check_output("--out-held-out", held_out, file)
     if training.resolve() == held_out.resolve():
         raise click.BadParameter("must be another file than --out-train", param_hint="--out-held-out")
-    with file.open("rb") as opened, checked_file(opened, task=task, options=options, keep_others=True) as found:
+    with (
+        file.open("rb") as opened,
+        checked_file(opened, task=task, options=options, near_duplicates=False, keep_others=True) as found,
+    ):
         found.check_usable(str(file))
         if found.task is None:
             raise click.UsageError("No task suits the rows. Set --task.")

@@ -92,3 +92,15 @@ def test_a_picture_is_drawn_if_rows_can_be_used(capsys, tmp_path):
     assert "<svg" in (tmp_path / "rows.svg").read_text()
     assert not (tmp_path / "none.svg").exists()
     assert "The row is not JSON" in capsys.readouterr().out
+
+
+def test_rows_of_another_file_are_named_with_both_numbers(capsys, tmp_path):
+    held_out = tmp_path / "held_out.csv"
+    held_out.write_text("input,output\nThe box was wet and torn,x\nI waited for an hour,x\n", encoding="utf-8")
+    path = write(tmp_path, '{"input": "Thanks", "output": "x"}', '{"input": "I waited for an hour", "output": "x"}')
+
+    assert run(["data", "check", path, "--against", str(held_out), "--json"]) == 0
+
+    findings = {item["code"]: item for item in json.loads(capsys.readouterr().out)["findings"]}
+    assert findings["LEAKED_ROWS"]["rows"] == [2]
+    assert "row 2 is row 2 there" in findings["LEAKED_ROWS"]["message"]
