@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from factories.databases import open_database
 from factories.servers import shared_plugins
 from factories.stored import store_tenant
 from foreword.domain.inference import Generation, StopReason, TokenUsage
@@ -109,8 +110,7 @@ async def running_canary(
     folder: Path, plan: CanaryPlan = UNDECIDED, *, longest_wait_seconds: float = 60.0
 ) -> AsyncIterator[CanaryTraffic]:
     """Run a canary beside a stable revision of other base models."""
-    database = Database(folder / "foreword.db")
-    database.migrate()
+    database = open_database(folder / "foreword.db")
     tenant = store_tenant(database)
     repository, probes = DeploymentRepository(database, tenant), ProbeQueue(database)
     repository.create(space="default", id="triage", serving_name="triage", model=ModelReference(base_model="stable"))

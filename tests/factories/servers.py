@@ -20,6 +20,7 @@ from typing import Any
 import grpc
 import torch
 
+from factories.databases import open_database
 from factories.spans import RecordedSpans
 from foreword.client.proxy import DIRECT
 from foreword.config import Settings
@@ -45,7 +46,6 @@ from foreword.server.metrics.server_metrics import ServerMetrics
 from foreword.server.webhooks.deliveries import DeliveryTimes
 from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.store import ArtifactStore
-from foreword.storage.database import Database
 from foreword.storage.repositories.tenants import TenantRepository
 from foreword.storage.repositories.tuned_models import find_start
 from foreword.storage.tenant_purge import TenantPurge
@@ -169,8 +169,7 @@ class RunningServer:
         self._delivery_times = delivery_times
         aliases = settings.base_model_aliases
         self.plugins = PluginManager.load(aliases=aliases) if aliases else shared_plugins()
-        self.database = Database(settings.resolved_database_url)
-        self.database.migrate()
+        self.database = open_database(settings.resolved_database_url)
         self.artifacts = ArtifactStore(settings.resolved_artifacts_url)
         self.checkpoints = CheckpointStore(settings.resolved_artifacts_url, key=self.database.shared_key("checkpoints"))
         self.tenants = TenantRepository(self.database)

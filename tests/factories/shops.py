@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from factories.databases import open_database
 from factories.runs import make_parameters, make_plan_of, make_rows
 from factories.serving import TinyBaseModel
 from factories.stored import make_config, store_dataset
@@ -170,8 +171,7 @@ def plugins() -> PluginManager:
 def shop(tmp_path: Path, plugins: PluginManager) -> Iterator[Shop]:
     """An empty SQLite database with the other resources of a worker."""
     settings = Settings(home=tmp_path, dtype="float32", lease_seconds=60.0, checkpoint_seconds=3600.0)
-    database = Database(settings.resolved_database_url)
-    database.migrate()
+    database = open_database(settings.resolved_database_url)
     yield Shop(
         Workshop(
             settings=settings,

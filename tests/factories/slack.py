@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
 
+from factories.databases import empty_postgres
 from foreword_slack.store import InstallationState, NewEvent, Store, Workspace
 from foreword_slack.store.tables import Base
 from foreword_slack.testing import Channel, Message
@@ -58,10 +58,7 @@ def empty_store_url(request: pytest.FixtureRequest, backend: str, folder: Path) 
     if backend == "sqlite":
         return f"sqlite:///{shutil.copy(request.getfixturevalue('migrated_slack_file'), folder / 'slack.db')}"
     url: str = request.getfixturevalue("slack_postgres_url")
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)} RESTART IDENTITY"))
-    engine.dispose()
+    empty_postgres(url, Base.metadata)
     return url
 
 

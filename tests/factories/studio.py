@@ -35,6 +35,7 @@ class Browser(httpx2.Client):
             base_url=f"http://127.0.0.1:{http.port}",
             headers={"sec-fetch-site": "same-origin"},
             trust_env=False,
+            verify=False,  # nothing is encrypted, and loading certificates takes longer than most requests
             follow_redirects=True,
             timeout=60,
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from factories.databases import open_database
 from factories.servers import shared_plugins
 from factories.stored import make_tuned_model, store_experiment
 from foreword.domain.failure import Failure
@@ -27,8 +28,7 @@ BASE = ModelReference(base_model="foreword--starter")
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """A database without a prober."""
-    opened = Database(f"sqlite:///{tmp_path / 'foreword.db'}")
-    opened.migrate()
+    opened = open_database(f"sqlite:///{tmp_path / 'foreword.db'}")
     TenantRepository(opened).ensure_tenant("acme")
     yield opened
     opened.close()

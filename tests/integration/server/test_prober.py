@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from factories.databases import open_database
 from factories.serving import LONG, HeldBaseModel, TinyBaseModel, make_request, running_engine
 from factories.stored import store_tenant
 from factories.waiting import eventually
@@ -29,8 +30,7 @@ BART, T5 = ModelReference(base_model="tiny--bart"), ModelReference(base_model="t
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'foreword.db'}")
-    opened.migrate()
+    opened = open_database(f"sqlite:///{tmp_path / 'foreword.db'}")
     yield opened
     opened.close()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from factories.canaries import HANGS, Act, act_out
+from factories.databases import open_database
 from factories.servers import shared_plugins
 from factories.stored import store_tenant
 from factories.waiting import eventually
@@ -72,8 +73,7 @@ class ShadowTraffic:
 
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[ShadowTraffic]]]:
-    database = Database(tmp_path / "foreword.db")
-    database.migrate()
+    database = open_database(tmp_path / "foreword.db")
     storage = TurnPool("storage", threads=1)
     recorder = RolloutRecorder(
         database=database,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from factories.databases import empty_postgres, migrated_file
 from foreword.storage.database import Database
 from foreword.storage.tables import Base
 
@@ -20,22 +21,14 @@ def postgres_url(postgres_server_url: str) -> str:
     return postgres_server_url
 
 
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file, to copy."""
-    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a migrated database without rows."""
     if request.param == "sqlite":
-        path = shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "foreword.db")
+        path = shutil.copy(migrated_file(), tmp_path / "foreword.db")
         return f"sqlite:///{path}"
     url: str = request.getfixturevalue("postgres_url")
-    empty(url)
+    empty_postgres(url, Base.metadata)
     return url
 
 
@@ -66,11 +59,3 @@ def migrate(url: str) -> None:
     database = Database(url)
     database.migrate()
     database.close()
-
-
-def empty(url: str) -> None:
-    """Remove all rows of a PostgreSQL database."""
-    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
-    with engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)} RESTART IDENTITY CASCADE"))
-    engine.dispose()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from factories.databases import open_database
 from factories.stored import store_tenant
 from foreword.domain.usage import UsageKey, UsageKind
 from foreword.observability.metrics.labels import MOST_TENANTS, OTHER
@@ -18,8 +19,7 @@ from foreword.storage.quotas.sums import add_usage, day_of
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "foreword.db")
-    database.migrate()
+    database = open_database(tmp_path / "foreword.db")
     yield database
     database.close()
 

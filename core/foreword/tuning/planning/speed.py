@@ -5,6 +5,7 @@ Shapes: B batch, T tokens, D width.
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -22,13 +23,11 @@ _WEIGHTS_PER_SQUARED_WIDTH: Final = 12
 """Weights of a transformer layer: four attention projections, and two of a feed-forward part four times as wide."""
 _ROUNDS: Final = 9
 _MOST_SECONDS: Final = 1.0
+_one_at_a_time: Final = threading.Lock()
 
 
 class TuningSpeed:
     """A measurement of the tuning speed, made once per width and process. It is safe to use from several threads.
-
-    It is the speed of a machine that does nothing else, also if it does: the least of several times counts, on CPUs in
-    processor time (`work_clock`).
 
     Args:
         device: Torch device of the workers, such as `cpu`.
@@ -38,8 +37,6 @@ class TuningSpeed:
     def __init__(self, *, device: str, dtype: str) -> None:
         self.device = device
         self._setting = dtype
-        self._lock = threading.Lock()
-        self._seconds_per_weight: dict[int, float] = {}
 
     @property
     def dtype(self) -> str:
@@ -54,28 +51,39 @@ class TuningSpeed:
         takes up to a second, and longer if torch has to be imported.
         """
         width = min(spec.hidden_size, _LARGEST_WIDTH)
-        with self._lock:
-            per_weight = self._seconds_per_weight.get(width)
-            if per_weight is None:
-                per_weight = self._seconds_per_weight[width] = self._measure(width)
+        with _one_at_a_time:
+            per_weight = _measured_once(self.device, self.dtype, width)
         passed = spec.parameter_count / (1 if spec.is_causal else 2)
         return per_weight * passed
 
-    def _measure(self, width: int) -> float:
-        """Return the least seconds per token and weight of one frozen layer, including gradients of its input."""
-        import torch
 
-        dtype: torch.dtype = getattr(torch, self.dtype)
-        heads = next(count for count in (max(1, width // 64), 4, 2, 1) if width % count == 0)
-        layer = torch.nn.TransformerEncoderLayer(
-            width, heads, 4 * width, dropout=0.0, batch_first=True, device=self.device, dtype=dtype
-        ).requires_grad_(False)
-        states_BTD = torch.ones(_BATCH, _TOKENS, width, device=self.device, dtype=dtype, requires_grad=True)
-        clock = work_clock(self.device)
-        seconds: list[float] = []
-        while len(seconds) < _ROUNDS and sum(seconds) < _MOST_SECONDS:
-            begin = clock()
-            (gradient_BTD,) = torch.autograd.grad(layer(states_BTD).sum(), states_BTD)
-            gradient_BTD[0, 0, 0].item()  # waits for the device
-            seconds.append(clock() - begin)
-        return min(seconds) / (_BATCH * _TOKENS * _WEIGHTS_PER_SQUARED_WIDTH * width**2)
+def measure(device: str, dtype: str, width: int) -> float:
+    """Return the least seconds per token and weight of one frozen layer, including gradients of its input.
+
+    It is the speed of a machine that does nothing else, also if it does: the least of several times counts, on CPUs in
+    processor time (`work_clock`).
+
+    Args:
+        device: Torch device, such as `cpu`.
+        dtype: `float32` or `bfloat16`.
+        width: Width D of the layer.
+    """
+    import torch
+
+    format: torch.dtype = getattr(torch, dtype)
+    heads = next(count for count in (max(1, width // 64), 4, 2, 1) if width % count == 0)
+    layer = torch.nn.TransformerEncoderLayer(
+        width, heads, 4 * width, dropout=0.0, batch_first=True, device=device, dtype=format
+    ).requires_grad_(False)
+    states_BTD = torch.ones(_BATCH, _TOKENS, width, device=device, dtype=format, requires_grad=True)
+    clock = work_clock(device)
+    seconds: list[float] = []
+    while len(seconds) < _ROUNDS and sum(seconds) < _MOST_SECONDS:
+        begin = clock()
+        (gradient_BTD,) = torch.autograd.grad(layer(states_BTD).sum(), states_BTD)
+        gradient_BTD[0, 0, 0].item()  # waits for the device
+        seconds.append(clock() - begin)
+    return min(seconds) / (_BATCH * _TOKENS * _WEIGHTS_PER_SQUARED_WIDTH * width**2)
+
+
+_measured_once: Final = functools.cache(measure)

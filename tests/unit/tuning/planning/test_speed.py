@@ -12,7 +12,7 @@ import pytest
 
 from factories.tiny_models import tiny_model
 from foreword.domain.base_model import Architecture
-from foreword.tuning.planning.speed import TuningSpeed
+from foreword.tuning.planning.speed import TuningSpeed, measure
 
 SPEC = replace(tiny_model("bart").spec, hidden_size=256, parameter_count=10_000_000)
 
@@ -67,10 +67,10 @@ def busy_cores() -> Iterator[None]:
 
 
 def test_a_busy_machine_has_the_speed_of_an_idle_one():
-    TuningSpeed(device="cpu", dtype="float32").seconds_per_token(SPEC)  # torch is imported and its threads are there
-    idle = TuningSpeed(device="cpu", dtype="float32").seconds_per_token(SPEC)
+    measure("cpu", "float32", 256)  # torch is imported and its threads are there
+    idle = measure("cpu", "float32", 256)
 
     with busy_cores():
-        busy = TuningSpeed(device="cpu", dtype="float32").seconds_per_token(SPEC)
+        busy = measure("cpu", "float32", 256)
 
     assert 0.5 < busy / idle < 2
