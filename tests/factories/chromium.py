@@ -7,13 +7,21 @@ from typing import Any
 
 from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from factories.waiting import PATIENCE_SECONDS
 
 AXE = Path(__file__).parents[1] / "integration" / "browser" / "vendor" / "axe.min.js"
+_MOST_TABS = 120
+_SHOWS_FOCUS = """
+    const shows = (element) => getComputedStyle(element).outlineStyle !== "none"
+        && parseFloat(getComputedStyle(element).outlineWidth) >= 2;
+    return [arguments[0], ...(arguments[0].labels ?? [])].some(shows);
+"""
 _STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
@@ -54,6 +62,32 @@ class StudioBrowser:
         element = self.wait(lambda: self.driver.find_element(By.XPATH, spot))
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
         element.click()
+
+    def press(self, *keys: str) -> None:
+        """Press keys where the keyboard is."""
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def press_with_control(self, key: str) -> None:
+        """Press a key while Control is held."""
+        ActionChains(self.driver).key_down(Keys.CONTROL).send_keys(key).key_up(Keys.CONTROL).perform()
+
+    def focused(self) -> WebElement:
+        """The element that has the keyboard."""
+        return self.driver.switch_to.active_element
+
+    def tab_to(self, name: str) -> WebElement:
+        """Press Tab until the keyboard is at the element with an accessible name, which must be seen at every step."""
+        passed = []
+        for _ in range(_MOST_TABS):
+            self.press(Keys.TAB)
+            element = self.focused()
+            if element.tag_name == "body":
+                continue
+            assert self.driver.execute_script(_SHOWS_FOCUS, element), f"no visible focus: {element.accessible_name}"
+            if element.accessible_name == name:
+                return element
+            passed.append(element.accessible_name)
+        raise AssertionError(f"{name!r} is not reached by Tab, only {passed}")
 
     @property
     def text(self) -> str:

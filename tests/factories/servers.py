@@ -25,7 +25,7 @@ from factories.spans import RecordedSpans
 from foreword.client.proxy import DIRECT
 from foreword.config import Settings
 from foreword.domain.answer_calibration import AnswerCalibration
-from foreword.domain.experiment import TuneExperiment
+from foreword.domain.experiment import Snapshot, TuneExperiment
 from foreword.domain.job import JobKind
 from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.tenant import Scope
@@ -46,6 +46,7 @@ from foreword.server.metrics.server_metrics import ServerMetrics
 from foreword.server.webhooks.deliveries import DeliveryTimes
 from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.store import ArtifactStore
+from foreword.storage.repositories.run_results import Beat
 from foreword.storage.repositories.tenants import TenantRepository
 from foreword.storage.repositories.tuned_models import find_start
 from foreword.storage.tenant_purge import TenantPurge
@@ -297,8 +298,12 @@ class RunningServer:
         text: str = "Classify the complaint:",
         suspect_rows: SuspectRows | None = None,
         calibration: AnswerCalibration | None = None,
+        curve: Sequence[Snapshot] = (),
     ) -> str:
         """Act as the worker for a queued experiment; the prompt is an embedded text, without training.
+
+        Args:
+            curve: Points of a learning curve, which is sent before the end.
 
         Returns:
             The name of the tuned model.
@@ -306,6 +311,8 @@ class RunningServer:
         lease = self.queue.lease("by hand", timedelta(seconds=60))
         assert lease is not None
         assert experiment.endswith(lease.experiment.id), "another experiment was queued earlier"
+        if curve:
+            self.queue.heartbeat([Beat(lease=lease, snapshots=curve)], duration=timedelta(seconds=60))
         model = dataclasses.replace(self._make_tuned_model(lease.experiment, text), answer_calibration=calibration)
         self.queue.succeed(
             lease,

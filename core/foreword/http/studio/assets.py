@@ -19,6 +19,8 @@ _NAMES: Final = (
     "tokens.css",
     "studio.css",
     "studio.js",
+    "keyboard.js",
+    "crosshair.js",
     "lab.js",
     "icon.svg",
     "vendor/htmx.min.js",

@@ -19,14 +19,15 @@ from foreword.http.studio.sessions import Session, signed_in_tenants
 
 _READS: Final = frozenset({Scope.READ, Scope.WRITE})
 CONTENTS: Final = (
-    ("Home", "", _READS),
-    ("Datasets", "datasets", _READS),
-    ("Experiments", "tuneExperiments", _READS),
-    ("Deployments", "deployments", _READS),
-    ("Lab", "lab", frozenset({Scope.INFER})),
-    ("Settings", "settings", frozenset({Scope.READ})),
+    ("Home", "", _READS, "h"),
+    ("Datasets", "datasets", _READS, "d"),
+    ("Experiments", "tuneExperiments", _READS, "e"),
+    ("Deployments", "deployments", _READS, "p"),
+    ("Lab", "lab", frozenset({Scope.INFER}), "l"),
+    ("Settings", "settings", frozenset(Scope), "s"),
 )
-"""The navigation: names, the parts of the address after that of the tenant, and the scopes of which a key needs one."""
+"""The navigation: names, the parts of the address after that of the tenant, the scopes of which a key needs one, and
+the key that is pressed after G."""
 
 
 @cache

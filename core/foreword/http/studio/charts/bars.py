@@ -16,13 +16,16 @@ _LABELLED: Final = 5
 """Days from one label to the next."""
 
 
-def stacked_days(days: Sequence[date], values: Sequence[Sequence[float]], *, title: str, name: str) -> Markup:
+def stacked_days(
+    days: Sequence[date], values: Sequence[Sequence[float]], *, title: str, name: str, names: Sequence[str]
+) -> Markup:
     """Return a bar for each day, of one or two amounts on top of each other.
 
     Args:
         values: Amounts by day, not all of them 0.
         title: The title above the plot, with the unit.
         name: The accessible name, without a full stop.
+        names: What each of the amounts of a day is.
     """
     most = max(sum(amounts) for amounts in values)
     x, y = linear(0, len(days)), linear(0, most)
@@ -44,7 +47,19 @@ def stacked_days(days: Sequence[date], values: Sequence[Sequence[float]], *, tit
         for place, day in enumerate(days)
         if place % _LABELLED == 0
     ]
+    stops = [
+        plot.Stop(
+            at=x(place + 0.5),
+            name=f"{day.day} {day:%B}",
+            values=[(said, f"{amount:,.0f}", 1 - y(amount)) for said, amount in zip(names, amounts, strict=True)],
+        )
+        for place, (day, amounts) in enumerate(zip(days, values, strict=True))
+        if any(amounts)
+    ]
     lines = plot.axes(x, y, (), linear_ticks(0, most, 4), x_labels=False)
     return plot.chart(
-        [lines, *bars, *ticks, plot.title(title)], name=f"{name}: at most {most:,.0f} on a day.", kind="middle"
+        [lines, *bars, *ticks, plot.title(title)],
+        name=f"{name}: at most {most:,.0f} on a day.",
+        kind="middle",
+        stops=stops,
     )

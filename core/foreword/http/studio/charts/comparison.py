@@ -9,6 +9,7 @@ from typing import Final
 from markupsafe import Markup
 
 from foreword.http.studio.charts import plot
+from foreword.http.studio.charts.learning_curve import epoch_name
 from foreword.http.studio.charts.scales import (
     Scale,
     apart,
@@ -100,7 +101,12 @@ def _chart(
         plot.title(title),
     ]
     last = "; ".join(f"({curve.number}) {written(points[-1][1])}" for curve, points in drawn)
-    return plot.chart(parts, name=f"{title} by epoch of the compared runs, at the end: {last}.")
+    lines = [plot.Line(name=f"({curve.number})", points=points, scale=y, written=written) for curve, points in drawn]
+    return plot.chart(
+        parts,
+        name=f"{title} by epoch of the compared runs, at the end: {last}.",
+        stops=plot.stops(lines, x, epoch_name),
+    )
 
 
 def _spread(places: Sequence[float]) -> list[float]:

@@ -116,10 +116,14 @@ def loss_chart(curve: Curve) -> Markup:
         ),
         plot.title("Loss, nats per token"),
     ]
+    lines = [
+        plot.Line(name="training", points=smoothed, scale=y, written=_written),
+        plot.Line(name="held-out", points=curve.held_out, scale=y, written=_written),
+    ]
     said = f"Loss by epoch: training loss {smoothed[-1][1]:.3g}"
     if curve.held_out:
         said += f", held-out loss from {curve.held_out[0][1]:.3g} to {curve.held_out[-1][1]:.3g}"
-    return plot.chart(parts, name=f"{said}.")
+    return plot.chart(parts, name=f"{said}.", stops=plot.stops(lines, x, epoch_name))
 
 
 def metric_chart(curve: Curve, name: str) -> Markup:
@@ -135,9 +139,22 @@ def metric_chart(curve: Curve, name: str) -> Markup:
         plot.label(f"{last:.3f}", (per_cent(x(curve.reached)), per_cent(1 - y(last))), dx="10", dy=4),
         plot.title(f"{name.replace('_', ' ').capitalize()} on held-out rows"),
     ]
+    line = plot.Line(name=name.replace("_", " "), points=curve.metric, scale=y, written="{:.3f}".format)
     return plot.chart(
-        parts, kind="low", name=f"{name} on held-out rows by epoch: {last:.3f} at the end, at best {best:.3f}."
+        parts,
+        kind="low",
+        name=f"{name} on held-out rows by epoch: {last:.3f} at the end, at best {best:.3f}.",
+        stops=plot.stops([line], x, epoch_name),
     )
+
+
+def epoch_name(epoch: float) -> str:
+    """Return what a place on the axis of epochs is called."""
+    return f"Epoch {epoch:.3g}"
+
+
+def _written(loss: float) -> str:
+    return f"{loss:.3g}"
 
 
 def spark(points: Sequence[tuple[float, float]]) -> Markup:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from markupsafe import Markup, escape
@@ -11,7 +13,61 @@ from markupsafe import Markup, escape
 from foreword.http.studio.charts.scales import Scale, per_cent
 
 MOST_POINTS: Final = 400
+_MOST_STOPS: Final = 60
 Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A curve as the crosshair reads it.
+
+    Attributes:
+        name: What a value is, such as `held-out`.
+        scale: Where a value lies.
+        written: Writes a value.
+    """
+
+    name: str
+    points: Points
+    scale: Scale
+    written: Callable[[float], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """A place of the crosshair.
+
+    Attributes:
+        at: Share of the width, from the left.
+        name: What the place is, such as `Epoch 3`.
+        values: Names and values there, and the share of the height, from the top, at which each is drawn.
+    """
+
+    at: float
+    name: str
+    values: Sequence[tuple[str, str, float]]
+
+
+def stops(lines: Sequence[Line], x: Scale, named: Callable[[float], str]) -> list[Stop]:
+    """Return the places of the crosshair: where curves have points, and at most 60 of them.
+
+    Args:
+        named: Names a place.
+    """
+    places = sorted({a for line in lines for a, _ in line.points})
+    step = max(1.0, (len(places) - 1) / (_MOST_STOPS - 1)) if len(places) > 1 else 1.0
+    chosen = [places[round(number * step)] for number in range(math.floor((len(places) - 1) / step + 1e-9) + 1)]
+    known = [(line, dict(line.points)) for line in lines]
+    return [
+        Stop(
+            at=x(a),
+            name=named(a),
+            values=[
+                (line.name, line.written(values[a]), 1 - line.scale(values[a])) for line, values in known if a in values
+            ],
+        )
+        for a in chosen
+    ]
 
 
 def thinned(points: Points) -> list[tuple[float, float]]:
@@ -99,8 +155,14 @@ def title(text: str) -> Markup:
     return label(text, ("0", "0"), dx="-3.67em", dy=-16, kind="")
 
 
-def chart(parts: Sequence[Markup], *, name: str, kind: str = "") -> Markup:
-    """Return a figure with its accessible name."""
-    return Markup('<svg class="chart{}" role="img" aria-label="{}">{}</svg>').format(
-        f" {kind}" if kind else "", escape(name), Markup("\n").join(part for part in parts if part)
+def chart(parts: Sequence[Markup], *, name: str, kind: str = "", stops: Iterable[Stop] = ()) -> Markup:
+    """Return a figure with its accessible name.
+
+    Args:
+        stops: Places of the crosshair, from left to right, which a script moves by the arrow keys; none for none.
+    """
+    read = [[per_cent(stop.at), stop.name, [[*said, per_cent(y)] for *said, y in stop.values]] for stop in stops]
+    keys = Markup(' tabindex="0" data-stops="{}"').format(json.dumps(read, separators=(",", ":"))) if read else ""
+    return Markup('<svg class="chart{}" role="img" aria-label="{}"{}>{}</svg>').format(
+        f" {kind}" if kind else "", escape(name), keys, Markup("\n").join(part for part in parts if part)
     )

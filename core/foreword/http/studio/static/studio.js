@@ -81,6 +81,18 @@ document.addEventListener("submit", (event) => {
   request.send(fields);
 });
 
+// Where the keyboard is while a part of the page is replaced: it stays where it was, or else goes to the page itself.
+let focused = null;
+document.addEventListener("htmx:before:swap", () => { focused = document.activeElement; }, true);
+document.addEventListener("htmx:after:swap", () => {
+  if (!focused || focused.isConnected || document.activeElement !== document.body) return;
+  if (document.getElementById("lab")) return; // which knows better
+  (document.getElementById(focused.id) ?? document.getElementById("main")).focus({ preventScroll: true });
+});
+
+// A form that was refused: the keyboard begins at the first field that has a fault.
+if (!document.querySelector("[autofocus]")) document.querySelector("main [aria-invalid='true']")?.focus();
+
 // A form whose page follows while it is being typed into: what is typed stays, whatever an answer that is late says.
 const TYPED = new Set(["value", "checked", "selected", "open"]);
 htmx.registerExtension("typed", {
@@ -150,6 +162,13 @@ document.addEventListener("htmx:before:swap", (event) => {
 // A choice that is the whole form is sent as it is made.
 document.addEventListener("change", (event) => {
   if (event.target.matches("form[data-submits] input[type=radio]")) event.target.form.requestSubmit();
+});
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-copies]");
+  if (!button) return;
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
+  button.textContent = "Copied";
 });
 
 // Whoever signs out leaves no prompts behind in this browser.
