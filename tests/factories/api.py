@@ -302,9 +302,10 @@ def create_saved_prompt(stubs: Any, text: str = "Where is it?", **fields: Any) -
     return stubs.saved_prompts.CreateSavedPrompt(request)
 
 
-def create_child_key(stubs: Any, **key: Any) -> Any:
+def create_child_key(stubs: Any, *, replace_oldest: bool = False, **key: Any) -> Any:
     """Create a child of the key of the stubs."""
-    return stubs.tenants.CreateChildApiKey(tenant_service_pb2.CreateChildApiKeyRequest(api_key=key))
+    request = tenant_service_pb2.CreateChildApiKeyRequest(api_key=key, replace_oldest=replace_oldest)
+    return stubs.tenants.CreateChildApiKey(request)
 
 
 def deployment_request(model: str, **fields: Any) -> deployment_service_pb2.CreateDeploymentRequest:

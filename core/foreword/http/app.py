@@ -21,6 +21,7 @@ from foreword.http.errors import RequestError
 from foreword.http.openai.errors import error_response
 from foreword.http.openai.routes import ROUTES as OPENAI_ROUTES
 from foreword.http.security import Guard
+from foreword.http.studio.administration import Administrators
 from foreword.http.studio.errors import error_page
 from foreword.http.studio.routes import ROUTES as STUDIO_ROUTES
 from foreword.http.studio.sessions import SignInNeededError
@@ -53,6 +54,7 @@ def create_app(
     )
     app.state.service = service
     app.state.settings = settings
+    app.state.administrators = Administrators()
     app.state.links = SignInLinks.beside(service.endpoint)
     app.state.bodies = Budget(MAX_OPEN_BYTES, bodies_busy)
     app.state.uploads = Budget(settings.max_open_upload_bytes, bodies_busy)

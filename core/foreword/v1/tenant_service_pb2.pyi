@@ -138,10 +138,12 @@ class CreateApiKeyRequest(_message.Message):
     def __init__(self, parent: _Optional[str] = ..., api_key: _Optional[_Union[_tenant_pb2.ApiKey, _Mapping]] = ...) -> None: ...
 
 class CreateChildApiKeyRequest(_message.Message):
-    __slots__ = ("api_key",)
+    __slots__ = ("api_key", "replace_oldest")
     API_KEY_FIELD_NUMBER: _ClassVar[int]
+    REPLACE_OLDEST_FIELD_NUMBER: _ClassVar[int]
     api_key: _tenant_pb2.ApiKey
-    def __init__(self, api_key: _Optional[_Union[_tenant_pb2.ApiKey, _Mapping]] = ...) -> None: ...
+    replace_oldest: bool
+    def __init__(self, api_key: _Optional[_Union[_tenant_pb2.ApiKey, _Mapping]] = ..., replace_oldest: _Optional[bool] = ...) -> None: ...
 
 class ListApiKeysRequest(_message.Message):
     __slots__ = ("parent", "page_size", "page_token", "filter", "order_by")

@@ -37,6 +37,9 @@ def paths(server: RunningServer) -> dict[str, str]:
         "compare": f"/tenants/dev/compare?e={queued.rsplit('/', 1)[1]}&e={cancelled.rsplit('/', 1)[1]}",
         "lab": "/tenants/dev/lab?model=browsed",
         "settings": "/tenants/dev/settings",
+        "keys": "/tenants/dev/apiKeys",
+        "tenants": "/tenants/dev/settings/tenants",
+        "tenant": "/tenants/dev/settings/tenants/dev",
         "sign in": "/sign-in",
         "nothing": "/tenants/dev/tuneExperiments?name=nothing",
     }
@@ -55,6 +58,9 @@ PAGES = (
     "deployment",
     "lab",
     "settings",
+    "keys",
+    "tenants",
+    "tenant",
     "sign in",
     "nothing",
 )
@@ -138,6 +144,25 @@ def test_a_file_that_was_chosen_stays_when_the_session_has_ended(browser: Studio
     browser.wait_for("what you have typed or chosen stays")
     assert str(browser.find("input[type=file]").get_attribute("value")).endswith("kept.jsonl")
     assert browser.find("#upload button[type=submit]").is_enabled()
+
+
+def test_keys_are_listed_work_outside_of_fields_and_can_be_off(browser: StudioBrowser) -> None:
+    browser.open("/tenants/dev/tuneExperiments?name=x")
+    browser.press("?")
+    assert "the filter of a list" in browser.find("#hotkeys").text
+    assert browser.violations() == []
+    browser.press(Keys.ESCAPE)
+    browser.press("/")
+    browser.press("?g")
+    assert browser.find("main input[type=search]").get_attribute("value") == "?g"
+    assert not browser.find("#hotkeys").is_displayed()
+
+    browser.find("#show-hotkeys").send_keys(Keys.ENTER)
+    browser.find("#hotkeys-on").send_keys(Keys.SPACE)
+    browser.press(Keys.ESCAPE)
+    browser.press("?")
+    assert not browser.find("#hotkeys").is_displayed()
+    browser.driver.execute_script("localStorage.clear()")
 
 
 def test_an_inaccessible_page_would_be_noticed(browser: StudioBrowser) -> None:

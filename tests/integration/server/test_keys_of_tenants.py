@@ -142,8 +142,7 @@ def test_a_child_key_is_short_lived_and_no_administrator(server: RunningServer, 
 
 def test_a_key_has_a_limited_number_of_children(server: RunningServer, tenant: str):
     stubs = server.stubs(server.new_key(tenant))
-    for _ in range(MAX_CHILD_KEYS - 1):
-        create_child_key(stubs)
+    oldest, second, *_ = [create_child_key(stubs) for _ in range(MAX_CHILD_KEYS - 1)]
     last = create_child_key(stubs, expire_time=moment(2))
 
     refusal = refused(create_child_key, stubs)
@@ -153,6 +152,11 @@ def test_a_key_has_a_limited_number_of_children(server: RunningServer, tenant: s
     assert refusal.retry_seconds is not None
     assert refusal.retry_seconds <= 2
     assert create_child_key(stubs).secret
+    for _ in range(2):
+        assert create_child_key(stubs, replace_oldest=True).secret
+    for revoked in (oldest, second):
+        answer = refused(server.stubs(revoked.secret).tenants.WhoAmI, WHO)
+        assert answer.code is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_a_key_revokes_itself_and_its_children_but_no_other(server: RunningServer, tenant: str):

@@ -193,6 +193,7 @@ class TenantMethods(ServiceMethods):
         display_name: str = "",
         scopes: Iterable[Scope] | None = None,
         expire_time: datetime | None = None,
+        replace_oldest: bool = False,
     ) -> resources.ApiKey:
         """Create a short-lived key that is revoked with the client's own key. Its `secret` is returned only here.
 
@@ -202,6 +203,7 @@ class TenantMethods(ServiceMethods):
             scopes: Some of the scopes write, read and infer that the client's key has. Default: all of them.
             expire_time: Time at which the key expires, at most 24 hours ahead. Default: in an hour, but not after the
                 client's key.
+            replace_oldest: Whether the oldest of 100 child keys is revoked, so that there is room for this one.
 
         Raises:
             InvalidArgumentError: A value is wrong, or `scopes` is an empty list.
@@ -210,7 +212,7 @@ class TenantMethods(ServiceMethods):
             ExhaustedError: The client's key has 100 child keys.
         """
         key = _new_key(display_name, scopes, expire_time, "all that the client's key can give")
-        request = messages.CreateChildApiKeyRequest(api_key=key)
+        request = messages.CreateChildApiKeyRequest(api_key=key, replace_oldest=replace_oldest)
         return decode.api_key(self._connection.unary(self._tenants.CreateChildApiKey, request, safe=False))
 
     def list_api_keys(

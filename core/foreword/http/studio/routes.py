@@ -18,10 +18,12 @@ from foreword.http.studio.pages import (
     deployments,
     experiments,
     home,
+    keys,
     lab,
     new_experiment,
     settings,
     sign_in,
+    tenants,
     tuned_models,
 )
 from foreword.http.studio.protection import check_origin
@@ -108,4 +110,14 @@ ROUTES: Final = [
     _post("spaces/{space}/deployments/{deployment}/promote", deployments.promote),
     _post("spaces/{space}/deployments/{deployment}/delete", deployments.delete_deployment),
     _get("settings", settings.show_settings),
+    _post("settings/unlock", keys.enter_key),
+    _post("settings/lock", keys.forget_key),
+    _get("apiKeys", keys.show_keys),
+    _post("apiKeys", keys.create_key, again=keys.show_again),
+    _get("apiKeys/{key}", keys.show_key),
+    _post("apiKeys/{key}/delete", keys.revoke_key),
+    _get("settings/tenants", tenants.list_tenants),
+    _post("settings/tenants", tenants.create_tenant, again=tenants.show_list_again),
+    _get("settings/tenants/{other}", tenants.show_tenant),
+    _post("settings/tenants/{other}/{verb}", tenants.change_tenant, again=tenants.show_again),
 ]

@@ -26,7 +26,9 @@ _PREFIX: Final = "foreword-"
 _SECURE_PREFIX: Final = "__Host-foreword-"
 """Browsers accept a cookie with this prefix only over TLS and from the host itself."""
 _TENANT = re.compile(r"[a-z0-9-]{1,63}")
-_VERBS: Final = frozenset({"cancel", "delete", "promote", "rollback", "sign-out"})
+_VERBS: Final = frozenset(
+    {"cancel", "delete", "lock", "promote", "resume", "rollback", "sign-out", "undelete", "unlock"}
+)
 """Last parts of the addresses of forms that are buttons of the page before them."""
 _CHILD_SCOPES: Final = (Scope.WRITE, Scope.READ, Scope.INFER)
 
@@ -71,7 +73,7 @@ async def session_of(request: Request) -> Session:
         SignInNeededError: There is none, or its key has expired or was revoked.
     """
     tenant: str = request.path_params["tenant"]
-    secret = request.cookies.get(_cookie(request, tenant), "")
+    secret = secret_of(request, tenant)
     if not secret or _TENANT.fullmatch(tenant) is None:
         raise SignInNeededError(tenant, expired=False)
     try:
@@ -84,6 +86,11 @@ async def session_of(request: Request) -> Session:
     session = Session(tenant=tenant, client=client, identity=identity)
     request.state.session = session
     return session
+
+
+def secret_of(request: Request, tenant: str) -> str:
+    """Return the secret of the session that a browser has in a tenant; empty if it has none."""
+    return request.cookies.get(_cookie(request, tenant), "")
 
 
 def sign_in_address(request: Request, needed: SignInNeededError) -> str:
@@ -132,7 +139,8 @@ def signed_in_tenants(request: Request) -> list[str]:
 async def begin(request: Request, secret: str, *, only: str = "") -> tuple[str, str]:
     """Return the tenant of a key, and the secret of a new session.
 
-    The development key has no child keys: it is known to everybody anyway, and is the session itself.
+    Beyond the child keys that a key can have, the oldest one is replaced. The development key has none: it is known to
+    everybody anyway, and is the session itself.
 
     Args:
         only: Id of the tenant of which the key must be; empty for any.
@@ -140,7 +148,6 @@ async def begin(request: Request, secret: str, *, only: str = "") -> tuple[str, 
     Raises:
         UnauthenticatedError: The key is wrong, expired or revoked.
         PermissionDeniedError: The key has no scope that a page can use, or is that of another tenant.
-        ExhaustedError: The key has too many sessions.
     """
     client = client_with(request, secret)
     identity = await client.who_am_i()
@@ -155,7 +162,9 @@ async def begin(request: Request, secret: str, *, only: str = "") -> tuple[str, 
         expire_time = min(expire_time, identity.expire_time)
     scopes = [scope for scope in _CHILD_SCOPES if scope in identity.scopes]
     try:
-        child = await client.create_child_api_key(display_name="studio", scopes=scopes, expire_time=expire_time)
+        child = await client.create_child_api_key(
+            display_name="studio", scopes=scopes, expire_time=expire_time, replace_oldest=True
+        )
     except FailedPreconditionError as error:
         if error.reason not in {"DEVELOPMENT_KEY", "CHILD_KEY"}:
             raise
@@ -165,7 +174,7 @@ async def begin(request: Request, secret: str, *, only: str = "") -> tuple[str, 
 
 async def end_former(request: Request, tenant: str, secret: str) -> None:
     """Revoke the key of the session that a browser had in a tenant before it got a new one."""
-    former = request.cookies.get(_cookie(request, tenant), "")
+    former = secret_of(request, tenant)
     if not former or former == secret:
         return
     with contextlib.suppress(ForewordError):  # it has ended, or ends by itself

@@ -164,14 +164,17 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
                 "foreword keys create.",
                 reason="NO_PARENT_KEY" if caller.credential_digest else "DEVELOPMENT_KEY",
             )
-        key, secret = await self._storage.run(
+        key, secret, revoked = await self._storage.run(
             caller.tenant,
             WRITE_SECONDS,
             ChildKeys(self._database, caller.tenant, caller.api_key).create,
             display_name=new.display_name,
             scopes=new.scopes,
             expire_time=new.expire_time,
+            replace_oldest=request.replace_oldest,
         )
+        for id in revoked:
+            self._authenticator.forget(id)
         return convert.api_key(key, secret)
 
     async def ListApiKeys(

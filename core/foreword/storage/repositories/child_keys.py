@@ -47,16 +47,22 @@ class ChildKeys:
         self._parent = parent
 
     def create(
-        self, *, display_name: str = "", scopes: Collection[Scope] = (), expire_time: datetime | None = None
-    ) -> tuple[ApiKey, str]:
+        self,
+        *,
+        display_name: str = "",
+        scopes: Collection[Scope] = (),
+        expire_time: datetime | None = None,
+        replace_oldest: bool = False,
+    ) -> tuple[ApiKey, str, list[str]]:
         """Create a child key. Those that have expired are deleted.
 
         Args:
             scopes: Default: all scopes of the parent that a child can have.
             expire_time: Default: `CHILD_KEY_LIFE` from now, but not after the parent.
+            replace_oldest: Whether the oldest child keys are revoked if there would be too many.
 
         Returns:
-            The key and its secret. The secret is not stored.
+            The key, its secret, which is not stored, and the ids of the keys that were revoked.
 
         Raises:
             UnauthenticatedError: The parent was revoked in the meantime.
@@ -81,6 +87,12 @@ class ChildKeys:
             of_parent = ApiKeyRow.parent == self._parent
             session.execute(delete(ApiKeyRow).where(of_parent, ApiKeyRow.expire_time <= now))
             count, first = session.execute(select(func.count(), func.min(ApiKeyRow.expire_time)).where(of_parent)).one()
+            revoked: list[str] = []
+            if replace_oldest and count >= MAX_CHILD_KEYS:
+                by_age = select(ApiKeyRow.id).where(of_parent).order_by(ApiKeyRow.create_time, ApiKeyRow.id)
+                revoked = list(session.scalars(by_age.limit(count - MAX_CHILD_KEYS + 1)))
+                session.execute(delete(ApiKeyRow).where(ApiKeyRow.id.in_(revoked)))
+                count -= len(revoked)
             if count >= MAX_CHILD_KEYS and first is not None:
                 raise ExhaustedError(
                     f"The API key has {count} child keys, which is the limit. Use one of them, delete one, or wait "
@@ -90,7 +102,10 @@ class ChildKeys:
                     retry_after=first - now,
                     quota=str(TenantName(self._tenant)),
                 )
-            return add_api_key(session, ids, self._tenant, display_name, granted, expire_time, now, parent=self._parent)
+            key, secret = add_api_key(
+                session, ids, self._tenant, display_name, granted, expire_time, now, parent=self._parent
+            )
+            return key, secret, revoked
 
 
 def _granted(wanted: Collection[Scope], own: frozenset[Scope]) -> frozenset[Scope]:

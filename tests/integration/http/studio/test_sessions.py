@@ -176,7 +176,7 @@ def test_a_key_is_offered_only_the_pages_that_it_can_open(server: RunningServer,
 
     assert 'href="/tenants/studio-infer/lab"' in page
     assert 'href="/tenants/studio-infer/datasets"' not in page
-    assert 'href="/tenants/studio-infer/settings"' not in page
+    assert 'href="/tenants/studio-infer/settings"' in page
 
 
 PROMPT = "Wörds & <b>more</b>,\n\n  of two lines = 100 %"

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from foreword.errors import ForewordError, UnavailableError
 from foreword.http.errors import STATUS, RequestError
+from foreword.http.studio.administration import lock
 from foreword.http.studio.forms import Form, KeptForm, read_form
 from foreword.http.studio.rendering import page, root_of
 from foreword.http.studio.sessions import (
@@ -94,6 +95,7 @@ async def sign_out(request: Request, session: Session) -> Response:
     """End a session and revoke its key, unless it is the development key."""
     if session.identity.parent_key:
         await session.client.delete_api_key(session.identity.api_key)
+    lock(request, session)
     response = RedirectResponse(f"{root_of(request)}/sign-in", 303)
     forget(request, response, session.tenant)
     return response
