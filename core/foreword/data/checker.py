@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from foreword.data.columns import COLUMNS, UNLABELLED_COLUMNS
 from foreword.data.findings import FindingCollector
 from foreword.data.reader import RowReader
-from foreword.data.record import COLUMNS, UNLABELLED_COLUMNS, example
+from foreword.data.record import example
 from foreword.data.row_file import RowFile
 from foreword.data.row_sample import RowSample
 from foreword.data.spool import RowSpool
@@ -70,6 +71,8 @@ class DatasetChecker:
         keep_others: Whether the rows keep their other columns; those without outputs always do.
         near_duplicates: Whether to look for nearly equal inputs; None to do so if the file is small enough.
         against: Rows of another file that these rows should not repeat.
+        input_column: Name of the column with the inputs; empty for `input` or a usual name.
+        output_column: Name of the column with the outputs; empty for `output` or a usual name.
 
     Raises:
         InvalidArgumentError: The format is unknown, or the options contradict each other.
@@ -91,9 +94,13 @@ class DatasetChecker:
         keep_others: bool = False,
         near_duplicates: bool | None = None,
         against: Sequence[Row] = (),
+        input_column: str = "",
+        output_column: str = "",
     ) -> None:
         self._columns = UNLABELLED_COLUMNS if unlabelled else COLUMNS
-        self._reader = RowReader(format, self._columns, keep_others=keep_others)
+        self._reader = RowReader(
+            format, self._columns, keep_others=keep_others, input_column=input_column, output_column=output_column
+        )
         self._task = task
         self._tasks: Mapping[str, Task] | None = None if unlabelled else tasks
         self._options = options

@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterator, Sequence
 from enum import Enum
 
-from foreword.data.csv_header import Header, choose_delimiter
-from foreword.data.line_ends import BLANK_LINES, LINE_END, count_line_ends
+from foreword.data.columns import Columns
+from foreword.data.csv_header import Header, choose_delimiter, separator_line
+from foreword.data.layout_remarks import LayoutRemarks
+from foreword.data.line_ends import BLANK_LINES, BYTE_ORDER_MARK, LINE_END, count_line_ends
 from foreword.data.record import (
     MAX_ROW_BYTES,
     check_text,
@@ -22,7 +24,7 @@ from foreword.data.record import (
     too_large,
 )
 from foreword.domain.dataset import Row
-from foreword.domain.report import Finding
+from foreword.domain.report import Finding, Severity
 
 # The limit is process-wide, but raising it only allows longer fields: the default of 128 KiB is less than a row.
 csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
@@ -46,10 +48,11 @@ class CsvReader:
     a comma, a semicolon, a tab or a vertical bar.
     """
 
-    def __init__(self, columns: Sequence[str], keep_others: bool) -> None:
+    def __init__(self, columns: Columns) -> None:
         self.row_count = 0
         self._columns = columns
-        self._keep_others = keep_others
+        self._remarks = LayoutRemarks()
+        self._spaced = False  # whether a field of the record has spaces before its quote
         self._number = 0
         self._buffer = bytearray()
         self._start = 0  # of the record
@@ -58,8 +61,10 @@ class CsvReader:
         self._after_cr = False
         self._skipping = False  # True while the rest of a line that was too long is skipped
         self._restarts = 0
+        self._separator = ""  # the delimiter that the first line sets
         self._delimiter = ""  # unknown until the first line has arrived
         self._header: tuple[str, ...] | None = None
+        self._written: list[str] = []  # the fields of the header, sorted
         self._broken_header = False
         self._plain_end = re.compile(rb"[,\r\n]")
 
@@ -79,6 +84,7 @@ class CsvReader:
             return
         while self._start < len(self._buffer) and not self._broken_header:
             if not self._delimiter:
+                yield from self._read_separator_line()
                 self._position = self._start
                 self._choose_delimiter(bytes(self._buffer[self._start :]))
                 yield from self._scan_records()
@@ -97,11 +103,25 @@ class CsvReader:
                 self._position = len(self._buffer)  # so that many small chunks do not search the line again and again
                 return
             self._position = self._start
+            if not self._separator and line and separator_line(self._buffer[self._start : line.start()]):
+                yield from self._read_separator_line()
+                yield from self._scan()
+                return
             self._choose_delimiter(bytes(self._buffer[self._start : line.start() if line else len(self._buffer)]))
         yield from self._scan_records()
         while len(self._buffer) - self._start > MAX_ROW_BYTES and not self._skipping and not self._broken_header:
             yield from self._too_large()
             yield from self._scan_records()
+
+    def _read_separator_line(self) -> Iterator[Finding]:
+        """Skip a first line such as `sep=;`, which Excel writes and reads."""
+        line = LINE_END.search(self._buffer, self._start)
+        end = line.start() if line else len(self._buffer)
+        delimiter = "" if self._separator else separator_line(self._buffer[self._start : end])
+        if delimiter:
+            self._separator = delimiter
+            self._start = self._position = line.end() if line else end
+            yield from self._remarks.separator_line(delimiter)
 
     def _skip_blank_start(self) -> None:
         if self._position == self._start:
@@ -155,8 +175,12 @@ class CsvReader:
                 self._position = quote + 1 if quote >= 0 else len(buffer)
                 if quote >= 0:
                     self._state = _State.AFTER_QUOTE
+            elif self._state is _State.FIELD_START and buffer[self._position] == 0x20:
+                self._position += 1  # spaces before a quote
             elif self._state is not _State.PLAIN:
                 quoted = buffer[self._position] == 0x22
+                if quoted and self._state is _State.FIELD_START and buffer[self._position - 1 : self._position] == b" ":
+                    self._spaced = self._position > self._start
                 self._state = _State.QUOTED if quoted else _State.PLAIN
                 self._position += quoted
             else:
@@ -180,6 +204,10 @@ class CsvReader:
         record_start = self._start
         self._start = self._position
         self._state = _State.FIELD_START
+        spaced, self._spaced = self._spaced, False
+        if raw.startswith(BYTE_ORDER_MARK):
+            raw = raw.removeprefix(BYTE_ORDER_MARK)
+            yield from self._remarks.inner_mark()
         if not raw.strip():
             self._number += self._header is not None
             return
@@ -189,7 +217,9 @@ class CsvReader:
             yield text
             self._broken_header = self._header is None
             return
-        fields = None if unclosed else self._fields(text)
+        fields = None if unclosed else self._fields(text, spaced)
+        if fields is not None and spaced:
+            yield from self._remarks.spaces_before_quotes()
         if fields is None:
             self._count()
             yield fault(
@@ -205,6 +235,15 @@ class CsvReader:
             return
         if self._header is None:
             yield from self._read_header(fields)
+        elif self._repeats_header(fields):
+            self._number += 1
+            yield fault(
+                "REPEATED_HEADER",
+                "The header is repeated inside the file, as in files that are put one after another; it is not a row.",
+                "Nothing needs to be done; check that the file has the rows of all its parts.",
+                number=self._number,
+                severity=Severity.INFO,
+            )
         else:
             self._count()
             yield from self._read_fields(fields)
@@ -237,26 +276,38 @@ class CsvReader:
             self._after_cr = False
             self._skipping = True
 
-    def _fields(self, text: str) -> list[str] | None:
+    def _repeats_header(self, fields: list[str]) -> bool:
+        """Return whether a record has the names of the header; the columns may be in another order."""
+        if len(fields) != len(self._written) or sorted(map(_folded, fields)) != self._written:
+            return False
+        header = self._new_header(fields)
+        if not list(header.faults()):
+            self._header = header.distinct_names() if self._columns.keep_others else header.names
+        return True
+
+    def _fields(self, text: str, spaced: bool) -> list[str] | None:
         """Return the fields of a record; None if its quotes are broken."""
         try:
-            records = list(csv.reader([text], delimiter=self._delimiter, strict=True))
+            records = list(csv.reader([text], delimiter=self._delimiter, strict=True, skipinitialspace=spaced))
         except csv.Error:
             return None
         return records[0] if len(records) == 1 else None
 
     def _choose_delimiter(self, line: bytes) -> None:
-        self._delimiter = choose_delimiter(line[:MAX_ROW_BYTES].decode("utf-8", "replace"), self._columns)
+        text = line[:MAX_ROW_BYTES].decode("utf-8", "replace")
+        self._delimiter = self._separator or choose_delimiter(text, self._columns)
         self._plain_end = re.compile(b"[" + re.escape(self._delimiter.encode()) + rb"\r\n]")
 
+    def _new_header(self, fields: Sequence[str]) -> Header:
+        return Header(tuple(field.strip() for field in fields), self._delimiter, self._columns)
+
     def _read_header(self, fields: list[str]) -> Iterator[Finding]:
-        header = Header(
-            tuple(field.strip() for field in fields), self._delimiter, self._columns, keep_others=self._keep_others
-        )
+        header = self._new_header(fields)
         faults = list(header.faults())
         self._broken_header = bool(faults)
         if not faults:
-            self._header = header.distinct_names() if self._keep_others else header.names
+            self._header = header.distinct_names() if self._columns.keep_others else header.names
+            self._written = sorted(map(_folded, fields))
         yield from faults or header.remarks()
 
     def _read_fields(self, fields: list[str]) -> Iterator[Row | Finding]:
@@ -272,12 +323,17 @@ class CsvReader:
             )
             return
         values = dict(zip(self._header, fields, strict=True))
-        wrong = [found for column in self._columns if (found := check_text(column, values[column], self._number))]
+        required = self._columns.required
+        wrong = [found for column in required if (found := check_text(column, values[column], self._number))]
         yield from wrong
         if wrong:
             return
-        texts = {column: values.pop(column) for column in self._columns}
-        if self._keep_others:
+        texts = {column: values.pop(column) for column in required}
+        if self._columns.keep_others:
             yield from row_with_others(self._number, texts, values)
         else:
             yield Row(number=self._number, input=texts["input"], output=texts.get("output", ""))
+
+
+def _folded(field: str) -> str:
+    return field.strip().casefold()

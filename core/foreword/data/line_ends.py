@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+"""What some programs write at the start of UTF-8 text."""
+
 LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 """Matches bytes: unlike with str.splitlines, U+2028 and similar characters in a text do not end a line."""
 

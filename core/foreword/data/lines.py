@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from foreword.data.line_ends import BLANK_LINES, LINE_END, count_line_ends
-from foreword.data.record import MAX_ROW_BYTES, read_object, too_large
+from foreword.data.columns import Columns
+from foreword.data.layout_remarks import LayoutRemarks
+from foreword.data.line_ends import BLANK_LINES, BYTE_ORDER_MARK, LINE_END, count_line_ends
+from foreword.data.record import MAX_ROW_BYTES, too_large
+from foreword.data.row_parser import RowParser
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding
 
 
 class LineReader:
-    """A reader of JSONL. Blank lines are skipped but counted, so that a row's number is its line in an editor."""
+    """A reader of JSONL. Blank lines are skipped but counted, so that a row's number is its line in an editor.
 
-    def __init__(self, columns: Sequence[str], keep_others: bool) -> None:
+    Commas between the objects, and byte order marks before them, are ignored with a remark.
+    """
+
+    def __init__(self, columns: Columns) -> None:
         self.row_count = 0
-        self._columns = columns
-        self._keep_others = keep_others
+        self._parser = RowParser(columns)
+        self._remarks = LayoutRemarks()
         self._line = 0
         self._pending = bytearray()
         self._too_large = False
@@ -57,10 +63,18 @@ class LineReader:
         self._pending.clear()
         self._too_large = False
         self._line += 1
+        if raw.startswith(BYTE_ORDER_MARK):
+            raw = raw.removeprefix(BYTE_ORDER_MARK)
+            yield from self._remarks.inner_mark()
         if not raw.strip():
             return
         self.row_count += 1
         if large:
             yield too_large(self._line, raw)
-        else:
-            yield from read_object(raw, self._line, self._columns, keep_others=self._keep_others)
+            return
+        if raw[-1:] == b"," or raw[:1] == b",":
+            object_ = raw.strip(b" \t,")
+            if object_[:1] == b"{" and object_[-1:] == b"}":
+                raw = object_
+                yield from self._remarks.commas()
+        yield from self._parser.parse(raw, self._line)

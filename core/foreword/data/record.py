@@ -1,25 +1,18 @@
-"""Conversion of one record, a JSON object or texts by column, into a row or its faults."""
+"""Findings about one record, and the row of a record with other fields."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-from foreword.data.other_fields import MAX_OTHER_BYTES, Number, other_fields
+from foreword.data.columns import COLUMNS
+from foreword.data.other_fields import MAX_OTHER_BYTES, other_fields
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity, excerpt
 
 MAX_ROW_BYTES = 1 << 20
 """Maximum size of a row in the file, in bytes."""
-
-COLUMNS = ("input", "output")
-
-UNLABELLED_COLUMNS = ("input",)
-"""The columns that every row of a file without outputs must have. Its other columns are kept as they are."""
-
-ONLY_USED = "only input and output are used"
-"""The part of a remedy that names the columns of labelled rows."""
 
 MAX_NAMED_KEYS = 20
 """Maximum number of unknown keys that the findings about one row, or about a header, name."""
@@ -65,6 +58,11 @@ def too_large(number: int, raw: bytes) -> Finding:
     )
 
 
+def only_used(names: Sequence[str] = COLUMNS) -> str:
+    """Return the part of a remedy that names the columns that are read."""
+    return f"only {' and '.join(excerpt(name) for name in names)} are used"
+
+
 def more_keys(count: int, kind: str, number: int | None = None) -> Finding:
     """Return the finding that counts the unknown keys or columns that are not named.
 
@@ -74,7 +72,7 @@ def more_keys(count: int, kind: str, number: int | None = None) -> Finding:
     return fault(
         "UNKNOWN_KEY",
         f"{count:,} more {kind} are unknown and are ignored.",
-        f"Remove the {kind}; {ONLY_USED}.",
+        f"Remove the {kind}; {only_used()}.",
         number=number,
         severity=Severity.WARNING,
     )
@@ -92,114 +90,6 @@ def decode(raw: bytes, number: int | None) -> str | Finding:
             number=number,
             text=raw[max(0, error.start - 40) : error.start + 40].decode("utf-8", "replace"),
         )
-
-
-class _Object(dict[str, Any]):
-    """A JSON object with the columns that it repeats."""
-
-    repeated: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, pairs: list[tuple[str, Any]]) -> _Object:
-        made = cls(pairs)
-        if len(made) < len(pairs):
-            keys = [key for key, _ in pairs]
-            made.repeated = tuple(column for column in COLUMNS if keys.count(column) > 1)
-        return made
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_DECODER = json.JSONDecoder(
-    parse_float=Number, parse_int=Number, parse_constant=_refuse_constant, object_pairs_hook=_Object.of
-)
-
-
-def read_object(raw: bytes, number: int, columns: Sequence[str], *, keep_others: bool) -> Iterator[Row | Finding]:
-    """Read one JSON object and yield its faults and, unless one of them is an error, its row.
-
-    Args:
-        columns: `COLUMNS` or `UNLABELLED_COLUMNS`; a row of the latter has an empty output.
-        keep_others: Whether the row keeps its other fields.
-    """
-    text = decode(raw, number)
-    if isinstance(text, Finding):
-        yield text
-        return
-    try:
-        value = _DECODER.decode(text)
-    except json.JSONDecodeError as error:
-        yield fault(
-            "NOT_JSON",
-            f"The row is not JSON: {error.msg} at character {error.pos + 1}.",
-            _json_remedy(text, columns),
-            number=number,
-            text=text,
-        )
-        return
-    except ValueError as error:
-        yield fault("NOT_JSON", f"The row is not JSON: {error}.", "Put it in quotes.", number=number, text=text)
-        return
-    except RecursionError:
-        yield fault(
-            "NOT_JSON", "The row is nested too deeply.", f"Write it as {example(columns)}.", number=number, text=text
-        )
-        return
-    if not isinstance(value, _Object):
-        remedy = f"Write it as {example(columns)}."
-        yield fault("NOT_AN_OBJECT", "The row is not a JSON object.", remedy, number=number, text=text)
-        return
-    yield from _read_columns(value, number, columns, keep_others)
-
-
-def _json_remedy(text: str, columns: Sequence[str]) -> str:
-    """Return the remedy for the most common cause of a text that is not JSON."""
-    start = text.lstrip()
-    if start.startswith(("{'", "{ '")):
-        return "Put keys and texts in double quotes; JSON does not allow single quotes."
-    if start.startswith(("{\N{LEFT DOUBLE QUOTATION MARK}", "{\N{RIGHT DOUBLE QUOTATION MARK}")):
-        return 'Replace the typographic quotes by straight double quotes (").'
-    return f"Write each row as one complete object: {example(columns)}."
-
-
-def _read_columns(value: _Object, number: int, columns: Sequence[str], keep_others: bool) -> Iterator[Row | Finding]:
-    """Yield the row of an object, or its faults."""
-    unknown = [key for key in value if key not in columns]
-    usable = True
-    for column in columns:
-        if column in value.repeated:
-            usable = False
-            yield fault(
-                "REPEATED_KEY", f"Key {column!r} occurs twice.", "Remove one of them.", number=number, column=column
-            )
-        if column not in value:
-            usable = False
-            yield _missing(column, unknown, number, columns)
-            continue
-        wrong = _check_value(column, value[column], number)
-        if wrong is not None:
-            usable = usable and wrong.severity is not Severity.ERROR
-            yield wrong
-    if not usable:
-        return
-    texts = {column: str(value[column]) for column in columns}
-    if keep_others:
-        yield from row_with_others(number, texts, {key: value[key] for key in unknown})
-        return
-    for key in unknown[:MAX_NAMED_KEYS]:
-        yield fault(
-            "UNKNOWN_KEY",
-            f"Key {excerpt(key)!r} is unknown and is ignored.",
-            f"Remove the key; {ONLY_USED}.",
-            number=number,
-            text=key,
-            severity=Severity.WARNING,
-        )
-    if len(unknown) > MAX_NAMED_KEYS:
-        yield more_keys(len(unknown) - MAX_NAMED_KEYS, "keys", number)
-    yield Row(number=number, input=texts["input"], output=texts.get("output", ""))
 
 
 def row_with_others(number: int, texts: Mapping[str, str], others: Mapping[str, Any]) -> Iterator[Row | Finding]:
@@ -229,45 +119,6 @@ def row_with_others(number: int, texts: Mapping[str, str], others: Mapping[str, 
             severity=Severity.WARNING,
         )
     yield Row(number=number, input=texts["input"], output=texts.get("output", ""), fields=fields)
-
-
-def _missing(column: str, unknown: list[str], number: int, columns: Sequence[str]) -> Finding:
-    """Return the finding for a missing key, with a remedy that names the key that was probably meant."""
-    likely = [key for key in unknown if key.strip().lower() == column]
-    if likely:
-        remedy = f"Rename {excerpt(likely[0])!r} to {column!r}; case and spaces matter."
-    elif unknown:
-        found = ", ".join(repr(excerpt(key)) for key in unknown[:5])
-        remedy = f"Add it, or rename one of the keys found: {found}."
-    else:
-        remedy = f"Write the row as {example(columns)}."
-    return fault("MISSING_KEY", f"Key {column!r} is missing.", remedy, number=number, column=column)
-
-
-def _check_value(column: str, value: object, number: int) -> Finding | None:
-    """Return the finding for a value that is not a valid text; None if it is valid."""
-    if isinstance(value, Number):
-        return fault(
-            "NUMBER_AS_TEXT",
-            f"Numbers in {column} are read as text, exactly as written.",
-            "Put them in quotes to avoid this remark.",
-            number=number,
-            column=column,
-            text=value,
-            severity=Severity.INFO,
-        )
-    if isinstance(value, str):
-        return check_text(column, value, number)
-    shown = json.dumps(value, ensure_ascii=True)
-    if value is None:
-        name, remedy = "null", "Replace it by a text, or remove the row."
-    elif isinstance(value, bool):
-        name, remedy = "true or false without quotes", f'Write it in quotes: "{shown}".'
-    elif isinstance(value, list):
-        name, remedy = "a list", 'Write one text; separate several labels by commas: "Warehouse, Packaging".'
-    else:
-        name, remedy = "an object", "Write it as one text."
-    return fault("NOT_TEXT", f"The {column} is {name}, not a text.", remedy, number=number, column=column, text=shown)
 
 
 def check_text(column: str, text: str, number: int) -> Finding | None:

@@ -29,6 +29,8 @@ def start_checker(
     keep_others: bool = False,
     near_duplicates: bool | None = None,
     against: Sequence[Row] = (),
+    input_column: str = "",
+    output_column: str = "",
 ) -> DatasetChecker:
     """Return a checker that runs the installed validators.
 
@@ -42,6 +44,8 @@ def start_checker(
         keep_others: Whether the rows keep their other columns, as those without outputs do.
         near_duplicates: Whether to look for nearly equal inputs; None to do so if the file is small enough.
         against: Rows of another file that these rows should not repeat.
+        input_column: Name of the column with the inputs; empty for `input` or a usual name.
+        output_column: Name of the column with the outputs; empty for `output` or a usual name.
 
     Raises:
         InvalidArgumentError: The task is not installed, or a value is out of range.
@@ -80,4 +84,6 @@ def start_checker(
         keep_others=keep_others,
         near_duplicates=near_duplicates,
         against=against,
+        input_column=input_column,
+        output_column=output_column,
     )

@@ -346,7 +346,7 @@ def test_a_checker_that_is_closed_while_a_thread_reads_rows_ends_it() -> None:
 
     checker = DatasetChecker(validators=[Closing()], task=None, tasks=TASKS, options=TaskOptions())
 
-    checker.feed(jsonl(("a", "x"), ("b", "y")))
+    checker.feed(jsonl(("a" * 1000, "x"), ("b", "y")))
 
     with pytest.raises(CancelledError):
         checker.feed(jsonl(("c", "z")))

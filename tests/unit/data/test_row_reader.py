@@ -85,9 +85,9 @@ def test_all_faulty_rows_are_named_and_the_others_are_read() -> None:
 
 
 def test_a_fault_carries_column_and_offending_text() -> None:
-    finding = read(b'{"input": "a", "output": ["x"]}')[1][0]
+    finding = read(b'{"input": "a", "output": ["x, y"]}')[1][0]
 
-    assert (finding.column, finding.excerpt) == ("output", '["x"]')
+    assert (finding.code, finding.column, finding.excerpt) == ("NOT_TEXT", "output", '["x, y"]')
 
 
 def test_a_misnamed_key_is_named_in_the_remedy() -> None:
@@ -184,7 +184,7 @@ def test_csv_blank_lines_are_counted_and_the_header_is_not() -> None:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"text,label\na,b\n", [("MISSING_COLUMN", ())]),
+        (b"text,subject\na,b\n", [("MISSING_COLUMN", ())]),
         (b"input,output,output\na,b,c\n", [("REPEATED_COLUMN", ())]),
         (b"input,output,id\na,b,1\n", [("UNKNOWN_KEY", ())]),
         (b"input,output\na,b,c\nd,e\n", [("WRONG_FIELD_COUNT", (1,))]),
@@ -224,8 +224,8 @@ def test_the_columns_of_the_header_are_listed_as_written() -> None:
         (b"text", "Write the output that belongs to each input beside it, and input,output in the first line."),
         (
             b"The lid is missing;Warehouse",
-            "If the line names columns, rename two of them to input and output; if it is a row, add the line "
-            "input;output before it.",
+            "If the line names columns, rename two of them to input and output or set them (`input_column`, "
+            "`output_column`); if it is a row, add the line input;output before it.",
         ),
         (b"input,input,output", "Remove or rename the other ones."),
     ],
@@ -269,7 +269,7 @@ def test_a_table_is_csv_whatever_its_texts_begin_with(delimiter: str) -> None:
 
 
 def test_a_missing_header_is_reported_even_if_a_text_begins_with_a_brace() -> None:
-    _, findings, reader = read(b"text,label\n{name} wrote that the box is torn,Packaging\n")
+    _, findings, reader = read(b"text,subject\n{name} wrote that the box is torn,Packaging\n")
 
     assert (reader.format, findings[0].code) == ("csv", "MISSING_COLUMN")
 
@@ -280,7 +280,7 @@ def test_objects_behind_a_broken_first_line_make_it_jsonl(line: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", ["héllo".encode("utf-16"), "ab".encode("utf-16-le"), b"PK\x03\x04xlsx", b"\x1f\x8b\x08gzip"]
+    "data", ["héllo".encode("utf-32"), b"ab\x00\x00", b"PK\x03\x04xlsx", b"\x1f\x8b\x08gzip", b"PAR1"]
 )
 def test_a_file_that_is_no_utf8_text_is_one_finding(data: bytes) -> None:
     rows, findings, _ = read(data + LINE * 100)

@@ -41,6 +41,12 @@ PIECES = [
     b"\xef\xbb\xbf",
 ]
 TOKENS = [b'{"input": "a", "output": "b"}', b'"input"', b'"output":', b"input,output\n", b"a,b\n", b'"a","b"\n']
+TOKENS += [b'{\n  "input": "a",\n  "output": "b"\n}\n', b'{"data": [', b"sep=;\n", b', "a"', b"]}", b"{}"]
+TOKENS += [
+    b'"{\\"input\\": \\"\\ud83d\\ude00\\", \\"output\\": \\"b\\"}\\n',
+    b"prompt,completion\n",
+    "a\n".encode("utf-16"),
+]
 awkward_bytes = st.lists(st.sampled_from(PIECES + TOKENS), max_size=40).map(b"".join)
 texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=20)
 

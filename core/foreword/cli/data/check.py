@@ -9,6 +9,7 @@ from typing import BinaryIO
 import click
 
 from foreword.cli.data.checked_file import checked_file
+from foreword.cli.data.columns import column_options
 from foreword.cli.named_options import named_options
 from foreword.cli.option_names import in_options
 from foreword.cli.picture_option import plot_option
@@ -24,6 +25,7 @@ from foreword.domain.experiment import TaskOptions
 @named_options("Set an option of the task; may be repeated.")
 @click.option("--base-model", default="", help="Measure lengths in tokens of this base model.  [default: characters]")
 @click.option("--max-input-tokens", type=int, help="Maximum input length, with --base-model.  [default: its context]")
+@column_options
 @click.option("--unlabelled", is_flag=True, help="The rows have no outputs and are for `foreword batch`.")
 @click.option(
     "--against",
@@ -46,6 +48,8 @@ def check(
     named: tuple[str, ...],
     base_model: str,
     max_input_tokens: int | None,
+    input_column: str,
+    output_column: str,
     unlabelled: bool,
     against: Path | None,
     near_duplicates: bool | None,
@@ -76,6 +80,8 @@ def check(
                 base_model=base_model,
                 max_input_tokens=max_input_tokens,
                 unlabelled=unlabelled,
+                input_column=input_column,
+                output_column=output_column,
                 near_duplicates=near_duplicates,
                 against=others.rows if others else (),
             )

@@ -80,6 +80,8 @@ def checked_file(
     near_duplicates: bool | None = None,
     against: Sequence[Row] = (),
     keep_others: bool = False,
+    input_column: str = "",
+    output_column: str = "",
 ) -> Iterator[CheckedFile]:
     """Check a file with the installed plugins. Its rows can be read during the block.
 
@@ -88,6 +90,8 @@ def checked_file(
         near_duplicates: Whether to look for nearly equal inputs; None to do so if the file is small enough.
         against: Rows of another file that these rows should not repeat.
         keep_others: Whether the rows keep their other columns.
+        input_column: Name of the column with the inputs; empty for `input` or a usual name.
+        output_column: Name of the column with the outputs; empty for `output` or a usual name.
 
     Raises:
         InvalidArgumentError: The task is not installed, an option is wrong, or the file is too large.
@@ -115,6 +119,8 @@ def checked_file(
         near_duplicates=near_duplicates,
         against=against,
         keep_others=keep_others,
+        input_column=input_column,
+        output_column=output_column,
     )
     with closing(checker):
         while chunk := file.read(_CHUNK_BYTES):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from foreword.data.record import COLUMNS
+from foreword.data.columns import COLUMNS
 from foreword.domain.dataset import Row
 from foreword.errors import InvalidArgumentError
 
