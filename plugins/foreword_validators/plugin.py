@@ -13,6 +13,7 @@ from foreword_validators.leakage import Leakage
 from foreword_validators.lengths import Lengths
 from foreword_validators.missing_values import MissingValues
 from foreword_validators.near_duplicates import NearDuplicates
+from foreword_validators.personal_data import PersonalData
 from foreword_validators.row_count import RowCount
 
 
@@ -28,6 +29,7 @@ def register_row_validators(register: Register[RowValidator]) -> None:
         Conflicts(),
         NearDuplicates(),
         Leakage(),
+        PersonalData(),
         RowCount(),
     ):
         register.add(validator)

@@ -30,6 +30,7 @@ from foreword_validators.leakage import Leakage
 from foreword_validators.lengths import Lengths
 from foreword_validators.missing_values import MissingValues
 from foreword_validators.near_duplicates import NearDuplicates
+from foreword_validators.personal_data import PersonalData
 from foreword_validators.row_count import RowCount
 
 ROWS = make_rows(24)
@@ -142,6 +143,14 @@ class TestLeakage(_ValidatorTests):
         return ValidationContext(
             task="", against=[Row(number=1, input="the box arrived with a broken lid!", output="")]
         )
+
+
+class TestPersonalData(_ValidatorTests):
+    def make_validator(self):
+        return PersonalData()
+
+    def bad_rows(self):
+        return [*ROWS, Row(number=25, input="Write to anna.b@firm.de", output="Call +49 30 1234567")]
 
 
 class TestRowCount(_ValidatorTests):

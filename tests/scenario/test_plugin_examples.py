@@ -56,10 +56,10 @@ def test_each_package_passes_its_own_tests(example: Path, installed: Path, tmp_p
     assert result.returncode == 0, result.stdout
 
 
-def test_personal_data_in_rows_is_reported(client: Client) -> None:
-    report = client.check_dataset([*ROWS, {"input": "Write to jo@example.com", "output": "Service"}])
+def test_customer_numbers_in_rows_are_reported(client: Client) -> None:
+    report = client.check_dataset([*ROWS, {"input": "I am C-204117", "output": "Service"}])
 
-    (finding,) = [finding for finding in report.findings if finding.code == "PERSONAL_DATA"]
+    (finding,) = [finding for finding in report.findings if finding.code == "CUSTOMER_NUMBER"]
     assert finding.rows == (13,)
 
 

@@ -13,6 +13,7 @@ from foreword_validators.duplicates import Duplicates
 from foreword_validators.empty_texts import EmptyTexts
 from foreword_validators.garbled_texts import GarbledTexts
 from foreword_validators.lengths import Lengths
+from foreword_validators.personal_data import PersonalData
 from foreword_validators.plugin import register_row_validators
 from foreword_validators.row_count import RowCount
 
@@ -42,6 +43,7 @@ def test_the_plugin_registers_every_validator_with_a_description() -> None:
         "conflicts",
         "near_duplicates",
         "leakage",
+        "personal_data",
         "row_count",
     ]
     assert all(validator.description for validator in register)
@@ -130,3 +132,15 @@ def test_length_histograms_count_every_row_between_round_edges(lengths: list[int
     assert part.content.edges[0] <= min(lengths) <= max(lengths) < part.content.edges[-1]
     width = part.content.edges[1] - part.content.edges[0]
     assert str(int(width)).rstrip("0") in ("1", "2", "5")
+
+
+def test_personal_data_is_named_by_kind_and_column_and_never_shown() -> None:
+    found = findings(PersonalData(), ("Write to anna.b@firm.de", "Pay to DE89 3704 0044 0532 0130 00"), ("Hello", "x"))
+
+    assert [(finding.code, finding.severity, finding.rows, finding.column) for finding in found] == [
+        ("PERSONAL_DATA", Severity.WARNING, (1,), "input"),
+        ("PERSONAL_DATA", Severity.WARNING, (1,), "output"),
+    ]
+    assert [finding.excerpt for finding in found] == ["Write to [e-mail]", "Pay to [bank account]"]
+    assert "e-mail address" in found[0].message
+    assert "bank account" in found[1].message

@@ -5,10 +5,10 @@ from __future__ import annotations
 from foreword.plugin import hookimpl
 from foreword.plugin.interfaces import RowValidator
 from foreword.plugin.register import Register
-from foreword_personal_data.row_validator import PersonalData
+from foreword_customer_numbers.row_validator import CustomerNumbers
 
 
 @hookimpl
 def register_row_validators(register: Register[RowValidator]) -> None:
-    """Add PersonalData."""
-    register.add(PersonalData())
+    """Add CustomerNumbers."""
+    register.add(CustomerNumbers())

@@ -1,0 +1,1 @@
+"""A plugin of Foreword that brings a check of rows for customer numbers."""

@@ -1,1 +1,0 @@
-"""A plugin of Foreword that brings a check of rows for personal data."""
