@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 from markupsafe import escape
 
-import foreword.http.studio.pages.datasets as pages
 from factories.api import create_experiment, make_file, to_jsonl, upload
 from factories.http import RunningHttp, running_http
 from factories.queued_runs import finish_queue
 from factories.servers import RunningServer
 from factories.studio import HOSTILE_TEXTS, Browser, text_of
 from foreword.domain.tenant import Scope
+from foreword.http.studio import paging
 from foreword.v1 import dataset_service_pb2
 
 LIST = "/tenants/studio-data/datasets"
@@ -233,7 +233,7 @@ def test_whatever_is_typed_into_the_form_of_an_upload_comes_back_as_text(browser
 def test_the_list_is_sorted_and_paged(
     server: RunningServer, http: RunningHttp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "PAGE_SIZE", 2)
+    monkeypatch.setattr(paging, "PAGE_SIZE", 2)
     key = server.new_key("studio-pages")
     for place, name in enumerate("cab"):
         upload(server.stubs(key), make_file(4 + place), display_name=f"set {name}")
@@ -288,7 +288,7 @@ def test_a_key_that_may_only_read_is_offered_no_change(server: RunningServer, ht
             assert 'method="post" action="/tenants/studio-data/datasets' not in page
             assert "Upload" not in text_of(page).replace("Uploaded", "")
             assert "Tune with this" not in page
-        assert "Your key does not allow this" in text_of(browser.submit(f"/{name}/delete", status=403))
+        assert "reason SCOPE_MISSING" in text_of(browser.submit(f"/{name}/delete", status=403))
         answer = browser.post(LIST, files={"file": ("a.jsonl", make_file(2))}, data={"action": "store"})
         assert answer.status_code == 403
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 
-from factories.api import deployed, tuned_model, wait_for_deployment
+from factories.api import deployed, deployment_request, tuned_model, wait_for_deployment
 from factories.http import RunningHttp
 from factories.servers import RunningServer
 from factories.studio import Browser, hidden_fields, text_of
 from foreword.client import Client
 from foreword.domain.tenant import Scope
+from foreword.http.studio import paging
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +110,7 @@ def test_a_key_that_may_not_write_is_offered_no_changes(
 
     assert "Call it" in page
     assert "Serve another model" not in page
-    assert "<form" not in page.replace("/sign-out", "").split("<main", 1)[1]
+    assert "<form" not in page.split("<main", 1)[1].split("</main>")[0]
 
 
 def test_another_tenant_sees_no_deployment(server: RunningServer, http: RunningHttp, deployment: str) -> None:
@@ -143,3 +145,24 @@ def test_an_outdated_form_keeps_its_text_and_can_be_sent_again(browser: Browser,
 
     assert 'value="41"' in page
     assert hidden_fields(page)["etag"] not in ("", "outdated")
+
+
+def test_more_deployments_than_a_page_holds_are_reached_by_its_links(
+    server: RunningServer, http: RunningHttp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "PAGE_SIZE", 2)
+    key = server.new_key("studio-many")
+    stubs = server.stubs(key)
+    model = tuned_model(server, stubs)
+    for name in ("page-a", "page-b", "page-c"):
+        stubs.deployments.CreateDeployment(deployment_request(model, serving_name=name))
+    path, seen = "/tenants/studio-many/deployments?name=page", []
+    with Browser(http, key) as browser:
+        while path:
+            page = browser.page(path)
+            seen += re.findall(r">(page-[abc])</a>", page)
+            following = re.search(r'href="([^"]*)" rel="next"', page)
+            path = f"/tenants/studio-many/deployments{unescape(following[1])}" if following else ""
+        assert "No serving name matches" in text_of(browser.page("/tenants/studio-many/deployments?name=other"))
+
+    assert seen == ["page-c", "page-b", "page-a"]

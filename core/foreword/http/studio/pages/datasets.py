@@ -18,13 +18,12 @@ from foreword.http.studio.changes import changed
 from foreword.http.studio.filters import quoted
 from foreword.http.studio.formats import plural, short_name
 from foreword.http.studio.pages.dataset_difference import Difference, difference
+from foreword.http.studio.paging import PAGE_SIZE, ListPage, items_needed
 from foreword.http.studio.rendering import page
 from foreword.http.studio.sessions import Session
 
-PAGE_SIZE: Final = 50
 ORDERS: Final = ("create_time", "create_time desc", "display_name", "display_name desc", "row_count", "row_count desc",
                  "byte_size", "byte_size desc")  # fmt: skip
-_MOST_PAGES: Final = 1_000
 _MOST_RUNS: Final = 500
 """Experiments that are searched for those that use the datasets of a page."""
 _MOST_VERSIONS: Final = 20
@@ -75,26 +74,23 @@ async def list_values(request: Request, session: Session) -> dict[str, Any]:
     """Return the values of the list for its template."""
     query = request.query_params
     name, order = query.get("name", "")[:_MAX_NAME], query.get("order_by", "")
-    number = _page_number(query.get("page", ""))
     order = order if order in ORDERS else ""
     found = await session.client.list_datasets(
-        filter=f"display_name : {quoted(name)}" if name else "", order_by=order, limit=number * PAGE_SIZE + 1
+        filter=f"display_name : {quoted(name)}" if name else "", order_by=order, limit=items_needed(request)
     )
-    shown = found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    listed = ListPage.of(request, found)
     reports, runs = await asyncio.gather(
-        asyncio.gather(*(_report(session, dataset.name) for dataset in shown)),
-        _runs_on(session, shown),
+        asyncio.gather(*(_report(session, dataset.name) for dataset in listed.items)),
+        _runs_on(session, listed.items),
     )
     return {
         "datasets": [
             Listed(dataset=dataset, report=report, runs=runs[dataset.name])
-            for dataset, report in zip(shown, reports, strict=True)
+            for dataset, report in zip(listed.items, reports, strict=True)
         ],
         "name": name,
         "order": order,
-        "number": number,
-        "first": (number - 1) * PAGE_SIZE,
-        "more": len(found) > number * PAGE_SIZE,
+        "listed": listed,
         "base_models": await session.client.list_base_models(),
         "tasks": await session.client.list_tasks(),
         "max_bytes": request.app.state.settings.max_dataset_bytes,
@@ -227,10 +223,6 @@ async def _runs_on(session: Session, datasets: Iterable[Dataset]) -> Mapping[str
         for run in await session.client.list_tune_experiments(filter=" OR ".join(conditions), limit=_MOST_RUNS):
             found[run.dataset].append(run)
     return found
-
-
-def _page_number(text: str) -> int:
-    return min(max(1, _natural(text)), _MOST_PAGES)
 
 
 def _natural(text: str) -> int:

@@ -13,31 +13,37 @@ from foreword.client import Canary, Deployment, RevisionState, RolloutState, Sha
 from foreword.errors import ForewordError, InvalidArgumentError
 from foreword.http.errors import STATUS
 from foreword.http.studio.changes import changed
+from foreword.http.studio.filters import quoted
 from foreword.http.studio.forms import read_form
+from foreword.http.studio.paging import ListPage, items_needed
 from foreword.http.studio.rendering import page, root_of
 from foreword.http.studio.sessions import Session, service_address
 
-_PAGE_SIZE: Final = 50
+_LONGEST_NAME: Final = 200
 _MOST_MODELS: Final = 100
 """Models that a form offers, the newest first."""
-_PROBING_SECONDS: Final = 3
+_PROBING_SECONDS: Final = 2
 """Time after which the page of a deployment that is being probed is loaded again."""
 
 
 async def list_deployments(request: Request, session: Session) -> Response:
-    """Show all deployments of the tenant, and its spaces."""
-    deployments, spaces = await asyncio.gather(
-        session.client.list_deployments(limit=_PAGE_SIZE), session.client.list_spaces()
+    """Show the deployments of the tenant, filtered by name, and its spaces."""
+    name = request.query_params.get("name", "")[:_LONGEST_NAME]
+    found, spaces = await asyncio.gather(
+        session.client.list_deployments(
+            filter=f"serving_name : {quoted(name)}" if name else "", limit=items_needed(request)
+        ),
+        session.client.list_spaces(),
     )
     names = {space.name: space.display_name for space in spaces}
     return page(
         request,
         session,
         "deployments.html",
-        deployments=deployments,
+        listed=ListPage.of(request, found),
+        name=name,
         spaces=spaces,
         space_names=names,
-        page_size=_PAGE_SIZE,
     )
 
 

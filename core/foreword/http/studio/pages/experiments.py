@@ -15,11 +15,11 @@ from foreword.client import TuneExperiment
 from foreword.http.studio.charts.learning_curve import Curve, loss_chart, metric_chart
 from foreword.http.studio.filters import quoted
 from foreword.http.studio.formats import parameter_text
+from foreword.http.studio.paging import ListPage, items_needed
 from foreword.http.studio.rendering import page, render, root_of
 from foreword.http.studio.sessions import Session
 from foreword.http.studio.stream import HtmlStream
 
-_PAGE_SIZE: Final = 50
 _STATES: Final = ("queued", "running", "succeeded", "failed", "cancelled")
 _ORDERS: Final = ("create_time desc", "create_time", "display_name", "state")
 _REDRAW_SECONDS: Final = 0.25
@@ -35,19 +35,18 @@ async def list_experiments(request: Request, session: Session) -> Response:
         conditions.append(f"display_name : {quoted(name)}")
     if state in _STATES:
         conditions.append(f"state = {state.upper()}")
-    experiments = await session.client.list_tune_experiments(
-        filter=" AND ".join(conditions), order_by=order if order in _ORDERS else "", limit=_PAGE_SIZE
+    found = await session.client.list_tune_experiments(
+        filter=" AND ".join(conditions), order_by=order if order in _ORDERS else "", limit=items_needed(request)
     )
     return page(
         request,
         session,
         "experiments.html",
-        experiments=experiments,
+        listed=ListPage.of(request, found),
         name=name,
         state=state,
         states=_STATES,
         order=order,
-        page_size=_PAGE_SIZE,
     )
 
 
