@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -112,3 +114,35 @@ def test_a_better_answer_becomes_a_row(lab: StudioBrowser) -> None:
 
     kept = lab.find("#kept").get_attribute("value")
     assert kept == '{"input":"Where are my <b>two</b> extra sheets?","output":"Warehouse"}\n'
+
+
+def test_a_prompt_is_saved_changed_compared_asked_beside_and_loaded(lab: StudioBrowser) -> None:
+    name = f"Saved {time.time_ns()}"
+    write(lab, "instruction", "Name the department.")
+    lab.click("Saved prompts")
+    write(lab, "saved_name", name)
+    write(lab, "saved_note", "short")
+    lab.click("Save")
+    lab.wait_for(f"Saved as version 1 of {name}.")
+    lab.click("As code")
+    lab.wait_for("get_saved_prompt(")
+    write(lab, "instruction", "Name the department in one word.")
+    lab.click("compare with the form")
+    lab.wait_for(f"Version 1 and the form of {name}")
+    assert "Name the department in one word." in lab.find("#saved").text
+    assert lab.violations() == []
+    assert lab.overflow() == 0
+
+    lab.click("ask beside")
+    lab.wait_for("The last column gets version 1 with the input of the form.")
+    lab.wait(lambda: "tokens" in lab.find("#count-1").text)
+    run(lab)
+    ended(lab)
+    assert len(said(lab)) == 2
+
+    lab.click("load")
+    lab.wait_for(f"Loaded version 1 of {name}.")
+    assert lab.find("#instruction").get_attribute("value") == "Name the department."
+    assert lab.find("#input").get_attribute("value") == "Where are my <b>two</b> extra sheets?"
+    lab.emulate(width=320)
+    assert lab.overflow() == 0

@@ -173,3 +173,43 @@ def test_a_form_full_of_faulty_lines_costs_no_more_than_its_length(line: str) ->
     parse_variables(f"{line}\n" * 200_000, faults)
 
     assert len(faults.by_field["variables"]) == MOST_SENTENCES
+
+
+def test_code_names_a_saved_prompt() -> None:
+    prompt = StructuredPrompt(instruction="Be {{tone}}.", input=HOSTILE)
+    model = LabModel(name="complaints", title="complaints", kind="deployment")
+    asked = Question(
+        model=model,
+        prompt=prompt,
+        variables={"tone": "kind"},
+        values={"max_new_tokens": 3},
+        saved="triage@3",
+        tenant="acme",
+    )
+
+    code = codes(asked)
+
+    ast.parse(code["Python"])
+    assert "client.get_saved_prompt('triage', 3).version" in code["Python"]
+    assert f"saved.filled({{'tone': 'kind'}}, input={HOSTILE!r})" in code["Python"]
+    assert "StructuredPrompt" not in code["Python"]
+    command = shlex.split(code["Command line"].replace("\\\n", ""))
+    assert command[2:7] == ["--prompt", "triage@3", "--variable", "tone", "kind"]
+    assert command[-3:] == ["--", "complaints", HOSTILE]
+    first, second = code["grpcurl"].split("\n\n")
+    sent = shlex.split(first.partition("\n")[2].replace("\\\n", ""))
+    assert json.loads(sent[sent.index("-d") + 1]) == {"name": "tenants/acme/savedPrompts/triage", "version": 3}
+    assert sent[-1] == "foreword.v1.SavedPromptService/GetSavedPrompt"
+    assert second.endswith("InferenceService/Generate")
+
+
+def test_code_of_a_plain_saved_prompt_has_its_input_as_a_variable() -> None:
+    model = LabModel(name="complaints", title="complaints", kind="deployment")
+    asked = Question(
+        model=model, prompt="Answer: {{input}}", variables={"input": "Where is it?"}, values={}, saved="plain@1"
+    )
+
+    code = codes(asked)
+
+    assert "saved.filled(input='Where is it?')" in code["Python"]
+    assert code["Command line"].endswith("-- complaints 'Where is it?'")

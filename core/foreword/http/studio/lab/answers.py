@@ -22,12 +22,19 @@ _MOST_READ = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What one column asks."""
+    """What one column asks.
+
+    Attributes:
+        saved: The version of a saved prompt that it asks, as `ID@NUMBER`; empty for none.
+        tenant: Id of the tenant of the saved prompt.
+    """
 
     model: LabModel
     prompt: str | StructuredPrompt
     variables: dict[str, str] | None
     values: Values
+    saved: str = ""
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,9 +41,8 @@ def snippets(question: Question, endpoint: str, http_endpoint: str) -> list[tupl
 
 
 def _python(question: Question, endpoint: str) -> str:
-    prompt = question.prompt
-    arguments = [repr(question.model.name), "prompt"]
-    if question.variables:
+    arguments = [repr(question.model.name), _python_saved(question) or "prompt"]
+    if question.variables and not question.saved:
         arguments.append(f"prompt_variables={question.variables!r}")
     closed = question.model.closed
     if closed:
@@ -52,7 +51,8 @@ def _python(question: Question, endpoint: str) -> str:
         arguments += _python_parameters(question.values)
     call = ",\n        ".join(arguments)
     method, shown = ("classify", "answer.labels, answer.label_probabilities") if closed else ("generate", "answer.text")
-    body = "\n".join([*_python_prompt(prompt), call])
+    prompt = [] if question.saved else [*_python_prompt(question.prompt), ""]
+    body = "\n".join([*prompt, call])
     used = [name for name in ("LengthPenalty", "PromptExample", "StructuredPrompt") if f"{name}(" in body]
     lines = [
         "import os",
@@ -60,13 +60,36 @@ def _python(question: Question, endpoint: str) -> str:
         "",
         f"from foreword.client import {', '.join(['Client', *used])}",
         "",
-        *_python_prompt(prompt),
-        "",
+        *prompt,
         f'with Client({endpoint!r}, os.environ["FOREWORD_API_KEY"]) as client:',
+        *_python_load(question),
         f"    answer = client.{method}(\n        {call},\n    )",
         f"    print({shown})",
     ]
     return "\n".join(lines)
+
+
+def _python_load(question: Question) -> list[str]:
+    """Return the line that loads a saved prompt, if there is one."""
+    name, _, number = question.saved.partition("@")
+    return [f"    saved = client.get_saved_prompt({name!r}, {number}).version"] if question.saved else []
+
+
+def _python_saved(question: Question) -> str:
+    """Return the saved prompt with its variables and its input; empty for another one."""
+    if not question.saved:
+        return ""
+    variables, text = _saved_parts(question)
+    arguments = [repr(variables)] if variables else []
+    return f"saved.filled({', '.join([*arguments, *([] if text is None else [f'input={text!r}'])])})"
+
+
+def _saved_parts(question: Question) -> tuple[dict[str, str], str | None]:
+    """Return the variables of a saved prompt, and its input; None if it has no place for one."""
+    variables = dict(question.variables or {})
+    if isinstance(question.prompt, StructuredPrompt):
+        return variables, question.prompt.input
+    return variables, variables.pop("input", None)
 
 
 def _python_prompt(prompt: str | StructuredPrompt) -> list[str]:
@@ -105,17 +128,21 @@ def _command(question: Question) -> str:
     )
     closed = question.model.closed
     parts = ["foreword classify" if closed else "foreword generate"]
-    if prompt.instruction:
-        parts.append(f"--instruction {shlex.quote(prompt.instruction)}")
-    parts += [f"--example {shlex.quote(item.input)} {shlex.quote(item.output)}" for item in prompt.examples]
-    parts += [f"--variable {name} {shlex.quote(value)}" for name, value in (question.variables or {}).items()]
+    if question.saved:
+        variables, text = _saved_parts(question)
+        parts.append(f"--prompt {question.saved}")
+    else:
+        variables, text = dict(question.variables or {}), prompt.input
+        parts += [f"--instruction {shlex.quote(prompt.instruction)}"] if prompt.instruction else []
+        parts += [f"--example {shlex.quote(item.input)} {shlex.quote(item.output)}" for item in prompt.examples]
+    parts += [f"--variable {name} {shlex.quote(value)}" for name, value in variables.items()]
     given = classify_keywords(question.values) if closed else question.values
     for name, value in given.items():
         parts += [] if name in _CLASSIFY_ONLY and not closed else _options(name, value)
     # `--` ends the options, so that a text may begin with a dash.
-    parts.append(f"-- {shlex.quote(question.model.name)} {shlex.quote(prompt.input)}")
+    parts.append(shlex.join(["--", question.model.name, *([] if text is None else [text])]))
     code = " \\\n  ".join(parts)
-    if not _is_bare(prompt) and _prefixes(prompt):
+    if not question.saved and not _is_bare(prompt) and _prefixes(prompt):
         return f"# The command line has the prefixes 'Input: ' and 'Output: ' only.\n{code}"
     return code
 
@@ -189,11 +216,21 @@ def _grpcurl(question: Question, endpoint: str) -> str:
     plain = "" if endpoint.startswith("https://") else "-plaintext "
     address = shlex.quote(endpoint.removeprefix("https://"))
     method = "Classify" if closed else "Generate"
-    return (
-        f'grpcurl {plain}-H "authorization: Bearer {_KEY}" \\\n'
-        f"  -d {_json(body)} \\\n"
-        f"  {address} foreword.v1.InferenceService/{method}"
-    )
+
+    def call(request: Mapping[str, Any], rpc: str) -> str:
+        return (
+            f'grpcurl {plain}-H "authorization: Bearer {_KEY}" \\\n'
+            f"  -d {_json(request)} \\\n"
+            f"  {address} foreword.v1.{rpc}"
+        )
+
+    asked = call(body, f"InferenceService/{method}")
+    if not question.saved:
+        return asked
+    name, _, number = question.saved.partition("@")
+    version = {"name": f"tenants/{question.tenant}/savedPrompts/{name}", "version": int(number)}
+    loads = call(version, "SavedPromptService/GetSavedPrompt")
+    return f"# The saved prompt, of which the request below is made with its input and variables.\n{loads}\n\n{asked}"
 
 
 def _proto_parameters(values: Values) -> dict[str, Any]:

@@ -6,16 +6,19 @@ import csv
 import io
 import json
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from foreword.client import PromptExample, StructuredPrompt
+from foreword.client import PromptExample, SavedPromptVersion, StructuredPrompt
 from foreword.http.studio.forms import Form
 from foreword.http.studio.lab.faults import Faults
 
 MOST_EXAMPLES: Final = 100
 """Maximum number of examples: a form of the studio has at most 400 fields, and an example has three."""
 MOST_COLUMNS: Final = 4
+SAVED_VERSION: Final = re.compile(r"[a-z0-9-]{1,63}@[1-9][0-9]{0,5}")
+"""A version of a saved prompt, `ID@NUMBER`."""
 _VARIABLE = re.compile(r"\{\{([A-Za-z_][A-Za-z0-9_]*)\}\}")
 _INPUT_PREFIX: Final = "Input: "
 _OUTPUT_PREFIX: Final = "Output: "
@@ -32,10 +35,28 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A model, and whether it gets the input alone, as most tuned models do, or the whole prompt."""
+    """A model, and what it gets: the input alone, as most tuned models do, the whole prompt, or a saved one.
+
+    Attributes:
+        saved: The version of a saved prompt that it gets with the input of the form, as `ID@NUMBER`; empty for none.
+    """
 
     model: str
     input_alone: bool = False
+    saved: str = ""
+
+    @classmethod
+    def of(cls, model: str, gets: str) -> Column:
+        """Return a column from the two fields of the form."""
+        kind, _, saved = gets.partition(":")
+        if kind == "saved" and SAVED_VERSION.fullmatch(saved):
+            return cls(model=model, saved=saved)
+        return cls(model=model, input_alone=kind == "input")
+
+    @property
+    def gets(self) -> str:
+        """What the form says that it gets."""
+        return f"saved:{self.saved}" if self.saved else "input" if self.input_alone else "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +66,8 @@ class LabPrompt:
     Attributes:
         freeform: Whether `text` is the prompt, instead of its parts.
         variables: A line `name = value` for each variable.
+        loaded: The version of a saved prompt that was loaded or saved last, as `ID@NUMBER`; empty for none.
+        versions: The versions of saved prompts that columns get, by `ID@NUMBER`, as far as they exist.
     """
 
     freeform: bool = False
@@ -56,6 +79,8 @@ class LabPrompt:
     examples: tuple[Example, ...] = ()
     variables: str = ""
     columns: tuple[Column, ...] = ()
+    loaded: str = ""
+    versions: Mapping[str, SavedPromptVersion] = field(default_factory=dict)
 
     @classmethod
     def of(cls, form: Form) -> LabPrompt:
@@ -76,9 +101,10 @@ class LabPrompt:
             ),
             variables=form.get("variables", ""),
             columns=tuple(
-                Column(model=model, input_alone=gets[place : place + 1] == ["input"])
+                Column.of(model, gets[place] if place < len(gets) else "all")
                 for place, model in enumerate(form.all("model")[:MOST_COLUMNS])
             ),
+            loaded=loaded if SAVED_VERSION.fullmatch(loaded := form.get("loaded", "")) else "",
         )
 
     @property
@@ -103,7 +129,10 @@ class LabPrompt:
         )
 
     def sent_to(self, column: Column) -> str | StructuredPrompt:
-        """Return what a column gets."""
+        """Return what a column gets, in which variables have no values yet."""
+        version = self.versions.get(column.saved)
+        if version is not None and version.prompt is not None:
+            return _with_input(version.prompt, self.asked)
         if self.freeform:
             return self.text
         return StructuredPrompt(input=self.input) if column.input_alone else self.whole
@@ -115,18 +144,56 @@ class LabPrompt:
         sent, so that the service refuses those that stand nowhere.
         """
         given = parse_variables(self.variables, faults)
+        version = self.versions.get(column.saved)
+        if version is not None:
+            return self._variables_of(version, given) or None
         if column.input_alone and not self.freeform:
             elsewhere = _names(*self.whole.texts()) - _names(self.input)
             given = {name: value for name, value in given.items() if name not in elsewhere}
         return given or None
 
+    def saved_for(self, column: Column) -> str:
+        """Return the saved version that a column gets, as `ID@NUMBER`: its own, or the loaded one if it is unchanged.
+
+        Only versions in `versions` are found.
+        """
+        if column.saved:
+            return column.saved
+        version = self.versions.get(self.loaded)
+        if version is None or version.prompt is None or (column.input_alone and not self.freeform):
+            return ""
+        declared = {item.name for item in version.variables}
+        named = set(parse_variables(self.variables, Faults()))
+        unchanged = self.sent_to(column) == _with_input(version.prompt, self.asked) and declared == named
+        return self.loaded if unchanged else ""
+
+    def _variables_of(self, version: SavedPromptVersion, given: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables of a saved version: its defaults, and what the form has for those that it declares."""
+        if not version.variables:
+            return {}
+        sent = _with_input(version.prompt or "", self.asked)
+        names = _names(*((sent,) if isinstance(sent, str) else sent.texts()))
+        known = {item.name: item.default_value for item in version.variables if item.default_value is not None}
+        if isinstance(sent, str):
+            known["input"] = self.asked
+        return {name: value for name, value in (known | dict(given)).items() if name in names}
+
     def names_outside_input(self) -> set[str]:
         """Return the names of the variables in all parts but the input."""
         return _names(*replace(self.whole, input="").texts())
 
+    def names_only_in_input(self) -> set[str]:
+        """Return the names of the variables that no part but the input has."""
+        return _names(self.input) - self.names_outside_input()
+
     def with_text(self) -> LabPrompt:
         """Return the prompt in freeform: if nothing was written there yet, with the parts in one text."""
         return replace(self, freeform=True, text=self.text or self.whole.compose())
+
+
+def _with_input(prompt: str | StructuredPrompt, text: str) -> str | StructuredPrompt:
+    """Return a saved prompt with an input; a plain one has it as a variable."""
+    return prompt if isinstance(prompt, str) else replace(prompt, input=text or prompt.input)
 
 
 def parse_variables(text: str, faults: Faults) -> dict[str, str]:

@@ -14,6 +14,7 @@ from foreword.http.studio.lab.faults import Faults
 from foreword.http.studio.lab.models import LabModels
 from foreword.http.studio.lab.parameters import default_text
 from foreword.http.studio.lab.prompt import LabPrompt
+from foreword.http.studio.lab.saved_view import SavedView
 
 DRAFTS: Final = {
     "example_input": "",
@@ -25,6 +26,9 @@ DRAFTS: Final = {
     "kept": "",
     "kept_name": "",
     "over": "",
+    "saved": "",
+    "saved_name": "",
+    "saved_note": "",
 }
 """Fields of the form that are no part of the prompt, with their first values."""
 
@@ -60,6 +64,7 @@ class LabView:
     faults: Faults = field(default_factory=Faults)
     turn: Turn | None = None
     rows_turn: Any = None
+    saved: SavedView = field(default_factory=SavedView)
     code: Sequence[tuple[str, str]] = ()
     code_title: str = ""
 
@@ -75,6 +80,7 @@ class LabView:
             "faults": self.faults.by_field,
             "turn": self.turn,
             "rows_turn": self.rows_turn,
+            "saved": self.saved,
             "code": self.code,
             "code_title": self.code_title,
             "lead": self._lead(),

@@ -29,6 +29,8 @@ from foreword.http.studio.lab.models import models_of
 from foreword.http.studio.lab.over_rows import RowsTurn, answers_over, questions_over, rows_to_answer
 from foreword.http.studio.lab.parameters import parse_values, shown_specs, typed_values
 from foreword.http.studio.lab.prompt import MOST_COLUMNS, LabPrompt
+from foreword.http.studio.lab.saved import act, check_columns
+from foreword.http.studio.lab.saved_view import saved_view, with_versions
 from foreword.http.studio.lab.view import DRAFTS, LabView, Turn, element_id, partial
 from foreword.http.studio.protection import HEADERS
 from foreword.http.studio.rendering import page, render, root_of
@@ -65,6 +67,7 @@ async def act_in_lab(request: Request, session: Session) -> Response:
             if not view.faults:
                 return await _run(request, session, view, questions)
         case "code":
+            view.prompt = await with_versions(session.client, view.prompt, loaded=True)
             parts = _show_code(request, session, view, argument)
         case "rows":
             parts = await take_rows(session.client, view)
@@ -82,6 +85,8 @@ async def act_in_lab(request: Request, session: Session) -> Response:
             stored = await store_rows(session.client, view)
             if stored:
                 return RedirectResponse(f"{root_of(request)}/{stored}", 303)
+        case "save" | "load" | "versions" | "compare" | "beside":
+            parts = await act(session.client, view, name, argument)
         case _:
             parts = edit(view, name, argument)
     if not _by_script(request):
@@ -93,7 +98,7 @@ async def act_in_lab(request: Request, session: Session) -> Response:
 
 async def count_tokens(request: Request, session: Session) -> Response:
     """Count the tokens of the prompt as it is being typed, for each column."""
-    prompt = LabPrompt.of(await read_form(request))
+    prompt = await with_versions(session.client, LabPrompt.of(await read_form(request)))
     counts = await answered(request, counts_of(session.client, prompt))
     columns = [partial(f"count-{place}", _rendered("lab_count.html", count=item)) for place, item in enumerate(counts)]
     beside = [partial(f"tokens-{name}", text) for name, text in part_counts(prompt, counts).items()]
@@ -101,10 +106,15 @@ async def count_tokens(request: Request, session: Session) -> Response:
 
 
 async def _view(session: Session, prompt: LabPrompt, named: list[str]) -> LabView:
-    models, parameters, datasets = await asyncio.gather(
-        models_of(session, named), session.client.list_parameters(), _datasets(session)
+    models, listed, datasets, saved, whole = await asyncio.gather(
+        models_of(session, named),
+        session.client.list_parameters(),
+        _datasets(session),
+        saved_view(session, prompt),
+        with_versions(session.client, prompt),
     )
-    return LabView(prompt=prompt, models=models, specs=shown_specs(parameters.generate_parameters), datasets=datasets)
+    specs = shown_specs(listed.generate_parameters)
+    return LabView(prompt=whole, models=models, specs=specs, datasets=datasets, saved=saved)
 
 
 async def _typed_view(session: Session, form: Form) -> LabView:
@@ -112,7 +122,7 @@ async def _typed_view(session: Session, form: Form) -> LabView:
     prompt = LabPrompt.of(form)
     view = await _view(session, prompt, [column.model for column in prompt.columns])
     if not prompt.columns:
-        view.prompt = replace(prompt, columns=view.models.first_columns())
+        view.prompt = replace(view.prompt, columns=view.models.first_columns())
     view.typed = typed_values(form, view.specs)
     view.draft = {name: form.get(name, first) for name, first in DRAFTS.items()}
     return view
@@ -127,12 +137,14 @@ async def _datasets(session: Session) -> list[Dataset]:
 def _questions(view: LabView) -> list[Question]:
     """Return the questions of all columns. What is wrong with the form is added to its faults."""
     values = parse_values(view.typed, view.specs, view.faults)
+    check_columns(view)
     return [
         Question(
             model=view.models.named(column.model),
             prompt=view.prompt.sent_to(column),
             variables=view.prompt.variables_for(column, view.faults),
             values=values,
+            saved=view.prompt.saved_for(column),
         )
         for column in view.prompt.columns
     ]
@@ -234,7 +246,7 @@ def _show_code(request: Request, session: Session, view: LabView, argument: str)
     if view.faults or not questions:
         return []
     place = int(argument) if argument in ("1", "2", "3") else 0
-    question = questions[min(place, len(questions) - 1)]
+    question = replace(questions[min(place, len(questions) - 1)], tenant=session.tenant)
     view.code = snippets(question, service_address(request, session), f"{request.url.scheme}://{request.url.netloc}")
     view.code_title = question.model.title
     return ["code"]

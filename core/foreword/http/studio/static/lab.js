@@ -65,6 +65,11 @@ const next = {
   column: ".column:last-child select",
   drop: ".column select",
   code: "#code pre",
+  save: "#saved",
+  load: "#saved",
+  versions: "#saved",
+  compare: "#saved",
+  beside: ".column:last-child select",
 };
 
 function settle(turn) {
@@ -98,7 +103,9 @@ form.addEventListener("htmx:finally:request", (event) => {
     document.body.dispatchEvent(new Event("recount"));
     const place = next[done.action.split(":")[0]];
     if (place && document.activeElement === document.body) document.querySelector(place)?.focus();
-    if (done.action.startsWith("code")) byId("code").scrollIntoView({ block: "nearest" });
+    const shows = done.action.split(":")[0];
+    if (shows === "code") byId("code").scrollIntoView({ block: "nearest" });
+    if (["save", "load", "versions", "compare"].includes(shows)) byId("saved").scrollIntoView({ block: "nearest" });
     form.querySelector("[aria-invalid]")?.focus();
     return;
   }
@@ -246,7 +253,9 @@ function store(runs) {
   try { localStorage.removeItem(place); } catch { /* storage is off */ }
 }
 
-const left_out = new Set(["do", "kept", "kept_name", "example_input", "example_output", "pasted"]);
+const left_out = new Set([
+  "do", "kept", "kept_name", "example_input", "example_output", "pasted", "saved", "saved_name", "saved_note",
+]);
 
 function remember(fields, turn, answers) {
   if (!keeps.checked) return;
