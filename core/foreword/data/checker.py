@@ -191,7 +191,7 @@ class DatasetChecker:
             task = task or (None if self._tasks is None else self._choose_task(self._tasks))
             if task is not None:
                 self._finish_task(task)
-        findings, omitted = self._findings.result()
+        findings, omitted = self._findings.result(self._reader.row_count)
         report = DataReport(
             row_count=self._reader.row_count,
             usable_row_count=self._spool.row_count,

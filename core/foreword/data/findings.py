@@ -2,56 +2,129 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, Severity, excerpt
 
 MAX_FINDINGS = 1000
 """Maximum number of findings in a report."""
 
+_FILE_CODES = ("INVALID_UTF8",)
+"""Codes of faults of rows that have one cause in the whole file, however many rows have them."""
+
 _Key = tuple[str, str, str, str]
+
+
+@dataclass(slots=True)
+class _Merged:
+    """Equal findings about several rows.
+
+    Attributes:
+        first: The first of them.
+        rows: The first 20 rows.
+        count: Number of rows.
+        listed: Number of the findings that are kept apart as well.
+    """
+
+    first: Finding
+    rows: list[int] = field(default_factory=list)
+    count: int = 0
+    listed: int = 0
+
+    def add(self, finding: Finding) -> None:
+        """Count another one."""
+        self.count += max(finding.row_count, len(finding.rows))
+        room = MAX_ROWS_PER_FINDING - len(self.rows)
+        if room > 0:
+            self.rows += finding.rows[:room]
+
+    def finding(self) -> Finding:
+        """Return one finding for all of them."""
+        return replace(self.first, rows=tuple(self.rows), row_count=self.count, excerpt=excerpt(self.first.excerpt))
 
 
 class FindingCollector:
     """A collection of up to `MAX_FINDINGS` findings of each severity and a count of the rest.
 
     Equal warnings and equal remarks about several rows are merged into one. Errors are kept apart, so that each faulty
-    row is listed.
+    row is listed, unless most rows have the same error: then it is one error of the file.
     """
 
     def __init__(self) -> None:
-        self._kept: dict[Severity, list[Finding]] = {severity: [] for severity in Severity}
-        self._places: dict[_Key, int] = {}
+        self._kept: dict[Severity, list[Finding | _Merged]] = {severity: [] for severity in Severity}
+        self._merged: dict[_Key, _Merged] = {}
+        self._errors: dict[tuple[str, str, str], _Merged] = {}
         self._omitted = 0
 
     def add(self, finding: Finding, source: str = "") -> None:
         """Add a finding; `source` is its source unless it has one already."""
-        finding = replace(
-            finding,
-            source=finding.source or source,
-            rows=finding.rows[:MAX_ROWS_PER_FINDING],
-            row_count=max(finding.row_count, len(finding.rows)),
-            excerpt=excerpt(finding.excerpt),
-        )
+        source = finding.source or source
+        if finding.severity is Severity.ERROR or not (finding.rows or finding.row_count):
+            self._add_apart(finding, source)
+            return
+        key = (source, finding.code, finding.column, finding.message)
+        merged = self._merged.get(key)
+        if merged is None:
+            kept = self._kept[finding.severity]
+            if len(kept) >= MAX_FINDINGS:
+                self._omitted += 1
+                return
+            merged = self._merged[key] = _Merged(replace(finding, source=source))
+            kept.append(merged)
+        merged.add(finding)
+
+    def result(self, row_count: int = 0) -> tuple[tuple[Finding, ...], int]:
+        """Return the findings, the most severe first and then by row, and the number of omitted ones.
+
+        Args:
+            row_count: Number of rows read, of which an error of the file concerns at least half; 0 to keep all errors
+                apart.
+        """
+        of_file = {
+            key: merged
+            for key, merged in self._errors.items()
+            if (row_count and merged.count > MAX_ROWS_PER_FINDING and 2 * merged.count >= row_count)
+            or (key[1] in _FILE_CODES and merged.count > 1)
+        }
+        omitted = self._omitted
+        everything: list[Finding] = []
+        for severity in sorted(Severity, reverse=True):
+            found = [item.finding() if isinstance(item, _Merged) else item for item in self._kept[severity]]
+            if severity is Severity.ERROR and of_file:
+                found = [finding for finding in found if (finding.source, finding.code, finding.column) not in of_file]
+                found += [_of_file(merged, row_count) for merged in of_file.values()]
+                omitted -= sum(merged.count - merged.listed for merged in of_file.values())
+            everything += sorted(found, key=lambda finding: finding.rows[:1])
+        return tuple(everything[:MAX_FINDINGS]), omitted + max(0, len(everything) - MAX_FINDINGS)
+
+    def _add_apart(self, finding: Finding, source: str) -> None:
         kept = self._kept[finding.severity]
-        key = (finding.source, finding.code, finding.column, finding.message)
-        merges = finding.severity is not Severity.ERROR and finding.row_count > 0
-        place = self._places.get(key) if merges else None
-        if place is not None:
-            before = kept[place]
-            rows = (before.rows + finding.rows)[:MAX_ROWS_PER_FINDING]
-            kept[place] = replace(before, rows=rows, row_count=before.row_count + finding.row_count)
-        elif len(kept) < MAX_FINDINGS:
-            if merges:
-                self._places[key] = len(kept)
-            kept.append(finding)
-        else:
+        room = len(kept) < (MAX_FINDINGS if finding.rows else 2 * MAX_FINDINGS)  # those of the file are listed first
+        if finding.severity is Severity.ERROR and len(finding.rows) == 1:
+            key = (source, finding.code, finding.column)
+            merged = self._errors.get(key)
+            if merged is None:
+                merged = self._errors[key] = _Merged(replace(finding, source=source))
+            merged.add(finding)
+            merged.listed += room
+        if not room:
             self._omitted += 1
+            return
+        kept.append(
+            replace(
+                finding,
+                source=source,
+                rows=finding.rows[:MAX_ROWS_PER_FINDING],
+                row_count=max(finding.row_count, len(finding.rows)),
+                excerpt=excerpt(finding.excerpt),
+            )
+        )
 
-    def result(self) -> tuple[tuple[Finding, ...], int]:
-        """Return the findings, the most severe first and then by row, and the number of omitted ones."""
-        everything = [finding for severity in sorted(Severity, reverse=True) for finding in self._by_row(severity)]
-        return tuple(everything[:MAX_FINDINGS]), self._omitted + max(0, len(everything) - MAX_FINDINGS)
 
-    def _by_row(self, severity: Severity) -> list[Finding]:
-        return sorted(self._kept[severity], key=lambda finding: finding.rows[:1])
+def _of_file(merged: _Merged, row_count: int) -> Finding:
+    """Return one error for the rows that have it."""
+    of_all = f" of {row_count:,}" if row_count else ""
+    return replace(
+        merged.finding(),
+        message=f"{merged.count:,}{of_all} rows have one fault. In row {merged.rows[0]:,}: {merged.first.message}",
+    )

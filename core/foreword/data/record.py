@@ -83,12 +83,15 @@ def decode(raw: bytes, number: int | None) -> str | Finding:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
+        around = raw[max(0, error.start - 40) : error.start + 40].decode("windows-1252", "replace")
+        character = raw[error.start : error.start + 1].decode("windows-1252", "replace")
+        read_as = "" if character == "\N{REPLACEMENT CHARACTER}" else f" As Windows-1252 it would be {character!r}."
         return fault(
             "INVALID_UTF8",
-            f"Byte 0x{raw[error.start]:02x} at position {error.start + 1} is not UTF-8.",
-            "Save the file as UTF-8 (CSV UTF-8 in Excel).",
+            f"Byte 0x{raw[error.start]:02x} at position {error.start + 1} is not UTF-8.{read_as}",
+            "Save the file as UTF-8 (CSV UTF-8 in Excel; iconv -f WINDOWS-1252 -t UTF-8 if the text is Western).",
             number=number,
-            text=raw[max(0, error.start - 40) : error.start + 40].decode("utf-8", "replace"),
+            text=around,
         )
 
 

@@ -131,11 +131,32 @@ def test_equal_warnings_about_several_rows_are_merged() -> None:
 
 
 def test_findings_are_bounded_and_the_rest_is_counted() -> None:
-    report = check(b"{oops\n" * 1500).report
+    report = check(b"{oops\n" * 1500 + jsonl(("a", "x")) * 1600).report
 
-    assert len(report.findings) == 1000
-    assert report.omitted_finding_count == 501
-    assert report.row_count == 1500
+    assert len([finding for finding in report.findings if finding.code == "NOT_JSON"]) == 1000 - len(report.warnings)
+    assert report.row_count == 3100
+    assert report.omitted_finding_count + len(report.findings) >= 1500
+
+
+def test_a_fault_of_most_rows_is_one_fault_of_the_file() -> None:
+    report = check(b"{'input': 'a', 'output': 'b'}\n" * 1500).report
+
+    finding = next(finding for finding in report.errors if finding.code == "NOT_JSON")
+    assert {finding.code for finding in report.errors} == {"NO_ROWS", "NOT_JSON"}
+    assert finding.message.startswith("1,500 of 1,500 rows have one fault. In row 1: The row is not JSON")
+    assert "double quotes" in finding.remedy
+    assert (finding.row_count, finding.rows[:2], len(finding.rows)) == (1500, (1, 2), 20)
+    assert (len(report.errors), report.omitted_finding_count) == (2, 0)
+
+
+def test_a_file_in_another_encoding_is_one_fault_that_shows_the_text_as_it_was_meant() -> None:
+    rows = jsonl(*((f"text {number}", "Lager") for number in range(30)))
+    report = check(rows + '{"input": "Qualit\u00e4t", "output": "L\u00e4den"}\n'.encode("cp1252") * 2).report
+
+    (finding,) = report.errors
+    assert (finding.code, finding.rows) == ("INVALID_UTF8", (31, 32))
+    assert "As Windows-1252 it would be '\u00e4'" in finding.message
+    assert "Qualit\u00e4t" in finding.excerpt
 
 
 @pytest.mark.parametrize(("data", "message"), [(b"", "No row could be read"), (b"{oops\n", "The only row cannot")])
