@@ -12,7 +12,7 @@ from foreword.cli.share import SHARE
 from foreword.domain.counted import counted
 
 if TYPE_CHECKING:
-    from foreword.client import CapturedRequest, CapturePolicy, CaptureProvenance, Client
+    from foreword.client import CapturedRequest, CapturePolicy, CaptureProvenance, Client, Deployment
 
 _SHOWN_CHARACTERS = 60
 
@@ -164,6 +164,22 @@ def captures_text(policy: CapturePolicy) -> str:
     if not policy.share:
         return f"no requests; what it has captured is {kept}"
     return f"{100 * policy.share:.4g} % of its requests; they are {kept}, at most {policy.max_requests:,}"
+
+
+def captured_text(found: Deployment) -> str:
+    """Return how many requests a deployment keeps, and what is to be done if there is no room for more."""
+    usage = found.capture_usage
+    if usage is None:
+        return ""
+    kept = f"{counted(usage.request_count, 'request')}, {usage.byte_size:,} bytes"
+    if not usage.full:
+        return kept
+    if usage.request_count >= found.capture.max_requests:
+        return f"{kept}: full, so new ones replace the oldest; export them, or raise --max-requests"
+    return (
+        f"{kept}: full, because the captured requests of all deployments take the room of the tenant; new ones replace "
+        "the oldest of this deployment or are not kept; export and delete some of any deployment"
+    )
 
 
 def _answer(item: CapturedRequest) -> str:

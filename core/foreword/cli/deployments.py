@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from foreword.cli.captures import captures, captures_text
+from foreword.cli.captures import captured_text, captures, captures_text
 from foreword.cli.deploy_gate import described_verdict, gate_options, through_gate
 from foreword.cli.drift import drift
 from foreword.cli.rollout_options import rollout_options
@@ -125,6 +125,7 @@ def show(client: Client, deployment: str, as_json: bool) -> None:
             ("name", found.name),
             ("state", _state(found)),
             ("captures", captures_text(found.capture) if found.capture.share else ""),
+            ("captured", captured_text(found)),
         ],
     )
     console.print()

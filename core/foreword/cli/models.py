@@ -9,6 +9,7 @@ import click
 
 from foreword.cli.session import json_option, limit_option, selection_options, view_option, with_client
 from foreword.cli.tag_options import tag_change_options, tag_changes
+from foreword.domain.answer_calibration import MAX_P_VALUE
 from foreword.domain.resource_view import ResourceView
 
 if TYPE_CHECKING:
@@ -134,9 +135,12 @@ def _calibration(found: AnswerCalibration | None) -> str:
     chance = found.expected_calibration_error_by_chance
     by_chance = "" if chance is None else f"; about {chance:.2f} is to be expected by chance alone"
     if found.temperature == 1.0:
+        why = (
+            "no evidence against them" if found.p_value is None or found.p_value > MAX_P_VALUE else "too few to fit one"
+        )
         return (
-            f"none; the probabilities are as the model gives them, because {found.row_count:,} held-out rows are no "
-            f"evidence against them: their expected calibration error is {before:.2f}{by_chance}"
+            f"no temperature; the probabilities are as the model gives them, because {found.row_count:,} held-out rows "
+            f"are {why}: their expected calibration error is {before:.2f}{by_chance}"
         )
     return (
         f"temperature {found.temperature:.2f}; on {found.row_count:,} held-out rows the expected calibration error is "

@@ -54,7 +54,7 @@ from foreword.client.webhook_resources import DeliveryAttempt, Webhook, WebhookD
 from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource, PrecisionThreshold
 from foreword.domain.audit import AuditChain, AuditRecord
 from foreword.domain.batch_job import AnswerSelection
-from foreword.domain.capture import CapturePolicy, CaptureProvenance
+from foreword.domain.capture import CapturePolicy, CaptureProvenance, CaptureUsage
 from foreword.domain.comparison import RowOverlap
 from foreword.domain.dataset import Row
 from foreword.domain.deploy_policy import VerdictOutcome
@@ -120,6 +120,7 @@ __all__ = [
     "CaptureDeletion",
     "CapturePolicy",
     "CaptureProvenance",
+    "CaptureUsage",
     "CapturedRequest",
     "ClassifyResult",
     "Client",

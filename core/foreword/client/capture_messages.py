@@ -5,7 +5,7 @@ from __future__ import annotations
 from foreword.client import decode_values as values
 from foreword.client.capture_resources import CapturedRequest, Feedback
 from foreword.client.message import build
-from foreword.domain.capture import CapturePolicy, CaptureProvenance
+from foreword.domain.capture import CapturePolicy, CaptureProvenance, CaptureUsage
 from foreword.errors import InvalidArgumentError
 from foreword.v1 import capture_pb2, dataset_pb2
 
@@ -27,6 +27,11 @@ def encode_capture(policy: CapturePolicy | None) -> capture_pb2.CapturePolicy | 
 def decode_capture(message: capture_pb2.CapturePolicy) -> CapturePolicy:
     """Decode which requests are captured."""
     return CapturePolicy(share=message.share, retention_days=message.retention_days, max_requests=message.max_requests)
+
+
+def decode_capture_usage(message: capture_pb2.CaptureUsage) -> CaptureUsage:
+    """Decode how much room captured requests take."""
+    return CaptureUsage(request_count=message.request_count, byte_size=message.byte_size, full=message.full)
 
 
 def decode_captured_request(message: capture_pb2.CapturedRequest) -> CapturedRequest:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from foreword.client import decode_usage, resources
 from foreword.client import decode_values as values
-from foreword.client.capture_messages import decode_capture, decode_provenance
+from foreword.client.capture_messages import decode_capture, decode_capture_usage, decode_provenance
 from foreword.client.decode_policy import deploy_policy, deploy_verdict
 from foreword.client.rollout_messages import decode_rollout
 from foreword.client.status import error_from_status
@@ -291,6 +291,7 @@ def deployment(message: deployment_pb2.Deployment) -> resources.Deployment:
         etag=message.etag,
         candidate_revision=message.candidate_revision,
         capture=decode_capture(message.capture),
+        capture_usage=decode_capture_usage(message.capture_usage) if message.HasField("capture_usage") else None,
     )
 
 

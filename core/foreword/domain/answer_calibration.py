@@ -14,6 +14,9 @@ MAX_KEPT_ANSWERS: Final = 500
 MAX_KEPT_CHARACTERS: Final = 100_000
 """Maximum length of the labels of the held-out answers that are kept."""
 
+MAX_P_VALUE: Final = 0.05
+"""Probability of the deviations of held-out answers by chance, up to which they are evidence for a temperature."""
+
 PRECISIONS: Final = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98)
 """Precisions for which thresholds are computed."""
 

@@ -23,8 +23,8 @@ class CapturePolicy:
     Attributes:
         share: Share of the requests. Range [0, 1]; 0 captures none.
         retention_days: Days after which a captured request is deleted. Range [1, 3650].
-        max_requests: Maximum number of requests that are kept; the oldest without feedback make room. Range
-            [1, 100,000].
+        max_requests: Maximum number of requests that are kept; the oldest make room, those without feedback first, then
+            those with feedback, as long as these take more than half of the room. Range [1, 100,000].
     """
 
     share: float = 0.0
@@ -35,6 +35,22 @@ class CapturePolicy:
     def retention(self) -> timedelta:
         """Time after which a captured request is deleted."""
         return timedelta(days=self.retention_days)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureUsage:
+    """How much of their room the captured requests of a deployment take.
+
+    Attributes:
+        request_count: Number of requests that are kept.
+        byte_size: Bytes that they take.
+        full: Whether `max_requests` are kept, or those of all deployments of the tenant take at least 95 % of their
+            bytes. New requests then replace the oldest of the same deployment, or are not kept if it has too few.
+    """
+
+    request_count: int
+    byte_size: int
+    full: bool
 
 
 CAPTURES_NOTHING: Final = CapturePolicy()

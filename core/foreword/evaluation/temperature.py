@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from foreword.domain.answer_calibration import (
     MAX_KEPT_ANSWERS,
     MAX_KEPT_CHARACTERS,
+    MAX_P_VALUE,
     AnswerCalibration,
     CalibrationSource,
 )
@@ -35,8 +36,6 @@ from foreword.evaluation.precision import JudgedAnswer, precision_thresholds
 
 PRIOR_ROWS: Final = 5.0
 """Weight of the prior, in rows."""
-MAX_P_VALUE: Final = 0.05
-"""Probability of the deviations under the temperature 1 below which another one is fitted."""
 MAX_FITTED_ROWS: Final = 1_000
 """Maximum number of rows that are read: one number does not need more."""
 _FOLDS: Final = 10

@@ -235,6 +235,7 @@ class Services:
                     prober=self.prober,
                     gate=DeployGate(database=database, plugins=plugins),
                     storage=storage,
+                    max_captured_bytes=settings.max_captured_bytes,
                 ),
             ),
             (

@@ -20,6 +20,16 @@ class CapturePolicy(_message.Message):
     max_requests: int
     def __init__(self, share: _Optional[float] = ..., retention_days: _Optional[int] = ..., max_requests: _Optional[int] = ...) -> None: ...
 
+class CaptureUsage(_message.Message):
+    __slots__ = ("request_count", "byte_size", "full")
+    REQUEST_COUNT_FIELD_NUMBER: _ClassVar[int]
+    BYTE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    FULL_FIELD_NUMBER: _ClassVar[int]
+    request_count: int
+    byte_size: int
+    full: bool
+    def __init__(self, request_count: _Optional[int] = ..., byte_size: _Optional[int] = ..., full: _Optional[bool] = ...) -> None: ...
+
 class CapturedRequest(_message.Message):
     __slots__ = ("request_id", "create_time", "revision", "model_version", "input", "output", "labels", "probability", "threshold", "abstained", "captured", "feedback")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]

@@ -51,7 +51,7 @@ class Space(_message.Message):
     def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., stage: _Optional[_Union[Space.Stage, str]] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy: _Optional[_Union[_deploy_policy_pb2.DeployPolicy, _Mapping]] = ..., etag: _Optional[str] = ..., warnings: _Optional[_Iterable[_Union[_report_pb2.Finding, _Mapping]]] = ...) -> None: ...
 
 class Deployment(_message.Message):
-    __slots__ = ("name", "display_name", "serving_name", "description", "tags", "model", "state", "error", "serving_revision", "revisions", "creator", "create_time", "update_time", "etag", "candidate_revision", "capture")
+    __slots__ = ("name", "display_name", "serving_name", "description", "tags", "model", "state", "error", "serving_revision", "revisions", "creator", "create_time", "update_time", "etag", "candidate_revision", "capture", "capture_usage")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Deployment.State]
@@ -80,6 +80,7 @@ class Deployment(_message.Message):
     ETAG_FIELD_NUMBER: _ClassVar[int]
     CANDIDATE_REVISION_FIELD_NUMBER: _ClassVar[int]
     CAPTURE_FIELD_NUMBER: _ClassVar[int]
+    CAPTURE_USAGE_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     serving_name: str
@@ -96,7 +97,8 @@ class Deployment(_message.Message):
     etag: str
     candidate_revision: int
     capture: _capture_pb2.CapturePolicy
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., serving_name: _Optional[str] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ..., state: _Optional[_Union[Deployment.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., serving_revision: _Optional[int] = ..., revisions: _Optional[_Iterable[_Union[DeploymentRevision, _Mapping]]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., candidate_revision: _Optional[int] = ..., capture: _Optional[_Union[_capture_pb2.CapturePolicy, _Mapping]] = ...) -> None: ...
+    capture_usage: _capture_pb2.CaptureUsage
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., serving_name: _Optional[str] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ..., state: _Optional[_Union[Deployment.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., serving_revision: _Optional[int] = ..., revisions: _Optional[_Iterable[_Union[DeploymentRevision, _Mapping]]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., candidate_revision: _Optional[int] = ..., capture: _Optional[_Union[_capture_pb2.CapturePolicy, _Mapping]] = ..., capture_usage: _Optional[_Union[_capture_pb2.CaptureUsage, _Mapping]] = ...) -> None: ...
 
 class DeploymentRevision(_message.Message):
     __slots__ = ("revision", "model", "state", "error", "probe_effect", "create_time", "rollout", "verdict")

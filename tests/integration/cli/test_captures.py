@@ -61,6 +61,10 @@ def test_captures_are_set_listed_and_deleted(client, command: Command):
     found = json.loads(listed)
     assert [item["input"][:11] for item in found] == ["Jane again,", "Jane has lo"]
     assert found[0]["labels"][0] in ("Warehouse", "Service")
+    assert "3 requests" in " ".join(command("deployments", "show", "triage")[1].split())
+    command("deployments", "captures", "set", "triage", "--share", "100%", "--max-requests", "3")
+    full = " ".join(command("deployments", "show", "triage")[1].split())
+    assert "full, so new ones replace the oldest; export them, or raise --max-requests" in full
     table = command("deployments", "captures", "list", "triage")[1]
     assert "John waits." in table
     assert "..." in table

@@ -137,11 +137,15 @@ def test_personal_data_and_keys_never_reach_the_database(server, client, model):
 
 def test_a_policy_is_set_changed_and_switched_off(server, client, model):
     deployment = deploy(client, model, capture=None)
+    assert client.get_deployment(deployment).capture_usage is None
 
     changed = client.update_deployment(deployment, capture=CapturePolicy(share=1.0, retention_days=7, max_requests=2))
     for number in range(3):
         client.classify(deployment.serving_name, f"Number {number}")
     assert [item.input for item in captured(server, client, deployment)] == ["Number 2", "Number 1"]
+    usage = client.get_deployment(deployment).capture_usage
+    assert (usage.request_count, usage.full) == (2, True)
+    assert usage.byte_size > len("Number 2" + "Number 1")
 
     off = client.update_deployment(deployment, capture=CapturePolicy(share=0.0))
     client.classify(deployment.serving_name, "Too late")

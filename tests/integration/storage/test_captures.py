@@ -117,6 +117,8 @@ def test_a_tenant_has_no_more_room_than_its_limit_and_takes_none_from_others(dat
     assert store.ids() == ["1", "2", "new"]
     # A deployment does not delete what another one has captured.
     assert store.add(*large, deployment="second").full == 3
+    assert not store.captures.usage("default", "second", max_tenant_bytes=100_000).full
+    assert store.captures.usage("default", "second", max_tenant_bytes=2_000).full
     assert store.add(see("huge", input="x" * 5_000)).full == 1
     assert other.ids("triage", "request_id = 0") == ["0"]
 
@@ -300,23 +302,39 @@ def test_a_request_that_is_captured_after_its_feedback_completes_it(store: Store
     assert store.add(labelled("1", "L3")).repeated == 1
 
 
-def test_requests_with_feedback_do_not_make_room_for_those_without(database: Database):
-    store = Store(database, max_requests=3)
-    store.add(*(labelled(id, "L3") for id in "123"))
+def test_requests_with_feedback_keep_half_of_the_room(database: Database):
+    store = Store(database, max_requests=4)
+    store.add(*(labelled(id, "L3") for id in "1234"))
     give(store, "1", "L3")
     give(store, "2", "L3")
 
-    assert store.add(labelled("4", "L3"), labelled("5", "L3")).full == 1
-    assert store.ids() == ["1", "2", "5"]
-    give(store, "5", "L3")
-    assert store.add(labelled("6", "L3")).full == 1
-    with pytest.raises(FailedPreconditionError, match="of at most 3 requests") as raised:
-        give(store, "7", "L3", input="Where is it?")
+    assert store.add(*(labelled(id, "L3") for id in "567")).full == 1
+    assert store.ids() == ["1", "2", "6", "7"]
+    give(store, "6", "L3")
+    give(store, "7", "L3")
+    with pytest.raises(FailedPreconditionError, match="of at most 4 requests") as raised:
+        give(store, "invented", "L3", input="Where is it?")
     assert raised.value.reason == "CAPTURES_FULL"
+    assert store.add(labelled("8", "L3")).stored == 1
+    assert store.ids() == ["2", "6", "7", "8"]
+    give(store, "8", "L3")
+    assert store.add(*(labelled(id, "L3") for id in "abc")).full == 1
+    assert store.ids() == ["7", "8", "b", "c"]
     store.create("second")
     with pytest.raises(FailedPreconditionError, match="may take 100 bytes"):
-        give(store, "8", "L3", input="Where is it?", deployment="second", room=100)
-    assert store.ids() == ["1", "2", "5"]
+        give(store, "d", "L3", input="Where is it?", deployment="second", room=100)
+    assert store.ids() == ["7", "8", "b", "c"]
+
+
+def test_long_requests_with_feedback_keep_half_of_the_bytes(database: Database):
+    store = Store(database, room=10_000)
+    store.add(*(see(id, input="x" * 1_500) for id in "12345"))
+    for id in "12345":
+        give(store, id, comment="good")
+
+    assert store.add(*(see(id, input="x" * 1_500) for id in "678")).stored == 3
+    assert store.ids() == ["4", "5", "6", "7", "8"]
+    assert store.add(see("long", input="x" * 8_500)).full == 1
 
 
 def test_feedback_on_invented_requests_takes_at_most_half_of_the_room(database: Database):

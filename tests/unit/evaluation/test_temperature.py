@@ -6,11 +6,10 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from foreword.domain.answer_calibration import MAX_KEPT_ANSWERS, AnswerCalibration, CalibrationSource
+from foreword.domain.answer_calibration import MAX_KEPT_ANSWERS, MAX_P_VALUE, AnswerCalibration, CalibrationSource
 from foreword.evaluation.calibration import calibration
 from foreword.evaluation.temperature import (
     MAX_FITTED_ROWS,
-    MAX_P_VALUE,
     PRIOR_ROWS,
     ScoredAnswer,
     calibrate,

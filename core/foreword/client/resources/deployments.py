@@ -7,7 +7,7 @@ from datetime import datetime
 
 from foreword.client.policy_resources import DeployPolicy, DeployVerdict
 from foreword.client.rollout_resources import Rollout
-from foreword.domain.capture import CAPTURES_NOTHING, CapturePolicy
+from foreword.domain.capture import CAPTURES_NOTHING, CapturePolicy, CaptureUsage
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.failure import Failure
 from foreword.domain.report import Finding
@@ -65,6 +65,8 @@ class Deployment:
         serving_revision: Number of the revision that is served; 0 if none is.
         candidate_revision: Number of the revision whose rollout waits for its probe or runs; 0 if there is none.
         capture: Which requests are captured, and how long they are kept.
+        capture_usage: How much of their room the captured requests take; None in lists, and if nothing is captured and
+            nothing was.
         revisions: Newest first.
     """
 
@@ -84,6 +86,7 @@ class Deployment:
     etag: str
     candidate_revision: int = 0
     capture: CapturePolicy = CAPTURES_NOTHING
+    capture_usage: CaptureUsage | None = None
 
     @property
     def candidate(self) -> DeploymentRevision | None:

@@ -15,6 +15,7 @@ from foreword.domain.capture import (
     MAX_RETENTION_DAYS,
     CapturedRequest,
     CapturePolicy,
+    CaptureUsage,
     Feedback,
     RightAnswer,
 )
@@ -35,6 +36,11 @@ def capture_policy(item: CapturePolicy) -> capture_pb2.CapturePolicy:
     return capture_pb2.CapturePolicy(
         share=item.share, retention_days=item.retention_days, max_requests=item.max_requests
     )
+
+
+def capture_usage(item: CaptureUsage) -> capture_pb2.CaptureUsage:
+    """Convert the usage of a deployment to a message."""
+    return capture_pb2.CaptureUsage(request_count=item.request_count, byte_size=item.byte_size, full=item.full)
 
 
 def parse_capture_policy(violations: Violations, field: str, message: capture_pb2.CapturePolicy) -> CapturePolicy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from foreword.domain.capture import CapturePolicy
+from foreword.domain.capture import CapturePolicy, CaptureUsage
 from foreword.domain.deployment import Deployment, Revision, RevisionState
 from foreword.domain.failure import Failure
 from foreword.domain.model_reference import model_name
@@ -19,7 +19,7 @@ from foreword.names import (
     check_serving_name,
 )
 from foreword.server.calls.status import failure_status
-from foreword.server.convert.capture import capture_policy, parse_capture_policy
+from foreword.server.convert.capture import capture_policy, capture_usage, parse_capture_policy
 from foreword.server.convert.changed_fields import changed_fields
 from foreword.server.convert.deploy_policy import deploy_verdict
 from foreword.server.convert.rollout import parse_plan, rollout
@@ -33,8 +33,14 @@ MUTABLE_FIELDS = ("model", "display_name", "description", "tags", "capture")
 MAX_FORCE_REASON = 500
 
 
-def deployment(item: Deployment, *, with_revisions: bool = True) -> deployment_pb2.Deployment:
-    """Convert a deployment to a message. Its model is the one being probed, or else the one that is served."""
+def deployment(
+    item: Deployment, *, with_revisions: bool = True, usage: CaptureUsage | None = None
+) -> deployment_pb2.Deployment:
+    """Convert a deployment to a message. Its model is the one being probed, or else the one that is served.
+
+    Args:
+        usage: How much of their room its captured requests take; None if that was not read or there are none.
+    """
     newest = item.revisions[0]
     shown = item.coming or item.serving or newest
     return deployment_pb2.Deployment(
@@ -54,6 +60,7 @@ def deployment(item: Deployment, *, with_revisions: bool = True) -> deployment_p
         etag=item.etag,
         candidate_revision=item.candidate_revision,
         capture=capture_policy(item.capture),
+        capture_usage=None if usage is None else capture_usage(usage),
     )
 
 

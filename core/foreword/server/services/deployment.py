@@ -27,6 +27,7 @@ from foreword.server.plans.deploy_gate import DeployGate, Force
 from foreword.server.services.idempotency import request_key
 from foreword.server.services.responses import fill_page
 from foreword.server.services.spaces import SpaceRpcs
+from foreword.storage.captures.repository import CaptureRepository
 from foreword.storage.database import Database
 from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.turns.turn_pool import TurnPool
@@ -47,8 +48,10 @@ class DeploymentService(SpaceRpcs, deployment_service_pb2_grpc.DeploymentService
         prober: Prober,
         gate: DeployGate,
         storage: TurnPool,
+        max_captured_bytes: int,
     ) -> None:
         self._storage = storage
+        self._max_captured_bytes = max_captured_bytes
         self._gate = gate
         self._database = database
         self._plugins = plugins
@@ -110,7 +113,9 @@ class DeploymentService(SpaceRpcs, deployment_service_pb2_grpc.DeploymentService
             name.tenant, READ_SECONDS, self._deployments(name.tenant).get, name.space, name.deployment
         )
         require_readable(found.creator, request.name)
-        return convert.deployment(found)
+        captures = CaptureRepository(self._database, name.tenant)
+        read = partial(captures.usage, name.space, name.deployment, max_tenant_bytes=self._max_captured_bytes)
+        return convert.deployment(found, usage=await self._storage.run(name.tenant, READ_SECONDS, read))
 
     async def ListDeployments(
         self, request: deployment_service_pb2.ListDeploymentsRequest, context: Any

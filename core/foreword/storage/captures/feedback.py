@@ -10,7 +10,7 @@ from foreword.errors import FailedPreconditionError, InvalidArgumentError, NotFo
 from foreword.names import DeploymentName
 from foreword.storage.captures.repository import require_deployment
 from foreword.storage.captures.rows import resize, right_answer, to_captured_request, to_feedback
-from foreword.storage.captures.usage import NOT_CAPTURED, CaptureUsage
+from foreword.storage.captures.usage import NOT_CAPTURED, DeploymentUsage
 from foreword.storage.database import Database
 from foreword.storage.repositories.revisions import capture_of
 from foreword.storage.tables import CapturedRequestRow, DeploymentRow
@@ -50,7 +50,7 @@ class FeedbackRepository:
                     CapturedRequestRow.deployment_key == owner.key, CapturedRequestRow.request_id == request_id
                 )
             ).one_or_none()
-            usage = CaptureUsage(session, owner)
+            usage = DeploymentUsage(session, owner)
             size = 0 if row is None else row.byte_size
             if row is None:
                 if not input:
@@ -69,7 +69,7 @@ class FeedbackRepository:
             return to_captured_request(row)
 
     def _add(
-        self, session: Session, owner: DeploymentRow, usage: CaptureUsage, request_id: str, input: str
+        self, session: Session, owner: DeploymentRow, usage: DeploymentUsage, request_id: str, input: str
     ) -> CapturedRequestRow:
         """Add a request that was not captured, with its input only."""
         row = CapturedRequestRow(
@@ -89,7 +89,9 @@ class FeedbackRepository:
         session.add(row)
         return row
 
-    def _make_room(self, session: Session, owner: DeploymentRow, usage: CaptureUsage, row: CapturedRequestRow) -> None:
+    def _make_room(
+        self, session: Session, owner: DeploymentRow, usage: DeploymentUsage, row: CapturedRequestRow
+    ) -> None:
         """Delete older requests, because one that was not captured is new or has grown.
 
         Anybody may invent their ids, so they get half of the room only. Beyond that, the oldest of their kind are

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from foreword.domain.capture import SeenRequest, is_correct
 from foreword.names import DeploymentName
 from foreword.storage.captures.rows import resize, right_answer, size_of_seen
-from foreword.storage.captures.usage import CaptureUsage
+from foreword.storage.captures.usage import WITH_FEEDBACK, DeploymentUsage
 from foreword.storage.database import Database
 from foreword.storage.repositories.revisions import capture_of
 from foreword.storage.tables import CapturedRequestRow, DeploymentRow
@@ -49,7 +49,10 @@ class CaptureLedger:
         self._max_tenant_bytes = max_tenant_bytes
 
     def add(self, deployment: DeploymentName, create_time: datetime, requests: Sequence[SeenRequest]) -> CaptureCounts:
-        """Store redacted requests of a deployment. The oldest ones make room.
+        """Store redacted requests of a deployment. The oldest ones make room, those without feedback first.
+
+        Requests with feedback keep half of the room, so that feedback on everything does not end the capture. Beyond
+        it, the oldest of them make room as well.
 
         Args:
             create_time: When the deployment was created: another one may have its name by now.
@@ -65,7 +68,7 @@ class CaptureLedger:
             ).one_or_none()
             if row is None or not capture_of(row).share:
                 return CaptureCounts(off=len(requests))
-            usage = CaptureUsage(session, row)
+            usage = DeploymentUsage(session, row)
             new, completed = _new(session, row, requests, usage)
             kept = self._make_room(usage, new, capture_of(row).max_requests)
             now = self._database.clock(session)
@@ -79,7 +82,7 @@ class CaptureLedger:
             )
 
     def _make_room(
-        self, usage: CaptureUsage, requests: Sequence[SeenRequest], max_requests: int
+        self, usage: DeploymentUsage, requests: Sequence[SeenRequest], max_requests: int
     ) -> Sequence[SeenRequest]:
         """Return the newest requests for which there is room, and count them."""
         kept = list(requests[-max_requests:])
@@ -88,6 +91,14 @@ class CaptureLedger:
             usage.request_count + len(kept) - max_requests,
             usage.tenant_bytes() + sum(sizes) - self._max_tenant_bytes,
         )
+        missing = usage.request_count + len(kept) - max_requests
+        missing_bytes = usage.tenant_bytes() + sum(sizes) - self._max_tenant_bytes
+        if missing > 0 or missing_bytes > 0:
+            usage.make_room(
+                min(missing, usage.judged_count() - max_requests // 2),
+                min(missing_bytes, usage.judged_bytes() - self._max_tenant_bytes // 2),
+                WITH_FEEDBACK,
+            )
         free = self._max_tenant_bytes - usage.tenant_bytes()
         places = max_requests - usage.request_count
         while kept and (sum(sizes) > free or len(kept) > places):
@@ -98,7 +109,7 @@ class CaptureLedger:
 
 
 def _new(
-    session: Session, deployment: DeploymentRow, requests: Sequence[SeenRequest], usage: CaptureUsage
+    session: Session, deployment: DeploymentRow, requests: Sequence[SeenRequest], usage: DeploymentUsage
 ) -> tuple[list[SeenRequest], int]:
     """Complete the requests whose feedback came first, and return those whose id is not stored, the first of each id.
 
@@ -122,7 +133,7 @@ def _new(
     return list(by_id.values()), completed
 
 
-def _complete(row: CapturedRequestRow, seen: SeenRequest, usage: CaptureUsage) -> None:
+def _complete(row: CapturedRequestRow, seen: SeenRequest, usage: DeploymentUsage) -> None:
     """Add a request to its feedback, which another server has stored before it."""
     for name, value in _of_seen(seen).items():
         setattr(row, name, value)

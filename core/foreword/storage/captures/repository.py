@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
-from sqlalchemy import ColumnElement, Select, select, true
+from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.orm import Session
 
-from foreword.domain.capture import CapturedRequest
+from foreword.domain.capture import CapturedRequest, CaptureUsage
 from foreword.errors import NotFoundError
 from foreword.names import DeploymentName
 from foreword.storage.audit.changes import note_change
 from foreword.storage.captures.rows import to_captured_request
-from foreword.storage.captures.usage import BATCH, CaptureUsage, Deleted
+from foreword.storage.captures.usage import BATCH, Deleted, DeploymentUsage
 from foreword.storage.database import Database
 from foreword.storage.lists.fields import Context
 from foreword.storage.lists.filters import filter_condition
 from foreword.storage.lists.list_specs import CAPTURED_REQUESTS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
+from foreword.storage.repositories.revisions import capture_of
 from foreword.storage.tables import CapturedRequestRow, CaptureUsageRow, DeploymentRow
 from foreword.storage.texts import check_texts
 
 EVERYTHING = "*"
 """The filter of a deletion that selects all requests."""
+_FULL_SHARE: Final = 0.95
+"""Share of the bytes of a tenant from which on they count as used up: a request rarely fits into the rest."""
 
 
 class CaptureRepository:
@@ -76,6 +80,31 @@ class CaptureRepository:
             usage = session.get(CaptureUsageRow, owner.key)
             return 0 if usage is None else usage.byte_size
 
+    def usage(self, space: str, deployment: str, *, max_tenant_bytes: int) -> CaptureUsage | None:
+        """Return how much room the captured requests of a deployment take; None if nothing is captured or kept.
+
+        Args:
+            max_tenant_bytes: Room that the captured requests of the tenant may take.
+
+        Raises:
+            NotFoundError: The deployment does not exist in the tenant.
+        """
+        with self._database.read() as session:
+            owner = require_deployment(session, self._tenant, space, deployment)
+            row = session.get(CaptureUsageRow, owner.key)
+            policy = capture_of(owner)
+            count = 0 if row is None else row.request_count
+            if not policy.share and not count:
+                return None
+            total = session.scalars(
+                select(func.sum(CaptureUsageRow.byte_size)).where(CaptureUsageRow.tenant == self._tenant)
+            ).one()
+            return CaptureUsage(
+                request_count=count,
+                byte_size=0 if row is None else row.byte_size,
+                full=count >= policy.max_requests or int(total or 0) >= _FULL_SHARE * max_tenant_bytes,
+            )
+
     def batches(self, space: str, deployment: str, filter: str = "") -> Iterator[Sequence[CapturedRequest]]:
         """Yield the captured requests of a deployment that meet a filter, newest first, in batches of `BATCH`.
 
@@ -125,7 +154,7 @@ class CaptureRepository:
             condition = filter_condition(filter, CAPTURED_REQUESTS.fields, context)
         with self._database.write_tenant(self._tenant) as session:
             owner = require_deployment(session, self._tenant, space, deployment)
-            deleted = CaptureUsage(session, owner).delete(condition)
+            deleted = DeploymentUsage(session, owner).delete(condition)
             if deleted.count:
                 note_change(session, str(DeploymentName(self._tenant, space, deployment)))
             return deleted

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from foreword.names import DeploymentName
 from foreword.storage.audit.recording import note_system_action
-from foreword.storage.captures.usage import BATCH, CaptureUsage
+from foreword.storage.captures.usage import BATCH, DeploymentUsage
 from foreword.storage.database import Database
 from foreword.storage.repositories.revisions import capture_of
 from foreword.storage.tables import CapturedRequestRow, CaptureUsageRow, DeploymentRow
@@ -43,7 +43,7 @@ class CaptureRetention:
                 row = session.get(DeploymentRow, key)
                 deleted = 0
                 if row is not None:
-                    deleted = CaptureUsage(session, row).delete(self._expired(session, row), _OLDEST_FIRST).count
+                    deleted = DeploymentUsage(session, row).delete(self._expired(session, row), _OLDEST_FIRST).count
                     if deleted:
                         name = str(DeploymentName(tenant, row.space, row.id))
                         note_system_action(session, "DeleteExpiredCapturedRequests", name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from foreword.domain.capture import CapturedRequest, Feedback, RightAnswer, SeenRequest
-from foreword.storage.captures.usage import CaptureUsage
+from foreword.storage.captures.usage import DeploymentUsage
 from foreword.storage.tables import CapturedRequestRow
 
 _ROW_BYTES: Final = 300
@@ -17,7 +17,7 @@ def size_of_seen(seen: SeenRequest) -> int:
     return _size(seen.input, seen.output, *(seen.labels or ()))
 
 
-def resize(row: CapturedRequestRow, usage: CaptureUsage) -> None:
+def resize(row: CapturedRequestRow, usage: DeploymentUsage) -> None:
     """Set the size of a row whose texts have changed, and count the difference."""
     labels = (*(row.labels or ()), *(row.right_labels or ()))
     byte_size = _size(row.input, row.output, *labels, row.right_output or "", row.comment)

@@ -16,6 +16,7 @@ BATCH: Final = 500
 """Number of requests that a statement deletes at most."""
 
 WITHOUT_FEEDBACK: Final = CapturedRequestRow.feedback_time.is_(None)
+WITH_FEEDBACK: Final = CapturedRequestRow.feedback_time.is_not(None)
 NOT_CAPTURED: Final = CapturedRequestRow.captured.is_(False)
 
 
@@ -27,7 +28,7 @@ class Deleted:
     times: tuple[datetime, ...]
 
 
-class CaptureUsage:
+class DeploymentUsage:
     """The usage of one deployment, within a transaction that is serialised for its tenant."""
 
     def __init__(self, session: Session, deployment: DeploymentRow) -> None:
@@ -52,6 +53,19 @@ class CaptureUsage:
         total = self._session.scalars(
             select(func.sum(CaptureUsageRow.byte_size)).where(CaptureUsageRow.tenant == self._tenant)
         ).one()
+        return int(total or 0)
+
+    def judged_count(self) -> int:
+        """Return the number of requests of the deployment that have feedback."""
+        self._session.flush()
+        mine = CapturedRequestRow.deployment_key == self._row.deployment_key
+        return self._session.scalars(select(func.count()).where(mine, WITH_FEEDBACK)).one()
+
+    def judged_bytes(self) -> int:
+        """Return the room that the requests of the deployment take which have feedback."""
+        self._session.flush()
+        mine = CapturedRequestRow.deployment_key == self._row.deployment_key
+        total = self._session.scalars(select(func.sum(CapturedRequestRow.byte_size)).where(mine, WITH_FEEDBACK)).one()
         return int(total or 0)
 
     def uncaptured_count(self) -> int:
