@@ -227,17 +227,6 @@ class SavedPromptRepository:
         with self._database.write_tenant(self._tenant) as session:
             session.delete(self._require(session, id))
 
-    def find_replayed(self, request: RequestKey) -> SavedPrompt | None:
-        """Return the prompt that an earlier request with the same id made or changed; None if the request is new.
-
-        Raises:
-            NotFoundError: The prompt has been deleted since.
-            AlreadyExistsError: The request id was already used with other content.
-        """
-        with self._database.read() as session:
-            replay = find_replay(session, self._tenant, request)
-            return None if replay is None else self._replayed(session, replay)
-
     def _add_version(
         self, session: Session, row: SavedPromptRow, version: NewPromptVersion, creator: str
     ) -> SavedPromptVersionRow:
