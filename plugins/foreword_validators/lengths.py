@@ -17,7 +17,8 @@ class Lengths(RowValidator):
     """Histograms of the lengths of texts, in tokens if a base model is given, otherwise in characters.
 
     The tokens of an input include those that the tokenizer or the chat template adds, the tokens of an output its end
-    token. Inputs over the limit are a warning, not an error, because tuning truncates them and notes it in its plan.
+    token. Inputs over the limit are a warning, because tuning truncates them and notes it in its plan, or an error if
+    the caller asks for that.
     """
 
     id = "lengths"
@@ -35,6 +36,7 @@ class _Check(RowCheck):
         self._beyond_output = context.count_tokens("") - 1 if context.count_tokens else 0
         self._unit = "tokens" if context.count_tokens else "characters"
         self._limit = context.max_input_tokens if context.count_tokens else None
+        self._refuses = context.refuse_long_inputs
         self._unlabelled = context.unlabelled
         self._lengths: dict[str, Counter[int]] = {"input": Counter(), "output": Counter()}
 
@@ -45,9 +47,11 @@ class _Check(RowCheck):
             self._lengths["output"][self._count(row.output) - self._beyond_output] += 1
         if self._limit is not None and length > self._limit:
             yield Finding(
-                severity=Severity.WARNING,
+                severity=Severity.ERROR if self._refuses else Severity.WARNING,
                 code="INPUT_TOO_LONG",
-                message=f"Inputs longer than {self._limit} tokens are truncated; the model does not see the rest.",
+                message=f"The input has {length:,} tokens, and at most {self._limit:,} are allowed."
+                if self._refuses
+                else f"Inputs longer than {self._limit} tokens are truncated; the model does not see the rest.",
                 remedy="Shorten them, or choose a base model with a longer context.",
                 rows=(row.number,),
                 row_count=1,

@@ -70,6 +70,7 @@ class DatasetChecker:
         unlabelled: Whether the rows have no outputs. Then the outputs are empty and no checks of a task run.
         keep_others: Whether the rows keep their other columns; those without outputs always do.
         near_duplicates: Whether to look for nearly equal inputs; None to do so if the file is small enough.
+        refuse_long_inputs: Whether inputs longer than the limit are faults instead of warnings.
         against: Rows of another file that these rows should not repeat.
         input_column: Name of the column with the inputs; empty for `input` or a usual name.
         output_column: Name of the column with the outputs; empty for `output` or a usual name.
@@ -93,6 +94,7 @@ class DatasetChecker:
         unlabelled: bool = False,
         keep_others: bool = False,
         near_duplicates: bool | None = None,
+        refuse_long_inputs: bool = False,
         against: Sequence[Row] = (),
         input_column: str = "",
         output_column: str = "",
@@ -122,6 +124,7 @@ class DatasetChecker:
             separator=options.separator or ", ",
             unlabelled=unlabelled,
             near_duplicates=near_duplicates,
+            refuse_long_inputs=refuse_long_inputs,
             against=against,
         )
         self._checks: dict[str, RowCheck] = {}

@@ -28,6 +28,7 @@ def start_checker(
     unlabelled: bool = False,
     keep_others: bool = False,
     near_duplicates: bool | None = None,
+    refuse_long_inputs: bool = False,
     against: Sequence[Row] = (),
     input_column: str = "",
     output_column: str = "",
@@ -43,6 +44,7 @@ def start_checker(
         unlabelled: Whether the rows have no outputs, so that no task is needed.
         keep_others: Whether the rows keep their other columns, as those without outputs do.
         near_duplicates: Whether to look for nearly equal inputs; None to do so if the file is small enough.
+        refuse_long_inputs: Whether inputs longer than the limit are faults instead of warnings.
         against: Rows of another file that these rows should not repeat.
         input_column: Name of the column with the inputs; empty for `input` or a usual name.
         output_column: Name of the column with the outputs; empty for `output` or a usual name.
@@ -83,6 +85,7 @@ def start_checker(
         unlabelled=unlabelled,
         keep_others=keep_others,
         near_duplicates=near_duplicates,
+        refuse_long_inputs=refuse_long_inputs,
         against=against,
         input_column=input_column,
         output_column=output_column,

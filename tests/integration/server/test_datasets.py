@@ -168,6 +168,7 @@ def test_check_reports_what_an_upload_would_refuse_and_stores_nothing(stubs):
         ({"task": "juggling"}, "header.task"),
         ({"parent": "tenant/dev"}, "header.parent"),
         ({"max_input_tokens": 5}, "header.max_input_tokens"),
+        ({"refuse_long_inputs": True}, "header.refuse_long_inputs"),
         ({"base_model": "starter", "max_input_tokens": 100_000}, "header.max_input_tokens"),
         ({"request_id": "x" * 65}, "header.request_id"),
         ({"task": "classification", "task_options": {"labels": ["a", "a"]}}, "header.task_options.labels[1]"),
@@ -322,3 +323,27 @@ def test_a_dataset_whose_rows_are_missing_is_a_failed_precondition(server: Runni
     assert found
     assert failure.code is grpc.StatusCode.FAILED_PRECONDITION
     assert failure.reason == "ARTIFACT_MISSING"
+
+
+def test_long_inputs_are_truncated_or_refused_by_choice(stubs):
+    texts = ("Where is it?", "Where is the parcel that you promised to send to me a week ago?")
+    content = to_jsonl([{"input": text, "output": "A"} for text in texts])
+    limit = {"base_model": "starter", "max_input_tokens": 10}
+
+    (finding,) = [item for item in upload(stubs, content, **limit).report.findings if item.code == "INPUT_TOO_LONG"]
+    assert (list(finding.rows), finding.severity) == ([2], report_pb2.SEVERITY_WARNING)
+    failure = refused(stubs.datasets.UploadDataset, upload_messages(content, **limit, refuse_long_inputs=True))
+    assert set(failure.violations) == {"rows[2].input"}
+
+
+def test_near_duplicates_are_looked_for_unless_the_caller_declines(stubs):
+    texts = ("The lid of the box was broken", "the lid of the box was broken!")
+    content = to_jsonl([{"input": text, "output": "A"} for text in texts])
+
+    def codes(**header):
+        answer = stubs.datasets.CheckDataset(upload_messages(content, pb2.CheckDatasetRequest, **header))
+        return {finding.code for finding in answer.report.findings}
+
+    assert "NEAR_DUPLICATE_ROWS" in codes()
+    assert "NEAR_DUPLICATE_ROWS" in codes(near_duplicates=True)
+    assert "NEAR_DUPLICATE_ROWS" not in codes(near_duplicates=False)

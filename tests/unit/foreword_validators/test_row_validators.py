@@ -144,3 +144,13 @@ def test_personal_data_is_named_by_kind_and_column_and_never_shown() -> None:
     assert [finding.excerpt for finding in found] == ["Write to [e-mail]", "Pay to [bank account]"]
     assert "e-mail address" in found[0].message
     assert "bank account" in found[1].message
+
+
+def test_long_inputs_are_faults_if_they_are_to_be_refused() -> None:
+    context = ValidationContext(task="", count_tokens=len, max_input_tokens=3, refuse_long_inputs=True)
+    check = Lengths().start(context)
+
+    (finding,) = check.row(Row(number=2, input="12345", output="x"))
+
+    assert (finding.severity, finding.code, finding.rows) == (Severity.ERROR, "INPUT_TOO_LONG", (2,))
+    assert finding.message == "The input has 5 tokens, and at most 3 are allowed."

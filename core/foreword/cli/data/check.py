@@ -26,6 +26,7 @@ from foreword.domain.experiment import TaskOptions
 @click.option("--base-model", default="", help="Measure lengths in tokens of this base model.  [default: characters]")
 @click.option("--max-input-tokens", type=int, help="Maximum input length, with --base-model.  [default: its context]")
 @column_options
+@click.option("--refuse-long-inputs", is_flag=True, help="Treat longer inputs as faults.  [default: as warnings]")
 @click.option("--unlabelled", is_flag=True, help="The rows have no outputs and are for `foreword batch`.")
 @click.option(
     "--against",
@@ -50,6 +51,7 @@ def check(
     max_input_tokens: int | None,
     input_column: str,
     output_column: str,
+    refuse_long_inputs: bool,
     unlabelled: bool,
     against: Path | None,
     near_duplicates: bool | None,
@@ -62,6 +64,8 @@ def check(
     """
     from foreword.cli.render import out_console, print_json, print_report
 
+    if refuse_long_inputs and not base_model:
+        raise click.UsageError("--refuse-long-inputs needs --base-model, whose tokenizer measures lengths.")
     with ExitStack() as files:
         others = None
         if against is not None:
@@ -83,6 +87,7 @@ def check(
                 input_column=input_column,
                 output_column=output_column,
                 near_duplicates=near_duplicates,
+                refuse_long_inputs=refuse_long_inputs,
                 against=others.rows if others else (),
             )
         )

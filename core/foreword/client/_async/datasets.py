@@ -50,6 +50,8 @@ class DatasetMethods(ServiceMethods):
         max_input_tokens: int = 0,
         reuse_identical: bool = False,
         unlabelled: bool = False,
+        near_duplicates: bool | None = None,
+        refuse_long_inputs: bool = False,
         request_id: str = "",
         timeout_seconds: float = UPLOAD_TIMEOUT_SECONDS,
     ) -> resources.Dataset:
@@ -69,6 +71,10 @@ class DatasetMethods(ServiceMethods):
                 of storing them again. Its attribute `reused` is then true.
             unlabelled: The rows have no outputs and are to be answered by a batch job; only the column `input` is
                 read, and rows may be plain texts.
+            near_duplicates: Whether to look for nearly equal inputs. Default: in files of up to 100,000 rows and 20
+                million characters.
+            refuse_long_inputs: Treat inputs longer than `max_input_tokens` as faults, instead of letting tuning
+                truncate them.
             request_id: Makes a second call with the same id and content return the first one's dataset, for a day. At
                 most 64 characters. Default: a new id.
 
@@ -87,6 +93,8 @@ class DatasetMethods(ServiceMethods):
             base_model=base_model,
             max_input_tokens=max_input_tokens,
             unlabelled=unlabelled,
+            near_duplicates=near_duplicates,
+            refuse_long_inputs=refuse_long_inputs,
             request_id=request_id or new_request_id(),
             reuse_identical=reuse_identical,
         )
@@ -106,6 +114,8 @@ class DatasetMethods(ServiceMethods):
         base_model: str = "",
         max_input_tokens: int = 0,
         unlabelled: bool = False,
+        near_duplicates: bool | None = None,
+        refuse_long_inputs: bool = False,
         timeout_seconds: float = UPLOAD_TIMEOUT_SECONDS,
     ) -> DataReport:
         """Check training data as `upload_dataset` does, without storing it; the report lists faulty rows.
@@ -122,6 +132,8 @@ class DatasetMethods(ServiceMethods):
             base_model=base_model,
             max_input_tokens=max_input_tokens,
             unlabelled=unlabelled,
+            near_duplicates=near_duplicates,
+            refuse_long_inputs=refuse_long_inputs,
         )
         requests = _requests(messages.CheckDatasetRequest, header, rows)
         answer = await self._connection.unary(

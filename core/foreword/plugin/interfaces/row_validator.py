@@ -22,6 +22,7 @@ class ValidationContext:
         unlabelled: Whether the rows have no outputs: all of them are empty, and only inputs can be checked.
         near_duplicates: Whether to look for nearly equal inputs, which takes longer than the other checks; None to do
             so if the file is not too large for it.
+        refuse_long_inputs: Whether inputs longer than `max_input_tokens` are errors; otherwise they are warnings.
         against: Rows of another file that these rows should not repeat, such as those held out for an evaluation; they
             are read from disk on access.
     """
@@ -34,6 +35,7 @@ class ValidationContext:
     separator: str = ", "
     unlabelled: bool = False
     near_duplicates: bool | None = None
+    refuse_long_inputs: bool = False
     against: Sequence[Row] = ()
 
 

@@ -63,6 +63,7 @@ class Header:
         task: Id of the task; empty to choose one that suits the content.
         base_model: Name or alias; empty to measure lengths in characters.
         max_input_tokens: 0 for the model's context.
+        near_duplicates: None to let the size of the file decide.
         reuse_identical: Whether a stored dataset with the same name and rows takes the place of a new version.
     """
 
@@ -76,6 +77,8 @@ class Header:
     max_input_tokens: int
     reuse_identical: bool
     unlabelled: bool
+    near_duplicates: bool | None = None
+    refuse_long_inputs: bool = False
 
 
 def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> Header:
@@ -94,6 +97,8 @@ def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> H
     limit = violations.number("header.max_input_tokens", header.max_input_tokens, minimum=0)
     if limit and not header.base_model:
         violations.add("header.max_input_tokens", "needs base_model, whose tokenizer measures lengths; set it")
+    if header.refuse_long_inputs and not header.base_model:
+        violations.add("header.refuse_long_inputs", "needs base_model, whose tokenizer measures lengths; set it")
     violations.check()
     return Header(
         tenant=None if parent is None else parent.tenant,
@@ -106,4 +111,6 @@ def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> H
         max_input_tokens=limit,
         reuse_identical=header.reuse_identical,
         unlabelled=header.unlabelled,
+        near_duplicates=header.near_duplicates if header.HasField("near_duplicates") else None,
+        refuse_long_inputs=header.refuse_long_inputs,
     )

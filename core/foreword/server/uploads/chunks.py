@@ -147,4 +147,6 @@ class UploadChecker:
                 counter=self._tokens.counter,
                 folder=self._folder,
                 unlabelled=header.unlabelled,
+                near_duplicates=header.near_duplicates,
+                refuse_long_inputs=header.refuse_long_inputs,
             )
