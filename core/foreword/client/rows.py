@@ -18,7 +18,7 @@ from foreword.errors import InvalidArgumentError
 
 CHUNK_BYTES = 256 * 1024
 _COLUMNS = ("input", "output")
-_EXTENSIONS = (".jsonl", ".json", ".csv")
+_EXTENSIONS = (".jsonl", ".json", ".csv", ".parquet", ".arrow")
 _MOST_OF_A_NAME = 180
 """Characters of a display name, of at most 200, that leave room for a suffix."""
 
@@ -37,7 +37,7 @@ class Frame(Protocol):
 
 Pairs = Iterable[tuple[Any, Any]]
 Rows = str | PathLike[str] | bytes | Frame | Iterable[Row] | Iterable[Mapping[str, Any]] | Iterable[str] | Pairs
-"""Training data: the path of a file, its bytes, or the rows themselves.
+"""Training data: the path of a file or of the folder of a dataset, its bytes, or the rows themselves.
 
 Rows are a pandas DataFrame with the columns `input` and `output`, or any iterable of mappings with these keys or of
 pairs of input and output. Unlabelled rows need no `output`, and may be plain texts. Their other columns are kept.
@@ -91,18 +91,19 @@ def _file_chunks(path: Path) -> Callable[[], Iterator[bytes]]:
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             return _Pipe(path).chunks
-        path.open("rb").close()
+        if not path.is_dir():
+            path.open("rb").close()
     except (OSError, ValueError) as error:  # a NUL in the path is a ValueError
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise InvalidArgumentError.of(
-            "rows", f"{path} cannot be read: {why}. Pass the path of a JSONL, JSON or CSV file."
+            "rows", f"{path} cannot be read: {why}. Pass the path of a JSONL, JSON, CSV or Parquet file."
         ) from error
 
     def read() -> Iterator[bytes]:
+        from foreword.client.exchange.row_source import source_chunks  # late, for those who upload no file
+
         try:
-            with path.open("rb") as file:
-                while chunk := file.read(CHUNK_BYTES):
-                    yield chunk
+            yield from source_chunks(path)
         except OSError as error:  # the file or its disk has become unavailable in the meantime
             raise _unreadable(path, error) from error
 

@@ -30,7 +30,7 @@ _FOREIGN = (
     (b"\xfe\xff", "is UTF-16 text", "Save it as UTF-8."),
     (b"PK\x03\x04", "is a spreadsheet or an archive", "Save a spreadsheet as CSV UTF-8; unpack an archive."),
     (b"\x1f\x8b", "is compressed with gzip", "Decompress it."),
-    (b"PAR1", "is a Parquet file", "Convert it to JSONL or CSV."),
+    (b"PAR1", "is a Parquet file", "Name it .parquet, or convert it with foreword data convert."),
     (b"%PDF", "is a PDF file", "Save the rows as JSONL or CSV."),
 )
 

@@ -3,6 +3,7 @@
 import click
 
 from foreword.cli.data.check import check
+from foreword.cli.data.convert import convert
 from foreword.cli.data.diff import diff
 from foreword.cli.data.fix import fix
 from foreword.cli.data.sample import sample
@@ -14,7 +15,7 @@ def data() -> None:
     """Check, correct, divide and compare training data."""
 
 
-for _command in (check, fix, split, diff, sample):
+for _command in (check, fix, split, diff, convert, sample):
     data.add_command(_command)
 
 __all__ = ["data"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
 from foreword.cli.data.checked_file import checked_file
 from foreword.cli.data.columns import column_options
+from foreword.cli.data.files import INPUT, INPUT_OR_DASH, STANDARD_INPUT, file_chunks
 from foreword.cli.named_options import named_options
 from foreword.cli.option_names import in_options
 from foreword.cli.picture_option import plot_option
@@ -19,7 +19,7 @@ from foreword.domain.experiment import TaskOptions
 
 
 @click.command()
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=INPUT_OR_DASH)
 @click.option("--format", type=click.Choice(["jsonl", "json", "csv"]), help="Format of FILE.  [default: detected]")
 @task_options
 @named_options("Set an option of the task; may be repeated.")
@@ -30,7 +30,7 @@ from foreword.domain.experiment import TaskOptions
 @click.option("--unlabelled", is_flag=True, help="The rows have no outputs and are for `foreword batch`.")
 @click.option(
     "--against",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=INPUT,
     help="Also report the rows that repeat, or nearly repeat, an input of this file, such as the held-out rows.",
 )
 @click.option(
@@ -42,7 +42,7 @@ from foreword.domain.experiment import TaskOptions
 @json_option
 @in_options
 def check(
-    file: BinaryIO,
+    file: Path,
     format: str | None,
     task: str,
     options: TaskOptions,
@@ -60,6 +60,8 @@ def check(
 ) -> None:
     """Check FILE (- for standard input) as an upload does.
 
+    FILE is JSONL, JSON, CSV, Parquet, an export of Label Studio, or the folder of a Hugging Face dataset.
+
     Needs no service and stores nothing. Exits with status 1 if rows are faulty.
     """
     from foreword.cli.render import out_console, print_json, print_report
@@ -69,14 +71,13 @@ def check(
     with ExitStack() as files:
         others = None
         if against is not None:
-            other = files.enter_context(against.open("rb"))
             others = files.enter_context(
-                checked_file(other, options=TaskOptions(), unlabelled=unlabelled, near_duplicates=False)
+                checked_file(file_chunks(against), options=TaskOptions(), unlabelled=unlabelled, near_duplicates=False)
             )
             others.warn_left_out(against)
         found = files.enter_context(
             checked_file(
-                file,
+                file_chunks(file, input_column=input_column, output_column=output_column),
                 task=task,
                 options=options,
                 format=format,
@@ -95,7 +96,7 @@ def check(
     if plot is not None and report.usable_row_count:
         from foreword.client.dataset_picture import draw_dataset
 
-        draw_dataset(report, plot, title=Path(file.name).name.replace("<stdin>", ""))
+        draw_dataset(report, plot, title="" if file == STANDARD_INPUT else file.name)
     if as_json:
         print_json(report)
     else:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,8 +20,6 @@ from foreword.domain.report import DataReport
 if TYPE_CHECKING:
     from foreword.data.row_file import RowFile
     from foreword.plugin.interfaces import Task
-
-_CHUNK_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +66,7 @@ class CheckedFile:
 
 @contextmanager
 def checked_file(
-    file: BinaryIO,
+    chunks: Iterable[bytes],
     *,
     task: str = "",
     options: TaskOptions,
@@ -87,6 +85,7 @@ def checked_file(
     """Check a file with the installed plugins. Its rows can be read during the block.
 
     Args:
+        chunks: The bytes of the file.
         named: Options of the task as `NAME=VALUE`.
         near_duplicates: Whether to look for nearly equal inputs; None to do so if the file is small enough.
         against: Rows of another file that these rows should not repeat.
@@ -125,7 +124,7 @@ def checked_file(
         output_column=output_column,
     )
     with closing(checker):
-        while chunk := file.read(_CHUNK_BYTES):
+        for chunk in chunks:
             checker.feed(chunk)
         found = checker.finish()
         yield CheckedFile(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from foreword.cli.data.checked_file import CheckedFile, checked_file
+from foreword.cli.data.files import INPUT, file_chunks
 from foreword.cli.option_names import in_options
 from foreword.cli.session import json_option
 from foreword.cli.task_options import task_options
@@ -26,8 +27,8 @@ _MOST_SHOWN = 20
 
 
 @click.command()
-@click.argument("old", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("old", type=INPUT)
+@click.argument("new", type=INPUT)
 @task_options
 @json_option
 @in_options
@@ -40,10 +41,8 @@ def diff(old: Path, new: Path, task: str, options: TaskOptions, as_json: bool) -
     from foreword.data.row_difference import RowKeys, row_difference
 
     with (
-        old.open("rb") as old_file,
-        new.open("rb") as new_file,
-        checked_file(old_file, task=task, options=options, near_duplicates=False) as before,
-        checked_file(new_file, task=task, options=options, near_duplicates=False) as after,
+        checked_file(file_chunks(old), task=task, options=options, near_duplicates=False) as before,
+        checked_file(file_chunks(new), task=task, options=options, near_duplicates=False) as after,
     ):
         before.warn_left_out(old)
         after.warn_left_out(new)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from foreword.cli.data.checked_file import checked_file
+from foreword.cli.data.columns import column_options
 from foreword.cli.data.data_settings import DataSettings
-from foreword.cli.data.outputs import check_output
+from foreword.cli.data.files import INPUT, check_output, file_chunks
 from foreword.cli.option_names import in_options
 from foreword.cli.task_options import task_options
 from foreword.data.fixes.change import CERTAIN, ON_REQUEST, Change, ChangeLog
@@ -21,11 +20,6 @@ from foreword.domain.counted import counted
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import DataReport, Finding, Severity, excerpt
 
-if TYPE_CHECKING:
-    from foreword.data.findings import FindingCollector
-    from foreword.domain.dataset import Row
-
-_CHUNK_BYTES = 256 * 1024
 _MOST_SHOWN = 100
 _EXPLAINED = {**CERTAIN, **ON_REQUEST}
 
@@ -36,7 +30,7 @@ _EXPLAINED = {**CERTAIN, **ON_REQUEST}
     + "\n\b\nOnly with --only:\n"
     + "\n".join(f"{code}: {what}" for code, what in ON_REQUEST.items())
 )
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=INPUT)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -45,6 +39,7 @@ _EXPLAINED = {**CERTAIN, **ON_REQUEST}
 @click.option("--only", "codes", metavar="CODE", multiple=True, help="Only this correction; may be repeated.")
 @click.option("--changes", type=click.Path(dir_okay=False, path_type=Path), help="File for all changes, as JSONL.")
 @click.option("--dry-run", is_flag=True, help="Show the changes, and write no corrected file.")
+@column_options
 @task_options
 @in_options
 def fix(
@@ -53,6 +48,8 @@ def fix(
     codes: tuple[str, ...],
     changes: Path | None,
     dry_run: bool,
+    input_column: str,
+    output_column: str,
     task: str,
     options: TaskOptions,
 ) -> None:
@@ -62,6 +59,7 @@ def fix(
     result is JSONL, JSON or CSV in UTF-8 with the columns input and output first. FILE is not changed. Exits with
     status 1 if faulty rows remain or could not be read.
     """
+    from foreword.cli.data.reading import readable_rows
     from foreword.cli.render import out_console, print_findings
     from foreword.data.exchange.row_writer import other_names, whole_file, write_row_file
     from foreword.data.findings import FindingCollector
@@ -82,12 +80,13 @@ def fix(
         raise click.BadParameter(f"{task!r} is not installed (installed: {installed})", param_hint="--task")
     plan = FixPlan(codes=codes or tuple(CERTAIN), task=task, tasks=tasks, options=options)
     reading = FindingCollector()
+    chunks = file_chunks(file, input_column=input_column, output_column=output_column)
+    rows = readable_rows(chunks, reading, input_column=input_column, output_column=output_column)
     console = out_console()
     with (
-        file.open("rb") as opened,
         closing(ChangeLog()) as log,
         tempfile.TemporaryDirectory() as folder,
-        fixed_rows(_rows(opened, reading), plan, log) as spool,
+        fixed_rows(rows, plan, log) as spool,
     ):
         target = Path(folder, "fixed.jsonl") if out is None or dry_run else out
         findings, _ = reading.result()
@@ -96,7 +95,7 @@ def fix(
             raise click.ClickException(f"No row of {file} is left, so nothing was written.")
         others = other_names(spool.rows())
         count = write_row_file(target, spool.rows(), others)
-        with target.open("rb") as written, checked_file(written, task=task, options=options, keep_others=True) as found:
+        with checked_file(file_chunks(target), task=task, options=options, keep_others=True) as found:
             report = found.report
         if changes is not None:
             with whole_file(changes) as listed:
@@ -116,24 +115,6 @@ def _check_codes(codes: tuple[str, ...]) -> None:
         raise click.BadParameter(
             f"{unknown[0]!r} cannot be corrected; choose from {', '.join(_EXPLAINED)}", param_hint="--only"
         )
-
-
-def _rows(file: BinaryIO, findings: FindingCollector) -> Iterator[Row]:
-    """Yield the rows of a file that can be read, and collect what is wrong with the others."""
-    from foreword.data.reader import RowReader
-
-    reader = RowReader(keep_others=True)
-    while chunk := file.read(_CHUNK_BYTES):
-        for item in reader.feed(chunk):
-            if isinstance(item, Finding):
-                findings.add(item)
-            else:
-                yield item
-    for item in reader.finish():
-        if isinstance(item, Finding):
-            findings.add(item)
-        else:
-            yield item
 
 
 def _print_changes(log: ChangeLog) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from foreword.cli.data.checked_file import checked_file
-from foreword.cli.data.outputs import check_output
+from foreword.cli.data.columns import column_options
+from foreword.cli.data.files import INPUT, check_output, file_chunks
 from foreword.cli.option_names import in_options
 from foreword.cli.session import json_option
 from foreword.cli.task_options import task_options
@@ -23,7 +24,7 @@ _LISTED = 8
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=INPUT)
 @click.option(
     "--held-out",
     "share",
@@ -43,6 +44,7 @@ _LISTED = 8
     type=click.Path(dir_okay=False, path_type=Path),
     help="File of the held-out rows.  [default: FILE with .held_out before its extension]",
 )
+@column_options
 @task_options
 @json_option
 @in_options
@@ -52,6 +54,8 @@ def split(
     seed: int,
     out_train: Path | None,
     out_held_out: Path | None,
+    input_column: str,
+    output_column: str,
     task: str,
     options: TaskOptions,
     as_json: bool,
@@ -72,8 +76,15 @@ def split(
     if training.resolve() == held_out.resolve():
         raise click.BadParameter("must be another file than --out-train", param_hint="--out-held-out")
     with (
-        file.open("rb") as opened,
-        checked_file(opened, task=task, options=options, near_duplicates=False, keep_others=True) as found,
+        checked_file(
+            file_chunks(file, input_column=input_column, output_column=output_column),
+            task=task,
+            options=options,
+            near_duplicates=False,
+            keep_others=True,
+            input_column=input_column,
+            output_column=output_column,
+        ) as found,
     ):
         found.check_usable(str(file))
         if found.task is None:

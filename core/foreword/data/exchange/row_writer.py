@@ -68,6 +68,15 @@ def other_names(rows: Iterable[Row]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def row_cells(row: Row, others: Sequence[str]) -> list[str]:
+    """Return the input, the output and the other fields of a row as texts.
+
+    Values that are no texts are written as JSON, missing ones as empty texts.
+    """
+    fields = json.loads(row.fields, parse_float=str, parse_int=str) if row.fields else {}
+    return [row.input, row.output, *(_cell(fields.get(name)) for name in others)]
+
+
 def _record(row: Row) -> str:
     """Return a row as JSON; numbers in its other fields stay as they were written."""
     texts = f'{{"input": {_encode(row.input)}, "output": {_encode(row.output)}'
@@ -99,7 +108,7 @@ class _Array:
 
 
 class _Table:
-    """CSV (RFC 4180). Values of other fields that are no texts are written as JSON, missing ones as empty cells."""
+    """CSV (RFC 4180)."""
 
     def __init__(self, file: TextIO, others: Sequence[str]) -> None:
         self._others = others
@@ -107,8 +116,7 @@ class _Table:
         self._writer.writerow((*COLUMNS, *others))
 
     def write(self, row: Row) -> None:
-        fields = json.loads(row.fields, parse_float=str, parse_int=str) if row.fields else {}
-        self._writer.writerow([row.input, row.output, *(_cell(fields.get(name)) for name in self._others)])
+        self._writer.writerow(row_cells(row, self._others))
 
     def end(self) -> None:
         """Write nothing: the last record is ended."""
