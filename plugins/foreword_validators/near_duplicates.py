@@ -64,7 +64,7 @@ class _Check(RowCheck):
             yield _contradiction(rows, pair)
         for pair in found.hints:
             yield _hint(rows, pair)
-        repeats = found.repeats()
+        repeats = found.repeats_N
         if len(repeats):
             listed = [found.partner(place) for place in repeats[:_LISTED].tolist()]
             yield _repeats(rows, repeats[:MAX_ROWS_PER_FINDING].tolist(), len(repeats), listed)

@@ -1,11 +1,14 @@
 """The time, the memory and the recall of the search for nearly equal inputs.
 
     python tests/benchmarks/near_duplicates.py [--rows 1000000] [--kinds complaints equal numbered template half long]
+    python tests/benchmarks/near_duplicates.py --files complaints.jsonl reviews.json
 
 Each kind of rows is written to a file as the checks store them, and searched in a process of its own. Time is processor
 time, also stated as a ratio to hashing the same rows (BLAKE2b of each input, read from the same file). In `complaints`,
 1 row in 100 is a near-duplicate of another one, in turns by case, punctuation, a typing error, a greeting and another
 word; the recall is the share of these that is found. The other kinds are hostile: they fill few keys of the index.
+
+With `--files`, it prints what is found in files instead, to be judged by a person.
 """
 
 from __future__ import annotations
@@ -19,11 +22,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
+from pathlib import Path
 from typing import Final
 
+from foreword.data.reader import RowReader
 from foreword.data.row_file import RowFile
 from foreword.data.rows import write_row
 from foreword.domain.dataset import Row
+from foreword.plugin.interfaces import ValidationContext
+from foreword_validators.near_duplicates import NearDuplicates
 from foreword_validators.near_inputs.rows import NearRows
 
 _LETTERS: Final = "etaoinshrdlucmfwyp"
@@ -155,7 +162,7 @@ def measure(kind: str, count: int) -> None:
         before = _mebibytes()
         wall, begin = time.perf_counter(), time.process_time()
         found = NearRows(rows, str.strip, labels=True)
-        places = set(found.repeats().tolist())
+        places = set(found.repeats_N.tolist())
         contradictions = sum(1 for _ in found.contradictions())
         seconds, wall = time.process_time() - begin, time.perf_counter() - wall
         peak = _mebibytes()
@@ -172,12 +179,29 @@ def measure(kind: str, count: int) -> None:
             print(f"  rows found that were not planted: {len(places - planted.keys()):,}", flush=True)
 
 
+def judge(path: Path) -> None:
+    """Print what is found in a file."""
+    reader = RowReader()
+    rows = [item for item in (*reader.feed(path.read_bytes()), *reader.finish()) if isinstance(item, Row)]
+    check = NearDuplicates().start(ValidationContext(task="", near_duplicates=True))
+    assert check is not None
+    found = list(check.review(rows))
+    print(f"{path}: {len(rows):,} rows, {len(found):,} findings")
+    for finding in found:
+        print(f"  {finding.severity.name} {finding.code}: {finding.message}")
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS))
+    parser.add_argument("--files", nargs="+", type=Path, default=[])
     arguments = parser.parse_args()
+    for path in arguments.files:
+        judge(path)
+    if arguments.files:
+        return
     for kind in arguments.kinds:
         process = multiprocessing.get_context("spawn").Process(target=measure, args=(kind, arguments.rows))
         process.start()

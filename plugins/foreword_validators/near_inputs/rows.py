@@ -9,6 +9,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Final
 
 import numpy as np
@@ -45,6 +46,9 @@ class NearRows:
     Rows belong together if their inputs are equal but for case and punctuation, or nearly equal with the same output,
     or nearly equal with a difference that changes no meaning.
 
+    Attributes:
+        repeats_N: Places of all inputs that nearly repeat an earlier one, each input once, in ascending order.
+
     Args:
         meaning: Returns the same text for outputs that mean the same.
         labels: Whether the outputs are labels; None to decide by how often they recur.
@@ -65,6 +69,7 @@ class NearRows:
         self._search.join_equal()
         self._search.join_near(self._accept)
         self._first_N = self._search.groups.first_N()
+        self.repeats_N = self._repeats()
 
     @property
     def is_complete(self) -> bool:
@@ -76,7 +81,7 @@ class NearRows:
         """Nearly equal long inputs with different outputs, whose difference may have a meaning."""
         return self._hints
 
-    def repeats(self) -> NDArray[np.int64]:
+    def _repeats(self) -> NDArray[np.int64]:
         """Return the places of all inputs that nearly repeat an earlier one, each input once, in ascending order."""
         # Sorted by group and input, then by place; the first of each group and of each input are wanted.
         order_N = np.lexsort((self._inputs_N, self._first_N))
@@ -100,10 +105,9 @@ class NearRows:
 
     def groups(self, limit: int) -> list[NDArray[np.int64]]:
         """Return the places of the largest groups of different inputs, the largest first."""
-        repeated = np.unique(self._first_N[self.repeats()])
-        places_N = np.flatnonzero(np.isin(self._first_N, repeated))
-        runs = [places_N[run] for run in equal_runs(self._first_N[places_N])]
-        return sorted(runs, key=lambda places: (-len(places), places[0]))[:limit]
+        places_N = np.flatnonzero(np.isin(self._first_N, np.unique(self._first_N[self.repeats_N])))
+        runs = (places_N[run] for run in equal_runs(self._first_N[places_N]))
+        return nsmallest(limit, runs, key=lambda places: (-len(places), places[0]))
 
     def contradictions(self) -> Iterator[NearPair]:
         """Yield rows whose output differs from that of most rows of their group, each with the nearest of these.
