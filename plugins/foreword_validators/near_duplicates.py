@@ -66,8 +66,9 @@ class _Check(RowCheck):
             yield _hint(rows, pair)
         repeats = found.repeats_N
         if len(repeats):
-            listed = [found.partner(place) for place in repeats[:_LISTED].tolist()]
-            yield _repeats(rows, repeats[:MAX_ROWS_PER_FINDING].tolist(), len(repeats), listed)
+            places = repeats[:MAX_ROWS_PER_FINDING].tolist()
+            listed = [near for place in places[:_LISTED] if (near := found.partner(place)) is not None]
+            yield _repeats(rows, places, len(repeats), listed)
             self._parts.append(_groups(rows, found))
         if not found.is_complete:
             yield incomplete()
@@ -111,13 +112,12 @@ def _repeats(rows: Sequence[Row], places: Sequence[int], count: int, listed: Seq
         f"row {rows[pair.second].number} differs from row {rows[pair.first].number} in {described(pair.difference)}"
         for pair in listed
     )
-    more = "; ..." if count > len(listed) else ""
+    shown = f" ({pairs}{'; ...' * (count > len(listed))})" if pairs else ""
     many = count >= max(_FEWEST_OF_MANY, _MANY * len(rows))
     return Finding(
         severity=Severity.WARNING if many else Severity.INFO,
         code="NEAR_DUPLICATE_ROWS",
-        message=f"{count:,} {'input nearly repeats' if count == 1 else 'inputs nearly repeat'} an earlier one "
-        f"({pairs}{more}).",
+        message=f"{count:,} {'input nearly repeats' if count == 1 else 'inputs nearly repeat'} an earlier one{shown}.",
         remedy="Keep one of each group, unless the difference matters: near copies teach little, and held-out ones "
         "make results look better.",
         rows=tuple(rows[place].number for place in places),

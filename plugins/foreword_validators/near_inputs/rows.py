@@ -92,8 +92,8 @@ class NearRows:
         own = self._inputs_N[self._first_N[places]] == self._inputs_N[places]
         return np.sort(places[~own])
 
-    def partner(self, place: int) -> NearPair:
-        """Return a repeated input with an earlier one of its group, the nearest of the first 20."""
+    def partner(self, place: int) -> NearPair | None:
+        """Return an input with the nearest of the first 20 of its group; None if it is only near to later ones."""
         members = np.flatnonzero(self._first_N[:place] == self._first_N[place])[:_MAX_PARTNERS].tolist()
         pairs = [
             NearPair(member, place, found)
@@ -101,7 +101,7 @@ class NearRows:
             if self._inputs_N[member] != self._inputs_N[place]
             and (found := self._search.compare(member, place)) is not None
         ]
-        return min(pairs, key=_size) if pairs else NearPair(int(self._first_N[place]), place, ((), ()))
+        return min(pairs, key=_size, default=None)
 
     def groups(self, limit: int) -> list[NDArray[np.int64]]:
         """Return the places of the largest groups of different inputs, the largest first."""
@@ -152,7 +152,7 @@ class NearRows:
             found = self._search.compare(first, second)
             if found is not None and (found == ((), ()) or (self._labels and is_slight(found))):
                 pairs.append(NearPair(first, second, found))
-        return min(pairs, key=_size) if pairs else None
+        return min(pairs, key=_size, default=None)
 
     def _accept(self, one: int, other: int, found: Difference) -> bool:
         if self._outputs_N[one] == self._outputs_N[other] or is_slight(found):
