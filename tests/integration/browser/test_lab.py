@@ -128,7 +128,7 @@ def test_a_prompt_is_saved_changed_compared_asked_beside_and_loaded(lab: StudioB
     lab.wait_for("get_saved_prompt(")
     write(lab, "instruction", "Name the department in one word.")
     lab.click("compare with the form")
-    lab.wait_for(f"Version 1 and the form of {name}")
+    lab.wait_for(f"{name}: version 1 and the form")
     assert "Name the department in one word." in lab.find("#saved").text
     assert lab.violations() == []
     assert lab.overflow() == 0

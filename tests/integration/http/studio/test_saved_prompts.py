@@ -118,11 +118,11 @@ def test_versions_are_compared_with_each_other_and_with_the_form(browser: Browse
     two = text_of(browser.submit(lab, form("compare:p@1..2")))
     with_form = text_of(browser.submit(lab, form("compare:p@2", instruction="Two.", variables="", sent=[])))
 
-    assert "Version 1 and version 2 of p" in two
+    assert "p: version 1 and version 2" in two
     assert "instruction One. Two." in two
     assert "top_k – 4" in two
     assert "The same in both: model." in two
-    assert "Version 2 and the form of p" in with_form
+    assert "p: version 2 and the form" in with_form
     assert "max_new_tokens – 3" in with_form
     assert "The same in both: instruction, model." in with_form
 
