@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity
@@ -24,7 +24,12 @@ class _Check(RowCheck):
     def __init__(self, columns: tuple[str, ...]) -> None:
         self._columns = columns
 
-    def row(self, row: Row) -> Iterator[Finding]:
+    def row(self, row: Row) -> Iterable[Finding]:
+        if row.input.strip() and (row.output.strip() or len(self._columns) == 1):
+            return ()
+        return self._findings(row)
+
+    def _findings(self, row: Row) -> Iterator[Finding]:
         texts = {"input": row.input, "output": row.output}
         for column in self._columns:
             if not texts[column].strip():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity
@@ -30,7 +30,12 @@ class GarbledTexts(RowValidator):
 
 
 class _Check(RowCheck):
-    def row(self, row: Row) -> Iterator[Finding]:
+    def row(self, row: Row) -> Iterable[Finding]:
+        if row.input.isascii() and row.output.isascii():
+            return ()
+        return self._findings(row)
+
+    def _findings(self, row: Row) -> Iterator[Finding]:
         for column, text in (("input", row.input), ("output", row.output)):
             found = _MISREAD.search(text)
             if found is not None:

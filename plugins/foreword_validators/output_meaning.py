@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
 
 from foreword.plugin.interfaces import ValidationContext
+
+_CACHED: Final = 2048  # labels recur
 
 
 def meaning_of_outputs(context: ValidationContext) -> Callable[[str], str]:
@@ -17,6 +21,7 @@ def meaning_of_outputs(context: ValidationContext) -> Callable[[str], str]:
         return str.strip
     separator = context.separator.strip() or context.separator
 
+    @lru_cache(maxsize=_CACHED)
     def labels(output: str) -> str:
         parts = output.casefold().split(separator)
         return "\x00".join(sorted({" ".join(label.split()) for label in parts} - {""}))

@@ -128,8 +128,10 @@ class DatasetChecker:
             against=against,
         )
         self._checks: dict[str, RowCheck] = {}
+        self._running: tuple[tuple[str, RowCheck], ...] = ()
         for validator in validators:
             self._start(validator, context)
+        self._running = tuple(self._checks.items())
         self._lock = threading.Lock()
         self._closing = False
         self._spool = RowSpool(folder)
@@ -219,7 +221,7 @@ class DatasetChecker:
             self._findings.add(item)
             return
         usable = True
-        for id, check in tuple(self._checks.items()):
+        for id, check in self._running:
             try:
                 for finding in check.row(item):
                     self._findings.add(finding, source=id)
@@ -273,6 +275,7 @@ class DatasetChecker:
     def _drop(self, id: str, error: Exception, number: int | None = None) -> None:
         """Report a validator that failed, and skip it from now on."""
         self._checks.pop(id, None)
+        self._running = tuple(self._checks.items())
         self._findings.add(
             Finding(
                 severity=Severity.WARNING,

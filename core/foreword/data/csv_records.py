@@ -144,6 +144,8 @@ class CsvReader:
 
     def _skip_blank_lines(self) -> None:
         """Skip and count the blank lines at the start of a record in one step, because a file may be full of them."""
+        if not self._buffer[self._start : self._start + 1].isspace():
+            return
         starts = self._state is _State.FIELD_START and self._position == self._start
         if not starts or self._header is None or self._after_cr or self._skipping:
             return
@@ -200,11 +202,11 @@ class CsvReader:
         if len(raw) > MAX_ROW_BYTES:
             yield from self._too_large()
             return
-        first_line = LINE_END.search(raw)
         record_start = self._start
         self._start = self._position
         self._state = _State.FIELD_START
         spaced, self._spaced = self._spaced, False
+        held = raw
         if raw.startswith(BYTE_ORDER_MARK):
             raw = raw.removeprefix(BYTE_ORDER_MARK)
             yield from self._remarks.inner_mark()
@@ -230,6 +232,7 @@ class CsvReader:
                 text=text,
             )
             self._broken_header = self._header is None
+            first_line = LINE_END.search(held)
             if first_line is not None and self._restarts < _MAX_RESTARTS and not self._broken_header:
                 self._restart(record_start, first_line)
             return

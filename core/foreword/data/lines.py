@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from foreword.data.columns import Columns
 from foreword.data.layout_remarks import LayoutRemarks
@@ -34,10 +34,24 @@ class LineReader:
             self._after_cr = False
             chunk = chunk.removeprefix(b"\n")
         start = self._skip_blank_lines(chunk, 0)
-        while (end := LINE_END.search(chunk, start)) is not None:
-            self._append(chunk[start : end.start()])
-            yield from self._end_line()
-            start = self._skip_blank_lines(chunk, end.end())
+        has_cr = b"\r" in chunk
+        while True:
+            if has_cr:
+                found = LINE_END.search(chunk, start)
+                if found is None:
+                    break
+                end, after = found.span()
+            else:
+                end = chunk.find(b"\n", start)
+                if end < 0:
+                    break
+                after = end + 1
+            if self._pending:
+                self._append(chunk[start:end])
+                yield from self._end_line()
+            else:
+                yield from self._read_line(chunk[start:end], large=end - start > MAX_ROW_BYTES)
+            start = self._skip_blank_lines(chunk, after) if chunk[after : after + 1].isspace() else after
         self._append(chunk[start:])
         self._after_cr = chunk.endswith(b"\r")
 
@@ -58,10 +72,21 @@ class LineReader:
         self._too_large = self._too_large or len(self._pending) > MAX_ROW_BYTES
         del self._pending[MAX_ROW_BYTES + 1 :]
 
-    def _end_line(self) -> Iterator[Row | Finding]:
+    def _end_line(self) -> Iterable[Row | Finding]:
         raw, large = bytes(self._pending), self._too_large
         self._pending.clear()
         self._too_large = False
+        return self._read_line(raw, large=large)
+
+    def _read_line(self, raw: bytes, *, large: bool) -> Iterable[Row | Finding]:
+        """Return the row of a line, or its faults."""
+        if raw[:1] == b"{" and raw[-1:] == b"}" and not large:  # almost all lines
+            self._line += 1
+            self.row_count += 1
+            return self._parser.parse(raw, self._line)
+        return self._read_other_line(raw, large)
+
+    def _read_other_line(self, raw: bytes, large: bool) -> Iterator[Row | Finding]:
         self._line += 1
         if raw.startswith(BYTE_ORDER_MARK):
             raw = raw.removeprefix(BYTE_ORDER_MARK)

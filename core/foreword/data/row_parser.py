@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from foreword.data.columns import COLUMNS, Columns, read_chat
@@ -56,10 +56,26 @@ class RowParser:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
+        self._names = columns.names
         self._remarked: set[str] = set()
 
-    def parse(self, raw: bytes, number: int) -> Iterator[Row | Finding]:
-        """Read one JSON object and yield its faults and, unless one of them is an error, its row."""
+    def parse(self, raw: bytes, number: int) -> Iterable[Row | Finding]:
+        """Read one JSON object and return its faults and, unless one of them is an error, its row."""
+        try:
+            value = _DECODER.decode(raw.decode())
+        except (ValueError, RecursionError):
+            return self._parse(raw, number)
+        if type(value) is not _Object:
+            return self._parse(raw, number)
+        # Almost all objects have only the texts that are looked for. Only an escape can stand for a character that
+        # cannot be stored.
+        if len(value) == len(self._names) and not value.repeated and b"\\u" not in raw:
+            texts = [text for name in self._names if type(text := value.get(name)) is str]
+            if len(texts) == len(self._names):
+                return (Row(number=number, input=texts[0], output=texts[1] if len(texts) > 1 else ""),)
+        return self._read(value, number)
+
+    def _parse(self, raw: bytes, number: int) -> Iterator[Row | Finding]:
         text = decode(raw, number)
         if isinstance(text, Finding):
             yield text

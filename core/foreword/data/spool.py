@@ -14,6 +14,7 @@ from foreword.domain.dataset import Row
 from foreword.errors import UnavailableError
 
 _BUFFER_BYTES: Final = 2**18
+_HELD_BYTES: Final = 2**16
 
 
 class RowSpool:
@@ -35,17 +36,21 @@ class RowSpool:
         self._opened: IO[bytes] | None = None
         self._content = hashlib.sha256()
         self._stored = self._content
+        self._lines: list[bytes] = []  # that are not hashed and written yet
+        self._held = 0
         self.row_count = 0
         self.byte_size = 0
 
     @property
     def content_sha256(self) -> str:
         """SHA-256 of the rows so far without their numbers, in hexadecimal."""
+        self._write()
         return self._content.hexdigest()
 
     @property
     def stored_sha256(self) -> str:
         """SHA-256 of the file so far, in hexadecimal: that of the content if no row needs its number."""
+        self._write()
         return self._stored.hexdigest()
 
     def add(self, row: Row) -> None:
@@ -56,15 +61,20 @@ class RowSpool:
         """
         content = write_row(row)
         line = with_number(content, row.number, self.row_count + 1)
-        with _translated():
-            self._file().write(line)
         if line != content and self._stored is self._content:
+            self._write()
             self._stored = self._content.copy()
-        self._content.update(content)
+        if self._opened is None:
+            with _translated():
+                self._file()
+        self._lines.append(line)
         if self._stored is not self._content:
-            self._stored.update(line)
+            self._content.update(content)
         self.row_count += 1
         self.byte_size += len(line)
+        self._held += len(line)
+        if self._held > _HELD_BYTES:
+            self._write()
 
     def rows(self) -> Iterator[Row]:
         """Read the rows in their order."""
@@ -76,6 +86,7 @@ class RowSpool:
         Raises:
             UnavailableError: The disk is full.
         """
+        self._write()
         with _translated():
             self._file().seek(0)  # which also writes what is buffered
             return self._file()
@@ -85,6 +96,20 @@ class RowSpool:
         if self._opened is not None:
             with _translated():
                 self._opened.close()
+
+    def _write(self) -> None:
+        """Hash and write the lines that are held.
+
+        Raises:
+            UnavailableError: The disk is full.
+        """
+        if self._lines:
+            lines = b"".join(self._lines)
+            self._lines.clear()
+            self._held = 0
+            self._stored.update(lines)
+            with _translated():
+                self._file().write(lines)
 
     def _file(self) -> IO[bytes]:
         """Return the temporary file, which the first row creates."""
