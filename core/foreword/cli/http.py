@@ -77,8 +77,6 @@ async def _run(
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if until_stdin_closes:
-        when_stdin_closes(lambda: loop.call_soon_threadsafe(stop.set))
     service = service_client(endpoint, tls_ca=tls_ca)
     if descriptor is None:
         address = listening.getsockname()
@@ -86,7 +84,15 @@ async def _run(
     tracing = Tracing(service="foreword-http", version=__version__) if settings.traces else None
     try:
         tracer = tracing.tracer if tracing is not None else None
-        await HttpServer(settings, service, listening, tracer=tracer).run(stop)
+        server = HttpServer(settings, service, listening, tracer=tracer)
+
+        def end() -> None:
+            server.abandon()
+            stop.set()
+
+        if until_stdin_closes:  # `foreword serve` was killed; it asks by a signal if it stops in order
+            when_stdin_closes(lambda: loop.call_soon_threadsafe(end))
+        await server.run(stop)
     finally:
         if tracing is not None:
             tracing.stop()

@@ -111,11 +111,11 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
         if until_stdin_closes:
             loop = asyncio.get_running_loop()
             when_stdin_closes(lambda: loop.call_soon_threadsafe(stop.set))
+        if http is not None:
+            http.start()  # first, because it takes seconds, in which callers wait at its socket
         port = await server.start()
         spare_collections()
         await executor.start()
-        if http is not None:
-            http.start()
         _print_ready(settings, port, http)
         await stop.wait()
         click.echo("Stopping: completing running requests; runs and evaluations resume at the next start.", err=True)

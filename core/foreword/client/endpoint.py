@@ -33,6 +33,8 @@ _CHANNEL_OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
 )
+_NEARBY = (("grpc.max_reconnect_backoff_ms", 500),)
+"""The last value of an option counts."""
 
 
 class Endpoint(NamedTuple):
@@ -64,8 +66,11 @@ def parse_endpoint(text: str) -> Endpoint:
 
 
 def channel_options(target: str) -> tuple[tuple[str, int], ...]:
-    """Return the options of a channel to `target`. A channel to this machine never uses a proxy."""
-    return (*_CHANNEL_OPTIONS, *DIRECT) if is_on_this_machine(target) else _CHANNEL_OPTIONS
+    """Return the options of a channel to `target`.
+
+    A channel to this machine never uses a proxy, and looks more often whether the service is back: it harms nobody.
+    """
+    return (*_CHANNEL_OPTIONS, *_NEARBY, *DIRECT) if is_on_this_machine(target) else _CHANNEL_OPTIONS
 
 
 def channel_credentials(

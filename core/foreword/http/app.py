@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -33,13 +34,19 @@ if TYPE_CHECKING:
 
 
 def create_app(
-    service: AsyncClient, settings: Settings, *, metrics: HttpMetrics | None = None, traces: HttpTraces | None = None
+    service: AsyncClient,
+    settings: Settings,
+    *,
+    stopping: asyncio.Event | None = None,
+    metrics: HttpMetrics | None = None,
+    traces: HttpTraces | None = None,
 ) -> ASGIApp:
     """Return the application.
 
     Args:
         service: A client without a key, over whose connection the clients of all callers speak.
         settings: The hosts that requests may name, and whether to log requests.
+        stopping: Is set when no more requests are accepted. Default: never.
         metrics: Counts the requests.
         traces: Records a span of each request.
     """
@@ -54,6 +61,7 @@ def create_app(
     )
     app.state.service = service
     app.state.settings = settings
+    app.state.stopping = stopping or asyncio.Event()
     app.state.administrators = Administrators()
     app.state.links = SignInLinks.beside(service.endpoint)
     app.state.bodies = Budget(MAX_OPEN_BYTES, bodies_busy)

@@ -108,6 +108,7 @@ class HttpServer:
         self, settings: Settings, service: AsyncClient, listening: socket.socket, *, tracer: Tracer | None = None
     ) -> None:
         self._service = service
+        self._stopping = asyncio.Event()
         self._listening = listening
         registry = new_registry(__version__)
         metrics = HttpMetrics(registry)
@@ -135,7 +136,7 @@ class HttpServer:
             # An encrypted key is an error instead of a prompt on the terminal.
             tls["ssl_keyfile_password"] = "none"  # noqa: S105 - no password
         config = uvicorn.Config(
-            create_app(service, settings, metrics=metrics, traces=_traces(tracer)),
+            create_app(service, settings, stopping=self._stopping, metrics=metrics, traces=_traces(tracer)),
             http=partial(SteadyProtocol, self._connections),  # type: ignore[arg-type] # only called
             ws="none",
             loop="none",
@@ -169,6 +170,7 @@ class HttpServer:
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+            self._stopping.set()
             self._server.should_exit = True
             await serving
         finally:
@@ -176,6 +178,10 @@ class HttpServer:
             await self._service.close()
             listening.close()
             await asyncio.to_thread(self._endpoint.stop)
+
+    def abandon(self) -> None:
+        """Complete no request when stopping: the service was killed, and its callers are to learn it at once."""
+        self._server.force_exit = True
 
     @property
     def open_connections(self) -> int:

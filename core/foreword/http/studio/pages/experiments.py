@@ -18,7 +18,7 @@ from foreword.http.studio.formats import parameter_text
 from foreword.http.studio.paging import ListPage, items_needed
 from foreword.http.studio.rendering import page, render, root_of
 from foreword.http.studio.sessions import Session
-from foreword.http.studio.stream import HtmlStream
+from foreword.http.studio.stream import HtmlStream, until_stopped
 
 _STATES: Final = ("queued", "running", "succeeded", "failed", "cancelled")
 _ORDERS: Final = ("create_time desc", "create_time", "display_name", "state")
@@ -64,7 +64,7 @@ async def follow_experiment(request: Request, session: Session) -> Response:
     """
     name = _name(request, session)
     values = {"root": root_of(request), "session": session}
-    return HtmlStream(_changes(session, name, values))
+    return HtmlStream(until_stopped(_changes(session, name, values), request.app.state.stopping))
 
 
 async def cancel_experiment(request: Request, session: Session) -> Response:

@@ -130,7 +130,7 @@ let asksAgain = 0;
 const showAway = (form) => {
   away()?.removeAttribute("hidden");
   clearTimeout(asksAgain);
-  asksAgain = setTimeout(() => form.isConnected && form.dispatchEvent(new Event("change")), 3000);
+  asksAgain = setTimeout(() => form.isConnected && form.dispatchEvent(new Event("change")), 1500);
 };
 
 document.addEventListener("htmx:error", (event) => {
