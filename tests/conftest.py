@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -11,6 +14,11 @@ from foreword.cli.threads import let_idle_threads_sleep
 
 # This runs before anything imports torch: scenarios run a server, a worker and the tests on the same processors.
 let_idle_threads_sleep()
+# One thread for torch, also in processes that tests start: all processors are busy, so that more threads only wait for
+# each other. Started processes find the compiled code of the others.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # The suite draws the same examples in every run, so that a failure is due to the current change. The long runs draw
 # different examples each time, and more of them. Neither limits the time of an example, which depends on the load.

@@ -11,10 +11,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from factories.forked import fork_context
 from foreword_slack.testing import FakeSlack
 
-# Forked from a clean process with the slow imports done: this takes milliseconds; a new interpreter takes seconds.
-CONTEXT = multiprocessing.get_context("forkserver")
 _STARTED_WITHIN_SECONDS = 120.0
 
 
@@ -33,7 +32,6 @@ class BotProcess:
     """
 
     def __init__(self, slack: FakeSlack, config: dict[str, Any], secrets: dict[str, Any], log: Path) -> None:
-        CONTEXT.set_forkserver_preload(["foreword_slack.app"])
         self._slack = slack
         self._log = log
         self._order = {
@@ -55,8 +53,8 @@ class BotProcess:
         """
         for _ in range(5):
             self.starts += 1
-            ours, its = CONTEXT.Pipe(duplex=False)
-            process = CONTEXT.Process(target=work, args=(self._order, its), daemon=True)
+            ours, its = fork_context().Pipe(duplex=False)
+            process = fork_context().Process(target=work, args=(self._order, its), daemon=True)
             self._process = process
             await asyncio.to_thread(process.start)
             its.close()

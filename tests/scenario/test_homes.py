@@ -17,7 +17,7 @@ def test_server_and_worker_keep_everything_below_a_home_of_any_name(tmp_path: Pa
         wait_until(lambda: "worker_ready" in service.log)
         assert "Traceback" not in service.log
 
-    with LocalService(home) as service, service.client() as client:
+    with LocalService(home, environment={"FOREWORD_WORKERS": "0"}) as service, service.client() as client:
         assert [item.name for item in client.list_datasets()] == [dataset.name]
         assert len(list(client.list_dataset_rows(dataset))) == len(ROWS)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import os
 import random
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from factories.forked import fork_context
 from factories.runs import make_rows
 from factories.stored import let_leases_expire, let_wait
 from factories.tuning_process import BATCHING, Kill, tune
@@ -29,9 +29,6 @@ from foreword.storage.lists.page_tokens import page_tokens
 from foreword.storage.repositories.batch_answers import MOST_PARTS_READ, read_answers_page
 from foreword.storage.repositories.batch_jobs import BatchJobRepository
 from foreword.storage.repositories.experiments import ExperimentRepository
-
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["pytest", "factories.tuning_process"])
 
 MANY_ROWS = tuple(make_rows(PART_ROWS + 10))
 SAMPLED = GenerateParameters(sample=True, seed=7, max_new_tokens=2)
@@ -80,7 +77,7 @@ def answers_of(shop, job: BatchJob, **options: object) -> list[BatchAnswer]:
 def kill_worker(shop, log: Path, kill: Kill) -> None:
     """Run a worker in a process that kills itself."""
     log.touch()
-    process = CONTEXT.Process(target=tune, args=(shop.workshop.settings, log, "killed", kill), daemon=True)
+    process = fork_context().Process(target=tune, args=(shop.workshop.settings, log, "killed", kill), daemon=True)
     process.start()
     process.join(3000)
     assert process.exitcode == -signal.SIGKILL

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import signal
 from multiprocessing.process import BaseProcess
@@ -12,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load
 
+from factories.forked import fork_context
 from factories.stored import let_wait
 from factories.tuning_process import Kill, tune
 from factories.waiting import wait_until
@@ -22,10 +22,6 @@ from foreword.domain.tuned_model import TENSORS_FILE
 from foreword.storage.repositories.experiments import ExperimentRepository
 from foreword.storage.repositories.tuned_models import TunedModelRepository
 
-# Forked from a clean process that has imported what takes long.
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["pytest", "factories.tuning_process"])
-
 STEPS = 24
 SUCCEEDED, FAILED, CANCELLED = JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED
 ENDS = {"sound": {SUCCEEDED}, "diverging": {FAILED}, "cancelled": {CANCELLED}}
@@ -34,7 +30,7 @@ BOUND = 1e-3
 
 
 def start(settings: Settings, log: Path, name: str, kill: Kill) -> BaseProcess:
-    process = CONTEXT.Process(target=tune, args=(settings, log, name, kill), daemon=True)
+    process = fork_context().Process(target=tune, args=(settings, log, name, kill), daemon=True)
     process.start()
     return process
 

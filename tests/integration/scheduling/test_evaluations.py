@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import os
 import random
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from factories.forked import fork_context
 from factories.runs import make_rows
 from factories.stored import let_leases_expire, let_wait
 from factories.tuning_process import ANSWERING, Kill, tune
@@ -31,8 +31,6 @@ from foreword.storage.repositories.tuned_models import TunedModelRepository, add
 from foreword.storage.workers import answer_batches
 from foreword.storage.workers.queue import JobQueue
 
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["pytest", "factories.tuning_process"])
 OWN_MOMENTS = tuple(moment for moment in answer_batches.FAILPOINTS if not moment.startswith("answers.keep"))
 # At these, runs and batch jobs are killed in the suite.
 SHARED = [moment for moment in ANSWERING if moment not in answer_batches.FAILPOINTS]
@@ -157,7 +155,7 @@ def test_a_worker_that_is_killed_leaves_its_answers_to_the_next_one(shop, tmp_pa
 def kill_worker(shop, log: Path, kill: Kill) -> None:
     """Run a worker in a process that kills itself."""
     log.touch()
-    process = CONTEXT.Process(target=tune, args=(shop.workshop.settings, log, "killed", kill), daemon=True)
+    process = fork_context().Process(target=tune, args=(shop.workshop.settings, log, "killed", kill), daemon=True)
     process.start()
     process.join(300)
     assert process.exitcode == -signal.SIGKILL

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import random
 import signal
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from factories.forked import fork_context
 from factories.runs import make_parameters, make_plan_of, make_rows
 from factories.stored import let_wait, make_config, make_snapshot
 from factories.tuning_process import Kill, tune
@@ -33,9 +33,6 @@ from foreword.storage.repositories.evaluations import EvaluationRepository
 from foreword.storage.repositories.experiments import ExperimentRepository
 from foreword.storage.repositories.sweeps import PlannedTrial, SweepRepository
 from foreword.tuning.planning.sweep_plan import plan_sweep
-
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["pytest", "factories.tuning_process"])
 
 RATES = (1e-8, 0.3, 1e-7, 0.1, 1e-6, 0.03)
 NUM_EPOCHS = 8
@@ -212,7 +209,7 @@ def kill_at_random(shop, log: Path, *, kills: int, seed: int) -> None:
             sweeps.append(queue_sweep(shop))
         workers += 1
         name = f"w{workers}."
-        worker = CONTEXT.Process(target=tune, args=(settings, log, name, Kill.at_random(chance)), daemon=True)
+        worker = fork_context().Process(target=tune, args=(settings, log, name, Kill.at_random(chance)), daemon=True)
         worker.start()
         wait_until(lambda worker=worker, name=name: not worker.is_alive() or name in log.read_text())
         worker.join(chance.uniform(0.1, 4.0))
@@ -220,7 +217,7 @@ def kill_at_random(shop, log: Path, *, kills: int, seed: int) -> None:
             worker.kill()
             worker.join(60)
         done += worker.exitcode == -signal.SIGKILL
-    last = CONTEXT.Process(target=tune, args=(settings, log, "last", Kill()), daemon=True)
+    last = fork_context().Process(target=tune, args=(settings, log, "last", Kill()), daemon=True)
     last.start()
     last.join(300)
     assert last.exitcode == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from factories.captures import add_until_killed, see
+from factories.forked import fork_context
 from factories.stored import store_tenant
 from foreword.domain.capture import CapturedRequest, CapturePolicy, Feedback, RightAnswer, SeenRequest
 from foreword.domain.model_reference import ModelReference
@@ -214,7 +214,7 @@ def test_requests_are_found_by_their_answers(store: Store):
 def test_a_killed_server_loses_only_what_was_not_stored_and_doubles_nothing(
     store: Store, database_url: str, kills: int
 ):
-    context = multiprocessing.get_context("forkserver")
+    context = fork_context()
     stored: Sequence[str] = ()
     for _ in range(kills):
         receiver, sender = context.Pipe(duplex=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -21,6 +20,7 @@ import pytest
 from sqlalchemy import select
 
 from factories.fake_training import STEPS, Place, value_at, work
+from factories.forked import fork_context
 from factories.stored import let_wait, store_dataset, store_experiment
 from foreword.domain.job import JobState
 from foreword.storage.artifacts import checkpoints
@@ -36,17 +36,6 @@ from foreword.storage.workers import queue
 
 T = TypeVar("T")
 
-# Forked from a clean process that has imported what takes long: milliseconds where a new interpreter costs a second.
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(
-    [
-        "pytest",
-        "psycopg",
-        "fsspec.implementations.local",
-        "foreword.storage.artifacts.checkpoints",
-        "foreword.storage.workers.queue",
-    ]
-)
 
 ACKNOWLEDGED = ("leased", "heartbeat", "checkpoint", "cancel", "ended")
 MODES = ("succeed", "fail", "cancel", "release", "yield")
@@ -68,7 +57,7 @@ def place(database_url: str, tmp_path: Path) -> Place:
 
 
 def start(place: Place, worker: str, moment: str = "", passes: int = 1) -> BaseProcess:
-    process = CONTEXT.Process(target=work, args=(place, worker, moment, passes), daemon=True)
+    process = fork_context().Process(target=work, args=(place, worker, moment, passes), daemon=True)
     process.start()
     return process
 
@@ -227,7 +216,7 @@ def _is_locked(database_url: str) -> bool:
 
 
 def test_workers_killed_at_random_lose_nothing(database, place):
-    kill_at_random(database, place, kills=12, writes=0)
+    kill_at_random(database, place, kills=5, writes=0)
 
 
 @pytest.mark.soak

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import signal
 from collections.abc import Mapping
 from datetime import timedelta
@@ -14,6 +13,7 @@ import pytest
 from sqlalchemy import JSON, Boolean, Column, Float, Integer, Table, Text, insert, select
 from sqlalchemy.orm import Session
 
+from factories.forked import fork_context
 from factories.killed_processes import purge_and_die
 from factories.stored import MOMENT, let_wait, store_dataset, store_experiment
 from foreword.domain.tenant import Scope
@@ -30,9 +30,6 @@ from foreword.storage.tables.base import OUTLIVES_TENANT
 from foreword.storage.tenant_purge import FAILPOINTS, TenantPurge, tenant_tables
 from foreword.storage.workers.queue import JobQueue
 
-# Forked from a clean process that has imported what takes long.
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["pytest", "psycopg", "factories.killed_processes"])
 NOW = timedelta()
 WITHOUT_TENANT = {"tenants", "shared_keys", "machine_speeds", "usage_segments"}
 """Tables whose rows belong to no tenant, and the tenants themselves."""
@@ -238,7 +235,7 @@ def test_a_purge_whose_process_is_killed_goes_on_and_leaves_nothing(
         store_files(artifacts, "gone")
         TenantLifecycle(database).delete("gone", grace_period=NOW)
 
-        process = CONTEXT.Process(target=purge_and_die, args=(moment, database_url, tmp_path / "artifacts"))
+        process = fork_context().Process(target=purge_and_die, args=(moment, database_url, tmp_path / "artifacts"))
         process.start()
         process.join(60)
         with contextlib.suppress(NotFoundError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from collections import Counter
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from factories.forked import fork_context
 from factories.killed_processes import sum_up_and_die, write_usage
 from factories.stored import beat, make_tuned_model, store_dataset, store_experiment, store_tenant
 from foreword.domain.usage import Usage, UsageField, UsageKey, UsageKind
@@ -26,8 +26,6 @@ from foreword.storage.usage.repository import UsageRepository, UsageRetention
 from foreword.storage.workers.queue import JobQueue
 
 DAY = "2026-01-31"
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["pytest", "psycopg", "factories.killed_processes"])
 
 
 @pytest.fixture
@@ -183,7 +181,7 @@ def test_a_kill_at_any_point_of_a_batch_counts_every_line_once(
     database: Database, database_url: str, folder: Path, point: str
 ) -> None:
     store_tenant(database)
-    process = CONTEXT.Process(target=sum_up_and_die, args=(point, database_url, folder))
+    process = fork_context().Process(target=sum_up_and_die, args=(point, database_url, folder))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL

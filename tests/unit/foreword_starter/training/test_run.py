@@ -29,31 +29,24 @@ def read(file):
 
 @pytest.fixture(scope="module")
 def trained(sources, tmp_path_factory):
-    """The folder of a finished run, with its settings."""
+    """The folder of a run that was stopped and finished by the same command, with its settings."""
     folder = tmp_path_factory.mktemp("trained")
-    run = Run(sources, write_settings(folder / "settings.toml"), folder / "state", torch.device("cpu"))
-    assert run.train()
+    settings = write_settings(folder / "settings.toml")
+    first = Run(sources, settings, folder / "state", torch.device("cpu")).train(stop_at=0.0)
+    second = Run(sources, settings, folder / "state", torch.device("cpu")).train()
+    assert (first, second) == (False, True)
     return folder
 
 
-def test_one_command_makes_a_model_that_transformers_can_load(trained):
+def test_one_command_that_goes_on_after_a_stop_makes_a_model_that_transformers_can_load(trained):
     folder = trained / "state" / "steered" / "best"
     model, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     answer = model.generate(**tokenizer("The lamp\nARRIVED broken.", return_tensors="pt"), max_new_tokens=3)
     assert answer.shape[0] == 1
     assert model.dtype == compute_dtype(torch.device("cpu"))  # bfloat16 where the processor has it
     checkpoints = read(trained / "state" / "checkpoints.jsonl")
-    assert [found["checkpoint"] for found in checkpoints] == ["distilled", "matched", "steered"]
+    assert [found["checkpoint"] for found in checkpoints] == ["distilled", "distilled", "matched", "steered"]
     assert all({"cosine", "canary", "probe_mean", "tokens"} <= set(found) for found in checkpoints)
-
-
-def test_a_stopped_run_resumes_with_the_same_command(sources, tmp_path):
-    settings = write_settings(tmp_path / "settings.toml")
-
-    first = Run(sources, settings, tmp_path / "state", torch.device("cpu")).train(stop_at=0.0)
-    second = Run(sources, settings, tmp_path / "state", torch.device("cpu")).train()
-
-    assert (first, second) == (False, True)
 
 
 def test_a_finished_run_does_nothing(sources, trained):
