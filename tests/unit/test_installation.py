@@ -91,9 +91,9 @@ WORKS = re.compile(
 """What may stand behind `pip install` for Foreword itself: this checkout, or a wheel that was built from it."""
 OTHER = re.compile(
     r"(?:--editable )?(?:\"\./foreword-acme|\"\.\[test\]\")|` (?:needs|finds)"
-    r"|--require-hashes(?: -r constraints\.lock$|`)|--quiet uv==|\{package\}"
+    r"|--require-hashes(?: -r constraints\.lock$|`)|--quiet uv==|\{package\}|numpy`"
 )
-"""Packages of plugins, the lock file and its tool, drivers of stores, and sentences about the command."""
+"""Packages of plugins, the lock file and its tool, drivers of stores, NumPy, and sentences about the command."""
 
 
 def documented_installs() -> list[tuple[Path, str]]:
