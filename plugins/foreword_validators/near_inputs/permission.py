@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Final
 
 from foreword.domain.report import Finding, Severity
+from foreword.installation import install_command
 
 MAX_ROWS_UNASKED: Final = 100_000
 MAX_CHARACTERS_UNASKED: Final = 20_000_000
@@ -24,7 +25,7 @@ def refusal(asked: bool | None, row_count: int, character_count: int) -> Finding
             "Run `foreword data check FILE --near-duplicates` to look for them.",
         )
     if find_spec("numpy") is None:
-        return _not_searched("NumPy is not installed", "Run `pip install numpy`.")
+        return _not_searched("NumPy is not installed", f"Install it with {install_command('plot')}.")
     return None
 
 

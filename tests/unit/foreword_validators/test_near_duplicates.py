@@ -151,3 +151,12 @@ def test_rows_that_all_resemble_each_other_end_the_search_early(monkeypatch: pyt
     )
 
     assert "NEAR_DUPLICATES_INCOMPLETE" in [finding.code for finding in searched(rows)[0]]
+
+
+def test_without_numpy_a_remark_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(permission, "find_spec", lambda name: None)
+
+    (finding,), _ = searched(numbered([("The box was wet", LABEL), ("The box was wet!", LABEL)]))
+
+    assert (finding.code, finding.severity) == ("NEAR_DUPLICATES_NOT_SEARCHED", Severity.INFO)
+    assert "pip install" in finding.remedy
