@@ -328,7 +328,7 @@ def _precision_faults(team: TeamConfig, model: TunedModel) -> Iterator[Fault]:
             where=where,
             problem=f"no threshold is known from which on the model is right in {wanted:.0%} of its answers with "
             f"{', '.join(unknown)}, so complaints with these labels always go to review",
-            remedy="Tune a model with at least 20 held-out rows, or set 0 to use only probabilities.",
+            remedy="Tune a model with at least 30 held-out rows, or set 0 to use only probabilities.",
             serious=False,
         )
 

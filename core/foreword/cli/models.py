@@ -154,7 +154,7 @@ def _precisions(found: AnswerCalibration | None) -> str:
         return ""
     shared = {item.precision: item for item in found.thresholds if not item.label}
     if not shared:
-        return "no thresholds are known; at least 20 held-out rows are needed"
+        return "no thresholds are known; at least 30 held-out rows are needed"
     parts = []
     for item in (shared[precision] for precision in (0.7, 0.8, 0.9) if precision in shared):
         part = f"{item.precision:g} from a probability of {item.probability:.2f} on"

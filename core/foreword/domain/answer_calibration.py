@@ -78,7 +78,7 @@ class AnswerCalibration:
         p_value: Probability of deviations as large as those of the held-out answers if the probabilities without the
             temperature were right; None for the same models.
         thresholds: For each of `PRECISIONS`, that of all answers, which labels without a threshold of their own share,
-            and those of labels. None with fewer than 20 rows.
+            and those of labels. None with fewer than 30 rows.
         kept_answers: Held-out answers with their calibrated probabilities, each as `[labels, probability]`, with which
             later answers are compared; see `held_out_answers`. Empty for models stored before they were kept.
     """

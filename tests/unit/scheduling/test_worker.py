@@ -107,7 +107,7 @@ def test_a_closed_run_stores_the_calibration_of_its_answers_to_the_held_out_rows
     assert 0 < stored.fitted_row_count <= stored.row_count
     assert stored.temperature == 1 or stored.p_value <= MAX_P_VALUE
     assert 0 < stored.expected_calibration_error_by_chance < 1
-    assert {item.precision for item in stored.thresholds} == (set(PRECISIONS) if stored.row_count >= 20 else set())
+    assert {item.precision for item in stored.thresholds} == (set(PRECISIONS) if stored.row_count >= 30 else set())
 
 
 def sums_of(statistics: RowStatistics) -> list[float]:
