@@ -29,7 +29,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!foreword/v1/dataset_service.proto\x12\x0b\x66oreword.v1\x1a\x19\x66oreword/v1/dataset.proto\x1a\x1f\x66oreword/v1/resource_view.proto\x1a!foreword/v1/tune_parameters.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\"\xd5\x02\n\rDatasetHeader\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x04 \x01(\t\x12\x0c\n\x04task\x18\x05 \x01(\t\x12.\n\x0ctask_options\x18\x06 \x01(\x0b\x32\x18.foreword.v1.TaskOptions\x12\x12\n\nbase_model\x18\x07 \x01(\t\x12\x18\n\x10max_input_tokens\x18\x08 \x01(\x05\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x17\n\x0freuse_identical\x18\n \x01(\x08\x12\x12\n\nunlabelled\x18\x0b \x01(\x08\x12\x1c\n\x0fnear_duplicates\x18\x0c \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\x12refuse_long_inputs\x18\r \x01(\x08\x42\x12\n\x10_near_duplicates\"o\n\x14UploadDatasetRequest\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.foreword.v1.DatasetHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\r\n\x03\x65nd\x18\x03 \x01(\x03H\x00\x42\t\n\x07\x63ontent\"N\n\x15UploadDatasetResponse\x12%\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x14.foreword.v1.Dataset\x12\x0e\n\x06reused\x18\x02 \x01(\x08\"n\n\x13\x43heckDatasetRequest\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.foreword.v1.DatasetHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\r\n\x03\x65nd\x18\x03 \x01(\x03H\x00\x42\t\n\x07\x63ontent\"?\n\x14\x43heckDatasetResponse\x12\'\n\x06report\x18\x01 \x01(\x0b\x32\x17.foreword.v1.DataReport\"\'\n\x11GetDatasetRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x97\x01\n\x13ListDatasetsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\x12\'\n\x04view\x18\x06 \x01(\x0e\x32\x19.foreword.v1.ResourceView\"W\n\x14ListDatasetsResponse\x12&\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x14.foreword.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"f\n\x16ListDatasetRowsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\tafter_row\x18\x04 \x01(\x03\"Y\n\x17ListDatasetRowsResponse\x12%\n\x04rows\x18\x01 \x03(\x0b\x32\x17.foreword.v1.DatasetRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"*\n\x14\x44\x65leteDatasetRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\x84\x04\n\x0e\x44\x61tasetService\x12X\n\rUploadDataset\x12!.foreword.v1.UploadDatasetRequest\x1a\".foreword.v1.UploadDatasetResponse(\x01\x12U\n\x0c\x43heckDataset\x12 .foreword.v1.CheckDatasetRequest\x1a!.foreword.v1.CheckDatasetResponse(\x01\x12\x42\n\nGetDataset\x12\x1e.foreword.v1.GetDatasetRequest\x1a\x14.foreword.v1.Dataset\x12S\n\x0cListDatasets\x12 .foreword.v1.ListDatasetsRequest\x1a!.foreword.v1.ListDatasetsResponse\x12\\\n\x0fListDatasetRows\x12#.foreword.v1.ListDatasetRowsRequest\x1a$.foreword.v1.ListDatasetRowsResponse\x12J\n\rDeleteDataset\x12!.foreword.v1.DeleteDatasetRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!foreword/v1/dataset_service.proto\x12\x0b\x66oreword.v1\x1a\x19\x66oreword/v1/dataset.proto\x1a\x1f\x66oreword/v1/resource_view.proto\x1a!foreword/v1/tune_parameters.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\"\x82\x03\n\rDatasetHeader\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x04 \x01(\t\x12\x0c\n\x04task\x18\x05 \x01(\t\x12.\n\x0ctask_options\x18\x06 \x01(\x0b\x32\x18.foreword.v1.TaskOptions\x12\x12\n\nbase_model\x18\x07 \x01(\t\x12\x18\n\x10max_input_tokens\x18\x08 \x01(\x05\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x17\n\x0freuse_identical\x18\n \x01(\x08\x12\x12\n\nunlabelled\x18\x0b \x01(\x08\x12\x1c\n\x0fnear_duplicates\x18\x0c \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\x12refuse_long_inputs\x18\r \x01(\x08\x12\x14\n\x0cinput_column\x18\x0e \x01(\t\x12\x15\n\routput_column\x18\x0f \x01(\tB\x12\n\x10_near_duplicates\"o\n\x14UploadDatasetRequest\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.foreword.v1.DatasetHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\r\n\x03\x65nd\x18\x03 \x01(\x03H\x00\x42\t\n\x07\x63ontent\"N\n\x15UploadDatasetResponse\x12%\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x14.foreword.v1.Dataset\x12\x0e\n\x06reused\x18\x02 \x01(\x08\"n\n\x13\x43heckDatasetRequest\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.foreword.v1.DatasetHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\r\n\x03\x65nd\x18\x03 \x01(\x03H\x00\x42\t\n\x07\x63ontent\"?\n\x14\x43heckDatasetResponse\x12\'\n\x06report\x18\x01 \x01(\x0b\x32\x17.foreword.v1.DataReport\"\'\n\x11GetDatasetRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x97\x01\n\x13ListDatasetsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\x12\'\n\x04view\x18\x06 \x01(\x0e\x32\x19.foreword.v1.ResourceView\"W\n\x14ListDatasetsResponse\x12&\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x14.foreword.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"f\n\x16ListDatasetRowsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\tafter_row\x18\x04 \x01(\x03\"Y\n\x17ListDatasetRowsResponse\x12%\n\x04rows\x18\x01 \x03(\x0b\x32\x17.foreword.v1.DatasetRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"*\n\x14\x44\x65leteDatasetRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\x84\x04\n\x0e\x44\x61tasetService\x12X\n\rUploadDataset\x12!.foreword.v1.UploadDatasetRequest\x1a\".foreword.v1.UploadDatasetResponse(\x01\x12U\n\x0c\x43heckDataset\x12 .foreword.v1.CheckDatasetRequest\x1a!.foreword.v1.CheckDatasetResponse(\x01\x12\x42\n\nGetDataset\x12\x1e.foreword.v1.GetDatasetRequest\x1a\x14.foreword.v1.Dataset\x12S\n\x0cListDatasets\x12 .foreword.v1.ListDatasetsRequest\x1a!.foreword.v1.ListDatasetsResponse\x12\\\n\x0fListDatasetRows\x12#.foreword.v1.ListDatasetRowsRequest\x1a$.foreword.v1.ListDatasetRowsResponse\x12J\n\rDeleteDataset\x12!.foreword.v1.DeleteDatasetRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,27 +43,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEDATASETREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DELETEDATASETREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_DATASETHEADER']._serialized_start=208
-  _globals['_DATASETHEADER']._serialized_end=549
-  _globals['_UPLOADDATASETREQUEST']._serialized_start=551
-  _globals['_UPLOADDATASETREQUEST']._serialized_end=662
-  _globals['_UPLOADDATASETRESPONSE']._serialized_start=664
-  _globals['_UPLOADDATASETRESPONSE']._serialized_end=742
-  _globals['_CHECKDATASETREQUEST']._serialized_start=744
-  _globals['_CHECKDATASETREQUEST']._serialized_end=854
-  _globals['_CHECKDATASETRESPONSE']._serialized_start=856
-  _globals['_CHECKDATASETRESPONSE']._serialized_end=919
-  _globals['_GETDATASETREQUEST']._serialized_start=921
-  _globals['_GETDATASETREQUEST']._serialized_end=960
-  _globals['_LISTDATASETSREQUEST']._serialized_start=963
-  _globals['_LISTDATASETSREQUEST']._serialized_end=1114
-  _globals['_LISTDATASETSRESPONSE']._serialized_start=1116
-  _globals['_LISTDATASETSRESPONSE']._serialized_end=1203
-  _globals['_LISTDATASETROWSREQUEST']._serialized_start=1205
-  _globals['_LISTDATASETROWSREQUEST']._serialized_end=1307
-  _globals['_LISTDATASETROWSRESPONSE']._serialized_start=1309
-  _globals['_LISTDATASETROWSRESPONSE']._serialized_end=1398
-  _globals['_DELETEDATASETREQUEST']._serialized_start=1400
-  _globals['_DELETEDATASETREQUEST']._serialized_end=1442
-  _globals['_DATASETSERVICE']._serialized_start=1445
-  _globals['_DATASETSERVICE']._serialized_end=1961
+  _globals['_DATASETHEADER']._serialized_end=594
+  _globals['_UPLOADDATASETREQUEST']._serialized_start=596
+  _globals['_UPLOADDATASETREQUEST']._serialized_end=707
+  _globals['_UPLOADDATASETRESPONSE']._serialized_start=709
+  _globals['_UPLOADDATASETRESPONSE']._serialized_end=787
+  _globals['_CHECKDATASETREQUEST']._serialized_start=789
+  _globals['_CHECKDATASETREQUEST']._serialized_end=899
+  _globals['_CHECKDATASETRESPONSE']._serialized_start=901
+  _globals['_CHECKDATASETRESPONSE']._serialized_end=964
+  _globals['_GETDATASETREQUEST']._serialized_start=966
+  _globals['_GETDATASETREQUEST']._serialized_end=1005
+  _globals['_LISTDATASETSREQUEST']._serialized_start=1008
+  _globals['_LISTDATASETSREQUEST']._serialized_end=1159
+  _globals['_LISTDATASETSRESPONSE']._serialized_start=1161
+  _globals['_LISTDATASETSRESPONSE']._serialized_end=1248
+  _globals['_LISTDATASETROWSREQUEST']._serialized_start=1250
+  _globals['_LISTDATASETROWSREQUEST']._serialized_end=1352
+  _globals['_LISTDATASETROWSRESPONSE']._serialized_start=1354
+  _globals['_LISTDATASETROWSRESPONSE']._serialized_end=1443
+  _globals['_DELETEDATASETREQUEST']._serialized_start=1445
+  _globals['_DELETEDATASETREQUEST']._serialized_end=1487
+  _globals['_DATASETSERVICE']._serialized_start=1490
+  _globals['_DATASETSERVICE']._serialized_end=2006
 # @@protoc_insertion_point(module_scope)

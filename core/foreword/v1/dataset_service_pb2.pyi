@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class DatasetHeader(_message.Message):
-    __slots__ = ("parent", "display_name", "description", "format", "task", "task_options", "base_model", "max_input_tokens", "request_id", "reuse_identical", "unlabelled", "near_duplicates", "refuse_long_inputs")
+    __slots__ = ("parent", "display_name", "description", "format", "task", "task_options", "base_model", "max_input_tokens", "request_id", "reuse_identical", "unlabelled", "near_duplicates", "refuse_long_inputs", "input_column", "output_column")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -26,6 +26,8 @@ class DatasetHeader(_message.Message):
     UNLABELLED_FIELD_NUMBER: _ClassVar[int]
     NEAR_DUPLICATES_FIELD_NUMBER: _ClassVar[int]
     REFUSE_LONG_INPUTS_FIELD_NUMBER: _ClassVar[int]
+    INPUT_COLUMN_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_COLUMN_FIELD_NUMBER: _ClassVar[int]
     parent: str
     display_name: str
     description: str
@@ -39,7 +41,9 @@ class DatasetHeader(_message.Message):
     unlabelled: bool
     near_duplicates: bool
     refuse_long_inputs: bool
-    def __init__(self, parent: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., format: _Optional[str] = ..., task: _Optional[str] = ..., task_options: _Optional[_Union[_tune_parameters_pb2.TaskOptions, _Mapping]] = ..., base_model: _Optional[str] = ..., max_input_tokens: _Optional[int] = ..., request_id: _Optional[str] = ..., reuse_identical: _Optional[bool] = ..., unlabelled: _Optional[bool] = ..., near_duplicates: _Optional[bool] = ..., refuse_long_inputs: _Optional[bool] = ...) -> None: ...
+    input_column: str
+    output_column: str
+    def __init__(self, parent: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., format: _Optional[str] = ..., task: _Optional[str] = ..., task_options: _Optional[_Union[_tune_parameters_pb2.TaskOptions, _Mapping]] = ..., base_model: _Optional[str] = ..., max_input_tokens: _Optional[int] = ..., request_id: _Optional[str] = ..., reuse_identical: _Optional[bool] = ..., unlabelled: _Optional[bool] = ..., near_duplicates: _Optional[bool] = ..., refuse_long_inputs: _Optional[bool] = ..., input_column: _Optional[str] = ..., output_column: _Optional[str] = ...) -> None: ...
 
 class UploadDatasetRequest(_message.Message):
     __slots__ = ("header", "chunk", "end")

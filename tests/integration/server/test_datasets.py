@@ -129,7 +129,7 @@ def test_malformed_rows_are_named_by_number_and_column(stubs):
 
 
 def test_a_thousand_faults_still_fit_into_the_answer_and_the_rest_is_counted(stubs):
-    content = b'{"input": "", "output": "\xc3\xa4"}\n' * 1000
+    content = b'{"input": "", "output": "\xc3\xa4"}\n' * 1000 + b'{"input": "a", "output": "b"}\n' * 1100
 
     failure = refused(stubs.datasets.UploadDataset, upload_messages(content))
 
@@ -169,6 +169,9 @@ def test_check_reports_what_an_upload_would_refuse_and_stores_nothing(stubs):
         ({"parent": "tenant/dev"}, "header.parent"),
         ({"max_input_tokens": 5}, "header.max_input_tokens"),
         ({"refuse_long_inputs": True}, "header.refuse_long_inputs"),
+        ({"input_column": "x" * 201}, "header.input_column"),
+        ({"input_column": "text", "output_column": "text"}, "header.output_column"),
+        ({"unlabelled": True, "output_column": "label"}, "header.output_column"),
         ({"base_model": "starter", "max_input_tokens": 100_000}, "header.max_input_tokens"),
         ({"request_id": "x" * 65}, "header.request_id"),
         ({"task": "classification", "task_options": {"labels": ["a", "a"]}}, "header.task_options.labels[1]"),
@@ -347,3 +350,14 @@ def test_near_duplicates_are_looked_for_unless_the_caller_declines(stubs):
     assert "NEAR_DUPLICATE_ROWS" in codes()
     assert "NEAR_DUPLICATE_ROWS" in codes(near_duplicates=True)
     assert "NEAR_DUPLICATE_ROWS" not in codes(near_duplicates=False)
+
+
+def test_columns_with_other_names_are_read_if_they_are_set(stubs):
+    content = to_jsonl([{"subject": f"Where is parcel {number}?", "team": "A"} for number in range(3)])
+
+    dataset = upload(stubs, content, display_name="tickets", input_column="subject", output_column="team")
+
+    rows = stubs.datasets.ListDatasetRows(pb2.ListDatasetRowsRequest(name=dataset.name)).rows
+    assert [(row.input, row.output) for row in rows] == [(f"Where is parcel {number}?", "A") for number in range(3)]
+    failure = refused(stubs.datasets.UploadDataset, upload_messages(content))
+    assert set(failure.violations) >= {"rows[1].input", "rows[1].output"}

@@ -54,6 +54,8 @@ class DatasetMethods(ServiceMethods):
         unlabelled: bool = False,
         near_duplicates: bool | None = None,
         refuse_long_inputs: bool = False,
+        input_column: str = "",
+        output_column: str = "",
         request_id: str = "",
         timeout_seconds: float = UPLOAD_TIMEOUT_SECONDS,
     ) -> resources.Dataset:
@@ -77,6 +79,8 @@ class DatasetMethods(ServiceMethods):
                 million characters.
             refuse_long_inputs: Treat inputs longer than `max_input_tokens` as faults, instead of letting tuning
                 truncate them.
+            input_column: Name of the column with the inputs in a file. Default: `input`, or a usual name.
+            output_column: Name of the column with the outputs in a file. Default: `output`, or a usual name.
             request_id: Makes a second call with the same id and content return the first one's dataset, for a day. At
                 most 64 characters. Default: a new id.
 
@@ -97,6 +101,8 @@ class DatasetMethods(ServiceMethods):
             unlabelled=unlabelled,
             near_duplicates=near_duplicates,
             refuse_long_inputs=refuse_long_inputs,
+            input_column=input_column,
+            output_column=output_column,
             request_id=request_id or new_request_id(),
             reuse_identical=reuse_identical,
         )
@@ -118,6 +124,8 @@ class DatasetMethods(ServiceMethods):
         unlabelled: bool = False,
         near_duplicates: bool | None = None,
         refuse_long_inputs: bool = False,
+        input_column: str = "",
+        output_column: str = "",
         timeout_seconds: float = UPLOAD_TIMEOUT_SECONDS,
     ) -> DataReport:
         """Check training data as `upload_dataset` does, without storing it; the report lists faulty rows.
@@ -136,6 +144,8 @@ class DatasetMethods(ServiceMethods):
             unlabelled=unlabelled,
             near_duplicates=near_duplicates,
             refuse_long_inputs=refuse_long_inputs,
+            input_column=input_column,
+            output_column=output_column,
         )
         requests = _requests(messages.CheckDatasetRequest, header, rows)
         answer = self._connection.unary(

@@ -79,6 +79,8 @@ class Header:
     unlabelled: bool
     near_duplicates: bool | None = None
     refuse_long_inputs: bool = False
+    input_column: str = ""
+    output_column: str = ""
 
 
 def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> Header:
@@ -113,4 +115,6 @@ def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> H
         unlabelled=header.unlabelled,
         near_duplicates=header.near_duplicates if header.HasField("near_duplicates") else None,
         refuse_long_inputs=header.refuse_long_inputs,
+        input_column=header.input_column,
+        output_column=header.output_column,
     )

@@ -147,6 +147,8 @@ class UploadChecker:
                 counter=self._tokens.counter,
                 folder=self._folder,
                 unlabelled=header.unlabelled,
+                input_column=header.input_column,
+                output_column=header.output_column,
                 near_duplicates=header.near_duplicates,
                 refuse_long_inputs=header.refuse_long_inputs,
             )
