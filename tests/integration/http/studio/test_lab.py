@@ -421,6 +421,14 @@ def test_a_run_over_rows_that_cannot_begin_names_the_field(
     assert fault in text_of(browser.submit(LAB, asked(do="over", **fields), 422))
 
 
+def test_values_that_multiply_become_no_code(browser: Browser) -> None:
+    fields = asked(do="code:0", mode="freeform", text="{{a}}" * 2_000, variables=f"a = {'x' * 1_000}")
+
+    page = browser.submit(LAB, fields, 422)
+
+    assert "The prompt would have 2,000,000 characters with its variables" in text_of(page)
+
+
 def test_models_and_datasets_of_another_tenant_look_like_missing_ones(
     browser: Browser, http: RunningHttp, server: RunningServer
 ) -> None:

@@ -8,24 +8,54 @@ import json
 import shlex
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from foreword.client import GeneratePiece, GenerateResult, PromptExample, StopReason, StructuredPrompt, TokenUsage
+from foreword.client import (
+    GeneratePiece,
+    GenerateResult,
+    PromptExample,
+    PromptVariable,
+    Row,
+    SavedPromptVersion,
+    StopReason,
+    StructuredPrompt,
+    TokenUsage,
+)
 from foreword.errors import NotFoundError
 from foreword.http.studio.lab.answers import Outcome, Question, answers
-from foreword.http.studio.lab.code import snippets
+from foreword.http.studio.lab.code import filled_prompt_length, snippets
 from foreword.http.studio.lab.faults import MOST_SENTENCES, Faults
 from foreword.http.studio.lab.models import LabModel
-from foreword.http.studio.lab.prompt import parse_variables
+from foreword.http.studio.lab.over_rows import answers_over, questions_over
+from foreword.http.studio.lab.prompt import Column, LabPrompt, parse_variables
 
+INSTRUCTED = StructuredPrompt(instruction="Name the {{ what }}.", input="")
 HOSTILE = "'; rm -rf / #\n\"$(reboot)` \\ {{x}} \u202e"
 
 
 def question(prompt: str | StructuredPrompt, *, closed: bool = False, **values: Any) -> Question:
     model = LabModel(name="complaints", title="complaints", kind="deployment", closed=closed)
     return Question(model=model, prompt=prompt, variables=None, values=values)
+
+
+def version(prompt: str | StructuredPrompt) -> SavedPromptVersion:
+    named = "input" if isinstance(prompt, str) else "what"
+    default = None if isinstance(prompt, str) else "team"
+    return SavedPromptVersion(
+        name="tenants/acme/savedPrompts/triage/versions/1",
+        number=1,
+        prompt=prompt,
+        variables=(PromptVariable(name=named, default_value=default),),
+        parameters={},
+        model="",
+        note="",
+        creator="k",
+        create_time=None,
+    )
 
 
 def codes(asked: Question) -> dict[str, str]:
@@ -213,3 +243,61 @@ def test_code_of_a_plain_saved_prompt_has_its_input_as_a_variable() -> None:
 
     assert "saved.filled(input='Where is it?')" in code["Python"]
     assert code["Command line"].endswith("-- complaints 'Where is it?'")
+
+
+def test_a_variable_with_spaces_around_its_name_has_its_value() -> None:
+    prompt = LabPrompt(
+        instruction="Name the {{ what }}.", input="{{ box }}", versions={"triage@1": version(INSTRUCTED)}
+    )
+
+    assert (prompt.names_outside_input(), prompt.names_only_in_input()) == ({"what"}, {"box"})
+    column = Column(model="complaints", saved="triage@1")
+    assert prompt.variables_for(column, Faults()) == {"what": "team"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sent", "variables"),
+    [
+        ("Name it: {{ input }}", "Name it: {{ input }}", {"input": "It leaks."}),
+        (INSTRUCTED, StructuredPrompt(instruction=INSTRUCTED.instruction, input="It leaks."), {"what": "team"}),
+    ],
+)
+async def test_a_row_takes_the_place_of_the_input_of_a_saved_prompt(
+    prompt: str | StructuredPrompt, sent: str | StructuredPrompt, variables: dict[str, str]
+) -> None:
+    form = LabPrompt(instruction="Other", input="{{box}}", versions={"triage@1": version(prompt)})
+    column = Column(model="complaints", saved="triage@1")
+    given = form.variables_for(column, Faults())
+    asked = replace(question(form.sent_to(column)), variables=given, saved="triage@1")
+    calls: list[tuple[Any, Any]] = []
+
+    async def batch_generate(model: str, prompts: Any, *, prompt_variables: Any, **_: Any) -> list[GenerateResult]:
+        calls.append((prompts, prompt_variables))
+        return [_result("x")]
+
+    view, client = SimpleNamespace(faults=Faults()), SimpleNamespace(batch_generate=batch_generate)
+    [over] = questions_over(view, [asked])  # type: ignore[arg-type]
+    rows = [Row(number=1, input="It leaks.", output="x")]
+
+    assert len([answer async for answer in answers_over(client, [over], rows)]) == 1  # type: ignore[arg-type]
+
+    assert not view.faults
+    assert calls == [([sent], [variables])]
+
+
+def test_a_plain_saved_prompt_without_a_place_for_the_input_is_not_asked_over_rows() -> None:
+    view = SimpleNamespace(faults=Faults())
+
+    questions_over(view, [replace(question("Tell a joke."), saved="joke@2")])  # type: ignore[arg-type]
+
+    assert view.faults.by_field["over"] == [
+        "joke@2 has no place for a row: it is plain text without the variable {{input}}. Remove its column, or choose "
+        "another version."
+    ]
+
+
+@pytest.mark.parametrize("kind", [str, lambda text: StructuredPrompt(instruction=text, input="x")])
+def test_values_that_multiply_are_measured_and_not_built(kind: Any) -> None:
+    asked = replace(question(kind("{{ a }}" * 10_000)), variables={"a": "x" * 1_000_000})
+
+    assert 10**10 <= filled_prompt_length(asked) < 1.001 * 10**10

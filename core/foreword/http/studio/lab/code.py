@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from foreword.client import StructuredPrompt
+from foreword.client.prompt_variables import fill_variables, filled_length
 from foreword.http.studio.lab.answers import Question
 from foreword.http.studio.lab.parameters import Values, classify_keywords
 
@@ -28,6 +29,8 @@ _CLASSIFY_ONLY: Final = ("threshold", "min_precision")
 def snippets(question: Question, endpoint: str, http_endpoint: str) -> list[tuple[str, str]]:
     """Return pairs of a language and code that sends the request of a column.
 
+    Check `filled_prompt_length` first: a value can occur in many places.
+
     Args:
         endpoint: Address of the service; it begins with `https://` if it is encrypted.
         http_endpoint: Address of its HTTP interface.
@@ -38,6 +41,12 @@ def snippets(question: Question, endpoint: str, http_endpoint: str) -> list[tupl
         ("curl, OpenAI’s shape", _curl(question, http_endpoint)),
         ("grpcurl", _grpcurl(question, endpoint)),
     ]
+
+
+def filled_prompt_length(question: Question) -> int:
+    """Return the length in characters of the prompt with its variables in place, without building it."""
+    length = partial(filled_length, variables=question.variables or {})
+    return length(question.prompt) if isinstance(question.prompt, str) else question.prompt.composed_length(length)
 
 
 def _python(question: Question, endpoint: str) -> str:
@@ -269,5 +278,4 @@ def _prefixes(prompt: StructuredPrompt) -> dict[str, str]:
 
 def _filled(text: str, variables: Mapping[str, str] | None) -> str:
     """Return a text with its variables replaced, for an interface that has none."""
-    given = variables or {}
-    return re.sub(r"\{\{([A-Za-z_][A-Za-z0-9_]*)\}\}", lambda found: given.get(found[1], found[0]), text)
+    return fill_variables(text, variables or {})

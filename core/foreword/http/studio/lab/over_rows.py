@@ -9,12 +9,15 @@ from typing import Final
 
 from foreword.client import AsyncClient, GenerateResult, Row, StructuredPrompt
 from foreword.client.keywords import generate_keywords
+from foreword.client.prompt_variables import variable_names
 from foreword.errors import ForewordError
 from foreword.http.studio.lab.answers import Question, next_of
 from foreword.http.studio.lab.parameters import generate_values
 from foreword.http.studio.lab.view import LabView
 
 MOST_ROWS: Final = 50
+_INPUT: Final = "input"
+"""The variable of a plain saved prompt that takes its input."""
 _PART: Final = 10
 """Rows of one call: an answer of the table is on its way no longer than those of ten rows take."""
 
@@ -65,11 +68,22 @@ async def rows_to_answer(client: AsyncClient, view: LabView) -> list[Row]:
 
 
 def questions_over(view: LabView, questions: Sequence[Question]) -> list[Question]:
-    """Return the questions of the columns with those variables that stand outside of the input, which rows replace."""
+    """Return the questions of the columns with those variables that stand outside of the input, which rows replace.
+
+    What has no place for a row is added to the faults of the form.
+    """
     found = []
-    for column, question in zip(view.prompt.columns, questions, strict=True):
-        names = set() if column.input_alone else view.prompt.names_outside_input()
-        given = {name: value for name, value in (question.variables or {}).items() if name in names}
+    for question in questions:
+        given = question.variables or {}
+        if isinstance(question.prompt, StructuredPrompt):
+            names = variable_names(replace(question.prompt, input="").texts())
+            given = {name: value for name, value in given.items() if name in names}
+        elif question.saved and _INPUT not in given:
+            view.faults.add(
+                "over",
+                f"{question.saved} has no place for a row: it is plain text without the variable {{{{{_INPUT}}}}}. "
+                "Remove its column, or choose another version.",
+            )
         found.append(replace(question, variables=given or None))
     return found
 
@@ -96,18 +110,21 @@ async def answers_over(
 
 
 async def _answered(client: AsyncClient, question: Question, rows: Sequence[Row]) -> list[Answer]:
-    prompts = [_with_input(question, row.input) for row in rows]
-    variables = question.variables
+    asked = [_about(question, row.input) for row in rows]
     try:
         return await client.batch_generate(
             question.model.name,
-            prompts,
-            prompt_variables=None if variables is None else [variables] * len(prompts),
+            [prompt for prompt, _ in asked],
+            prompt_variables=None if question.variables is None else [variables for _, variables in asked],
             **generate_keywords(generate_values(question.values)),
         )
     except ForewordError as error:
         return [error] * len(rows)
 
 
-def _with_input(question: Question, text: str) -> str | StructuredPrompt:
-    return text if isinstance(question.prompt, str) else replace(question.prompt, input=text)
+def _about(question: Question, text: str) -> tuple[str | StructuredPrompt, dict[str, str]]:
+    """Return the prompt of a question about a text, and its variables; a plain prompt has the text as one of them."""
+    variables = question.variables or {}
+    if isinstance(question.prompt, str):
+        return question.prompt, {**variables, _INPUT: text}
+    return replace(question.prompt, input=text), variables

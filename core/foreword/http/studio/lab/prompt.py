@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from foreword.client import PromptExample, SavedPromptVersion, StructuredPrompt
+from foreword.client.prompt_variables import variable_names
 from foreword.http.studio.forms import Form
 from foreword.http.studio.lab.faults import Faults
 
@@ -19,7 +20,6 @@ MOST_EXAMPLES: Final = 100
 MOST_COLUMNS: Final = 4
 SAVED_VERSION: Final = re.compile(r"[a-z0-9-]{1,63}@[1-9][0-9]{0,5}")
 """A version of a saved prompt, `ID@NUMBER`."""
-_VARIABLE = re.compile(r"\{\{([A-Za-z_][A-Za-z0-9_]*)\}\}")
 _INPUT_PREFIX: Final = "Input: "
 _OUTPUT_PREFIX: Final = "Output: "
 
@@ -148,7 +148,7 @@ class LabPrompt:
         if version is not None:
             return self._variables_of(version, given) or None
         if column.input_alone and not self.freeform:
-            elsewhere = _names(*self.whole.texts()) - _names(self.input)
+            elsewhere = variable_names(self.whole.texts()) - variable_names([self.input])
             given = {name: value for name, value in given.items() if name not in elsewhere}
         return given or None
 
@@ -172,7 +172,7 @@ class LabPrompt:
         if not version.variables:
             return {}
         sent = _with_input(version.prompt or "", self.asked)
-        names = _names(*((sent,) if isinstance(sent, str) else sent.texts()))
+        names = variable_names([sent] if isinstance(sent, str) else sent.texts())
         known = {item.name: item.default_value for item in version.variables if item.default_value is not None}
         if isinstance(sent, str):
             known["input"] = self.asked
@@ -180,11 +180,11 @@ class LabPrompt:
 
     def names_outside_input(self) -> set[str]:
         """Return the names of the variables in all parts but the input."""
-        return _names(*replace(self.whole, input="").texts())
+        return variable_names(replace(self.whole, input="").texts())
 
     def names_only_in_input(self) -> set[str]:
         """Return the names of the variables that no part but the input has."""
-        return _names(self.input) - self.names_outside_input()
+        return variable_names([self.input]) - self.names_outside_input()
 
     def with_text(self) -> LabPrompt:
         """Return the prompt in freeform: if nothing was written there yet, with the parts in one text."""
@@ -268,7 +268,3 @@ def _tab_rows(text: str, faults: Faults) -> list[Example]:
             return []
         found.append(Example(input=row[0], output=row[1]))
     return found
-
-
-def _names(*texts: str) -> set[str]:
-    return {name for text in texts for name in _VARIABLE.findall(text)}

@@ -18,10 +18,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from foreword.client import Dataset, Row, Scope
+from foreword.client.prompt_variables import MAX_PROMPT
 from foreword.http.disconnects import answered
 from foreword.http.studio.forms import Form, read_form
 from foreword.http.studio.lab.answers import Outcome, Question, answers
-from foreword.http.studio.lab.code import snippets
+from foreword.http.studio.lab.code import filled_prompt_length, snippets
 from foreword.http.studio.lab.counts import counts_of, part_counts
 from foreword.http.studio.lab.edits import edit, kept_rows, store_rows, take_rows
 from foreword.http.studio.lab.faults import Faults
@@ -73,9 +74,9 @@ async def act_in_lab(request: Request, session: Session) -> Response:
             parts = await take_rows(session.client, view)
         case "over":
             rows = await rows_to_answer(session.client, view)
-            questions = _questions(view)
+            questions = questions_over(view, _questions(view))
             if not view.faults:
-                return await _run_over(request, session, view, questions_over(view, questions), rows)
+                return await _run_over(request, session, view, questions, rows)
         case "download":
             kept = kept_rows(view)
             if not view.faults:
@@ -247,6 +248,13 @@ def _show_code(request: Request, session: Session, view: LabView, argument: str)
         return []
     place = int(argument) if argument in ("1", "2", "3") else 0
     question = replace(questions[min(place, len(questions) - 1)], tenant=session.tenant)
+    if (length := filled_prompt_length(question)) > MAX_PROMPT:
+        view.faults.add(
+            "variables",
+            f"The prompt would have {length:,} characters with its variables, and at most {MAX_PROMPT:,} are possible. "
+            "Shorten a value, or use it less often.",
+        )
+        return []
     view.code = snippets(question, service_address(request, session), f"{request.url.scheme}://{request.url.netloc}")
     view.code_title = question.model.title
     return ["code"]
