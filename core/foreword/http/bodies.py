@@ -22,7 +22,7 @@ MAX_OPEN_BYTES: Final = 128 * 2**20
 """Maximum size of all large JSON bodies that are being read or answered."""
 _SECONDS: Final = 60.0
 """Maximum time for the arrival of a JSON body."""
-_SMALL_BYTES: Final = 64 * 2**10
+SMALL_BYTES: Final = 64 * 2**10
 """Bodies of this size are parsed on the event loop, which takes a few milliseconds at most, and are not counted: they
 take less memory than a connection may have before them. Larger ones need a key."""
 
@@ -32,11 +32,12 @@ class HeldMemory:
 
     Args:
         budget: The budget.
+        tenant: Who holds it. Default: the tenant of the caller's key.
     """
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, *, tenant: str = "") -> None:
         self._budget = budget
-        self._tenant = ""
+        self._tenant = tenant
         self._size = 0
 
     async def grow(self, request: Request, size: int) -> None:
@@ -44,9 +45,9 @@ class HeldMemory:
 
         Raises:
             RequestError: There is too little left.
-            UnauthenticatedError: The number is large, and the caller has no valid key.
+            UnauthenticatedError: The number is large, and the caller, whose tenant is not known, has no valid key.
         """
-        if size <= max(_SMALL_BYTES, self._size):
+        if size <= max(SMALL_BYTES, self._size):
             return
         self._tenant = self._tenant or await tenant_of(request)
         self._budget.take(self._tenant, size - self._size)
@@ -94,7 +95,7 @@ async def json_body(
         raise too_slow(_SECONDS) from None
     except ClientDisconnect:
         raise CallerGoneError("The caller closed the connection before its request was complete.") from None
-    is_small = len(content) <= _SMALL_BYTES
+    is_small = len(content) <= SMALL_BYTES
     parsed = _parsed(content, parse) if is_small else await asyncio.to_thread(_parsed, content, parse)
     await held.grow(request, size(parsed))
     return parsed

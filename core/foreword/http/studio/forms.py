@@ -11,13 +11,18 @@ from urllib.parse import parse_qsl
 from starlette.requests import ClientDisconnect, Request
 
 from foreword.errors import CancelledError
-from foreword.http.bodies import check_encoding, too_large, too_slow
+from foreword.http.bodies import SMALL_BYTES, HeldMemory, check_encoding, too_large, too_slow
+from foreword.http.callers import until_answered
 from foreword.http.errors import RequestError
 
 _MAX_BYTES: Final = 2 * 2**20
 _MOST_FIELDS: Final = 400
 _SECONDS: Final = 60.0
 _FORM: Final = "application/x-www-form-urlencoded"
+_BROWSERS: Final = "(browsers)"
+"""Who holds the memory of forms, whose senders are not known yet: all of them together, and no tenant."""
+_COPIES: Final = 4
+"""Bytes of memory for each byte of a form: the body, its text, its fields, and the page that shows them again."""
 _KEPT: Final = "kept."
 """Prefix of the fields of another form that a form keeps."""
 _KEPT_ACTION: Final = "kept_action"
@@ -101,7 +106,7 @@ async def read_form(request: Request, *, keeps_another: bool = False) -> Form:
         keeps_another: Whether it can have the fields of another form.
 
     Raises:
-        RequestError: The form is too large or too slow, or no form.
+        RequestError: The form is too large or too slow, or no form, or there is no memory for a large one.
         CancelledError: The browser has gone.
     """
     found: Form | None = getattr(request.state, "form", None)
@@ -119,6 +124,8 @@ async def _read(request: Request, keeps_another: bool) -> Form:
     most_bytes, most_fields = _MAX_BYTES, _MOST_FIELDS
     if keeps_another:
         most_bytes, most_fields = most_bytes + _MORE_BYTES, most_fields + _MORE_FIELDS
+    held = HeldMemory(request.app.state.bodies, tenant=_BROWSERS)
+    until_answered(request, held.release)
     content = bytearray()
     try:
         async with asyncio.timeout(_SECONDS):
@@ -126,10 +133,18 @@ async def _read(request: Request, keeps_another: bool) -> Form:
                 if len(content) + len(chunk) > most_bytes:
                     raise too_large(most_bytes)
                 content += chunk
+                if len(content) > SMALL_BYTES:
+                    await held.grow(request, _COPIES * len(content))
     except TimeoutError:
         raise too_slow(_SECONDS) from None
     except ClientDisconnect:
         raise CancelledError("The browser closed the connection before its form was complete.") from None
+    if len(content) <= SMALL_BYTES:
+        return _parsed(content, most_fields)
+    return await asyncio.to_thread(_parsed, content, most_fields)  # a large one takes tenths of a second
+
+
+def _parsed(content: bytearray, most_fields: int) -> Form:
     try:
         pairs = parse_qsl(content.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=most_fields)
     except ValueError:  # also a UnicodeDecodeError
