@@ -1,15 +1,17 @@
 """Keys of administrators that browsers have entered beside their session.
 
 A session is a child key, which can never manage keys or tenants. So whoever does, enters a key that can. It is kept for
-a quarter of an hour, in the memory of this process only, and belongs to that session.
+a quarter of an hour, in the memory of this process only, and belongs to that session. So does the secret of a key that
+was made and whose page was not loaded.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from starlette.requests import Request
 
@@ -20,6 +22,17 @@ from foreword.http.studio.sessions import Session, client_with, secret_of
 UNLOCKED_SECONDS: Final = 900
 _MOST: Final = 1_000
 """Keys that are kept; the oldest go first."""
+
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept(Generic[Value]):
+    """What is kept until a time of the monotonic clock."""
+
+    value: Value
+    until: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +59,8 @@ class Administrators:
     """The keys that were entered, and the secrets of new keys that are still to be shown."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, tuple[str, float]] = {}
-        self._new: dict[str, tuple[str, str]] = {}
+        self._keys: dict[str, _Kept[str]] = {}
+        self._new: dict[str, _Kept[tuple[str, str]]] = {}
 
     def keep(self, session: str, api_key: str) -> None:
         """Keep a key for a session.
@@ -55,31 +68,44 @@ class Administrators:
         Args:
             session: The secret of the session.
         """
-        place = _place(session)
-        self._keys.pop(place, None)
-        self._keys[place] = (api_key, time.monotonic() + UNLOCKED_SECONDS)
-        _drop_oldest(self._keys)
+        self._put(self._keys, session, api_key)
 
     def key(self, session: str) -> str | None:
         """Return the key that is kept for a session; None if there is none."""
-        found, until = self._keys.get(_place(session), ("", 0.0))
-        if found and time.monotonic() < until:
-            return found
-        self.drop(session)
-        return None
+        self._forget_old()
+        found = self._keys.get(_place(session))
+        return None if found is None else found.value
 
     def drop(self, session: str) -> None:
         """Forget the key of a session."""
         self._keys.pop(_place(session), None)
 
+    def end(self, session: str) -> None:
+        """Forget all that is kept for a session."""
+        self.drop(session)
+        self.take_new(session)
+
     def keep_new(self, session: str, name: str, secret: str) -> None:
         """Keep the secret of a new key until a page of the session shows it."""
-        self._new[_place(session)] = (name, secret)
-        _drop_oldest(self._new)
+        self._put(self._new, session, (name, secret))
 
     def take_new(self, session: str) -> tuple[str, str] | None:
         """Return the name and the secret of a new key, once."""
-        return self._new.pop(_place(session), None)
+        found = self._new.pop(_place(session), None)
+        return None if found is None else found.value
+
+    def _put(self, kept: dict[str, _Kept[Value]], session: str, value: Value) -> None:
+        place = _place(session)
+        kept.pop(place, None)
+        kept[place] = _Kept(value=value, until=time.monotonic() + UNLOCKED_SECONDS)
+        if len(kept) > _MOST:
+            del kept[next(iter(kept))]
+        asyncio.get_running_loop().call_later(UNLOCKED_SECONDS + 1, self._forget_old)
+
+    def _forget_old(self) -> None:
+        now = time.monotonic()
+        self._keys = {place: item for place, item in self._keys.items() if now < item.until}
+        self._new = {place: item for place, item in self._new.items() if now < item.until}
 
 
 async def administrator_of(request: Request, session: Session) -> Administrator | None:
@@ -109,9 +135,9 @@ async def unlock(request: Request, session: Session, api_key: str) -> None:
     request.app.state.administrators.keep(secret_of(request, session.tenant), api_key)
 
 
-def lock(request: Request, session: Session) -> None:
-    """Forget the key of an administrator."""
-    request.app.state.administrators.drop(secret_of(request, session.tenant))
+def lock(request: Request, tenant: str) -> None:
+    """Forget the key of an administrator, and what is kept for the session of a browser in a tenant besides."""
+    request.app.state.administrators.end(secret_of(request, tenant))
 
 
 async def _administrator(request: Request, session: Session, api_key: str) -> Administrator:
@@ -129,8 +155,3 @@ async def _administrator(request: Request, session: Session, api_key: str) -> Ad
 
 def _place(session: str) -> str:
     return hashlib.sha256(session.encode()).hexdigest()
-
-
-def _drop_oldest(kept: dict[str, tuple[str, float]] | dict[str, tuple[str, str]]) -> None:
-    while len(kept) > _MOST:
-        del kept[next(iter(kept))]

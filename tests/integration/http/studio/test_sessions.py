@@ -208,13 +208,15 @@ def test_what_was_typed_is_not_shown_to_another_tenant(server: RunningServer, ht
         asked = browser.submit("/tenants/dev/lab", {"do": "run", "instruction": PROMPT}, 401)
         refused = browser.submit("/sign-in", {**hidden_fields(asked), "api_key": key}, 403)
 
+        assert "Your session in dev has ended" in text_of(refused)
         assert "This key belongs to the tenant studio-other" in text_of(refused)
         assert hidden_fields(refused)["kept.instruction"] == PROMPT
         assert not browser.cookies
 
 
 @pytest.mark.parametrize(
-    "action", ["//evil.example/", "https://evil.example/", "/v1/models", '/tenants/dev/x"onload="']
+    "action",
+    ["//evil.example/", "https://evil.example/", "/v1/models", '/tenants/dev/x"onload="', "/tenants/dev/lab?x"],
 )
 def test_a_kept_form_goes_only_to_a_page_of_its_tenant(http: RunningHttp, action: str) -> None:
     with Browser(http) as browser:

@@ -105,7 +105,7 @@ async def enter_key(request: Request, session: Session) -> Response:
 
 async def forget_key(request: Request, session: Session) -> Response:
     """Forget the key of an administrator."""
-    lock(request, session)
+    lock(request, session.tenant)
     return RedirectResponse(f"{root_of(request)}/tenants/{session.tenant}/apiKeys", 303)
 
 

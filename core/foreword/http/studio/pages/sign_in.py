@@ -57,22 +57,23 @@ async def sign_in(request: Request) -> Response:
     form = await read_form(request, keeps_another=True)
     next_page, kept = form.get("next", ""), form.kept
     of_kept = _PAGE.fullmatch(kept.action) if kept is not None else None
-    if of_kept is None:
-        kept = None
+    if of_kept is None or of_kept[2]:  # with a query, it would not only be shown again
+        kept = of_kept = None
+    only = of_kept[1] if of_kept is not None else ""
     try:
         if link := form.get("link", ""):
             with request.app.state.links.taken(link) as api_key:
                 tenant, secret = await begin(request, api_key)
         else:
-            tenant, secret = await begin(request, form.get("api_key", "").strip(), only=of_kept[1] if of_kept else "")
+            tenant, secret = await begin(request, form.get("api_key", "").strip(), only=only)
     except RequestError as problem:
         return _form(request, next_page=next_page, problem=problem, status=problem.status)
     except UnavailableError as problem:
         if kept is None:
             raise
-        return _form(request, next_page=next_page, problem=problem, kept=kept, status=STATUS[problem.kind])
+        return _form(request, next_page=next_page, tenant=only, problem=problem, kept=kept, status=STATUS[problem.kind])
     except ForewordError as problem:
-        return _form(request, next_page=next_page, problem=problem, kept=kept, status=STATUS[problem.kind])
+        return _form(request, next_page=next_page, tenant=only, problem=problem, kept=kept, status=STATUS[problem.kind])
     response: Response
     if kept is not None:
         response = page(request, None, "resume.html", kept=kept, tenant=tenant)
@@ -80,6 +81,7 @@ async def sign_in(request: Request) -> Response:
         asked = _PAGE.fullmatch(next_page)
         target = next_page if asked is not None and asked[1] == tenant else f"/tenants/{tenant}/"
         response = RedirectResponse(f"{root_of(request)}{target}", 303)
+    lock(request, tenant)
     await end_former(request, tenant, secret)
     remember(request, response, tenant, secret)
     return response
@@ -95,7 +97,7 @@ async def sign_out(request: Request, session: Session) -> Response:
     """End a session and revoke its key, unless it is the development key."""
     if session.identity.parent_key:
         await session.client.delete_api_key(session.identity.api_key)
-    lock(request, session)
+    lock(request, session.tenant)
     response = RedirectResponse(f"{root_of(request)}/sign-in", 303)
     forget(request, response, session.tenant)
     return response
