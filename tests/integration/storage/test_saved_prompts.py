@@ -35,6 +35,11 @@ def test_pages_read_each_prompt_with_its_newest_version(database: Database) -> N
     assert [item.id for item in basic.items] == ["p-44", "p-43", "p-42"]
     assert [item.version.content for item in basic.items] == [None] * 3
     assert [item.number for item in prompts.list_versions("p-00").items] == [2, 1]
+    assert [item.content for item in prompts.list_versions("p-00").items] == [None] * 2
+    versions = prompts.list_versions("p-00", ListRequest(view=ResourceView.FULL))
+    assert [item.content for item in versions.items] == [
+        version(f"{text} {{{{tone}}}}").content for text in ("newest", "0")
+    ]
 
 
 def test_a_deleted_prompt_leaves_no_versions(database: Database) -> None:

@@ -165,7 +165,7 @@ class SavedPromptRepository:
             tenant=self._tenant,
             parent=id,
             conditions=[SavedPromptVersionRow.saved_prompt_key == key.scalar_subquery()],
-            options=() if full else (defer(SavedPromptVersionRow.content),),
+            options=(defer(SavedPromptVersionRow.content),),  # read one by one: the page may be full before its end
             convert=lambda _, rows: (_to_version(id, row, with_content=full) for row in rows),
             check=check,
         ).read(request, take)
