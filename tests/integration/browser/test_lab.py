@@ -103,6 +103,7 @@ def test_a_refusal_stands_beside_its_field_and_loses_nothing(lab: StudioBrowser)
 
 
 def test_a_better_answer_becomes_a_row(lab: StudioBrowser) -> None:
+    lab.wait(lambda: "tokens" in lab.find("#tokens-input").text)  # which moves what is below it
     run(lab)
     ended(lab)
     lab.click("Keep as a row")
