@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from foreword.domain.prompt import StructuredPrompt
-from foreword.domain.templates import check_variables, fill_variables
+from foreword.domain.templates import MAX_PROMPT, check_variables, fill_variables, filled_length
 from foreword.errors import InvalidArgumentError
 
 MAX_SAVED_PROMPTS: Final = 1_000
@@ -130,8 +131,8 @@ def filled_prompt(
             prompt's own input.
 
     Raises:
-        InvalidArgumentError: A variable has no value, a value belongs to no variable (field `variables`), or the prompt
-            has no place for the input (field `input`).
+        InvalidArgumentError: A variable has no value, a value belongs to no variable, or the values make the prompt
+            longer than `MAX_PROMPT` (field `variables`), or the prompt has no place for the input (field `input`).
     """
     known = {item.name: item.default_value for item in variables if item.default_value is not None} | dict(values)
     if input is not None and isinstance(prompt, str):
@@ -143,6 +144,14 @@ def filled_prompt(
     texts = (prompt,) if isinstance(prompt, str) else prompt.texts()
     if variables or values:
         check_variables(texts, known, "variables")
+    grown = partial(filled_length, variables=known)
+    length = grown(prompt) if isinstance(prompt, str) else prompt.composed_length(grown)
+    if length > MAX_PROMPT:
+        raise InvalidArgumentError.of(
+            "variables",
+            f"make the prompt {length:,} characters long, and at most {MAX_PROMPT:,} are possible; shorten a value or "
+            "the input",
+        )
     if isinstance(prompt, str):
         return fill_variables(prompt, known)
     filled = prompt.filled(known)

@@ -52,3 +52,9 @@ def test_braces_are_ordinary_text_without_variables():
 def test_what_is_missing_or_has_no_place_is_named(text, variables, values, input, problem):
     with pytest.raises(InvalidArgumentError, match=problem):
         filled_prompt(text, variables, values, input=input)
+
+
+@pytest.mark.parametrize("kind", [str, lambda text: StructuredPrompt(instruction=text, input="")])
+def test_values_that_multiply_are_refused_before_they_are_put_in_place(kind):
+    with pytest.raises(InvalidArgumentError, match=r"make the prompt 2,000,000,0\d\d characters long"):
+        filled_prompt(kind("{{input}}" * 20_000), [INPUT], {"input": "x" * 100_000})
