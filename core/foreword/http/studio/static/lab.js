@@ -5,6 +5,7 @@ const run = document.getElementById("run");
 const stop = document.getElementById("stop");
 const status = document.getElementById("lab-status");
 const byId = (id) => document.getElementById(id);
+const faulty = () => [...form.elements].filter((field) => field.hasAttribute("aria-invalid"));
 
 /* One run at a time ------------------------------------------------------------------------------------------------ */
 
@@ -20,7 +21,7 @@ function setRunning(running) {
 
 function clearFaults() {
   for (const slot of document.querySelectorAll(".fault-slot")) slot.replaceChildren();
-  for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
+  for (const field of faulty()) field.removeAttribute("aria-invalid");
   byId("lab-problem").replaceChildren();
   byId("lab-signed-out").hidden = true;
 }
@@ -106,7 +107,7 @@ form.addEventListener("htmx:finally:request", (event) => {
     const shows = done.action.split(":")[0];
     if (shows === "code") byId("code").scrollIntoView({ block: "nearest" });
     if (["save", "load", "versions", "compare"].includes(shows)) byId("saved").scrollIntoView({ block: "nearest" });
-    form.querySelector("[aria-invalid]")?.focus();
+    faulty()[0]?.focus();
     return;
   }
   setRunning(false);
@@ -114,7 +115,7 @@ form.addEventListener("htmx:finally:request", (event) => {
   if (!turn) {
     status.textContent = "";
     document.querySelector(".fault")?.closest("details:not([open])")?.setAttribute("open", "");
-    form.querySelector("[aria-invalid]")?.focus();
+    faulty()[0]?.focus();
     return;
   }
   remember(done.fields, turn, settle(turn));
@@ -123,7 +124,7 @@ form.addEventListener("htmx:finally:request", (event) => {
 // A refused field is marked as such, and the part of the form that holds it opens.
 document.addEventListener("htmx:after:swap", () => {
   for (const slot of document.querySelectorAll(".fault-slot:not(:empty)")) {
-    byId(slot.id.slice("fault-".length))?.setAttribute("aria-invalid", "true");
+    document.querySelector(`[aria-describedby~="${slot.id}"]`)?.setAttribute("aria-invalid", "true");
     slot.closest("details")?.setAttribute("open", "");
   }
 });
