@@ -50,14 +50,17 @@ def _post(path: str, act: Page, *, again: Page | None = None) -> Route:
     """
 
     async def answer(request: Request) -> Response:
-        form = await read_early(request)
-        if again is not None and form is not None:
+        if "sec-fetch-site" in request.headers:
+            check_origin(request)  # what another site certainly has sent is neither read nor shown
+        by_script = request.headers.get("hx-request") == "true"  # which keeps the page with the form
+        form = await read_early(request) if again is not None and not by_script else None
+        if form is not None:
             request.state.kept = form.keep(request.url.path)
         check_origin(request)
         try:
             session = await session_of(request)
         except SignInNeededError as needed:
-            if again is None or form is None or request.headers.get("hx-request") == "true":  # its script says so
+            if form is None:
                 raise
             return sign_in.show_sign_in_again(request, needed, form)
         if again is not None and "again" in request.query_params:
