@@ -168,9 +168,9 @@ class ServiceMethods:
         """Return all results of a list method, or the first `limit`."""
         found: list[Item] = []
         async for message in self._messages(method, request, items, limit, references or {}):
-            if limit is not None and len(found) >= limit:
-                break
             found.append(decode(message))
+            if len(found) == limit:  # before the next page is asked for
+                break
         return found
 
     async def _messages(
