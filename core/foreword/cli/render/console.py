@@ -5,25 +5,45 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import Enum, IntEnum
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 _WIDTH_OF_A_FILE = 120
+# Characters that a terminal obeys instead of showing them: controls, and changes of the direction of text. They are
+# left out, because tables are laid out for their width, which is 0.
+_OBEYED = {
+    code: None
+    for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    if chr(code) not in "\n\t"
+}
+
+
+class _Console(Console):
+    """A console that shows texts of users, such as labels of a file, without the control characters in them."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield the segments of something to print."""
+        for segment in super().render(renderable, options):
+            if segment.control is None and not segment.text.isprintable():
+                segment = Segment(segment.text.translate(_OBEYED), segment.style)
+            yield segment
 
 
 def out_console() -> Console:
     """Return the console for results. If it is not a terminal, it is wide, so that files are not cut."""
-    return Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE, highlight=False, markup=False, emoji=False)
+    wide = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
+    return _Console(width=wide, highlight=False, markup=False, emoji=False)
 
 
 def err_console() -> Console:
     """Return the console for progress and remarks."""
     wide = None if sys.stderr.isatty() else _WIDTH_OF_A_FILE
-    return Console(stderr=True, width=wide, highlight=False, markup=False, emoji=False)
+    return _Console(stderr=True, width=wide, highlight=False, markup=False, emoji=False)
 
 
 def print_json(value: Any) -> None:

@@ -4,7 +4,14 @@ import json
 import pytest
 from rich.console import Console
 
-from foreword.cli.render import TuneProgressView, print_evaluations, print_findings, print_json, print_plan
+from foreword.cli.render import (
+    TuneProgressView,
+    out_console,
+    print_evaluations,
+    print_findings,
+    print_json,
+    print_plan,
+)
 from foreword.cli.render.experiment import print_experiment_result
 from foreword.cli.render.listing import duration, estimated
 from foreword.cli.render.parts import bar, print_part
@@ -187,3 +194,15 @@ def test_results_are_json_for_programs(capsys):
     assert value["finding"]["severity"] == "warning"
     assert value["finding"]["rows"] == [1]
     assert value["set"] == ["a", "b"]
+
+
+def test_characters_that_a_terminal_would_obey_are_left_out(capsys):
+    part = ReportPart(id="a", title="T", content=Table(columns=("label",), rows=(("\x1b[31mred\u202e\x9b",),)))
+
+    print_part(out_console(), part)
+    print_findings(out_console(), [make_finding("'\x1b]0;x\x07' is rare.\nSecond line")])
+
+    shown = capsys.readouterr().out
+    assert "[31mred" in shown
+    assert "']0;x' is rare." in shown
+    assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set(shown)
