@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from foreword.domain.report import excerpt
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.installation import install_command
 
@@ -133,12 +134,13 @@ def _files(path: Path, split: str) -> tuple[Sequence[Path], Mapping[str, Any]]:
         return (path,), {}
     if (path / "dataset_dict.json").is_file():
         splits = _read_json(path / "dataset_dict.json").get("splits")
-        path = path / _chosen(split, [str(name) for name in splits or ()], path)
+        path = path / _chosen(split, [str(name) for name in splits] if isinstance(splits, list) else [], path)
     if (path / "state.json").is_file():
-        listed = _read_json(path / "state.json").get("_data_files") or ()
+        listed = _read_json(path / "state.json").get("_data_files")
         info = path / "dataset_info.json"
         features = _read_json(info).get("features") if info.is_file() else None
-        files = [path / Path(str(item["filename"])).name for item in listed if isinstance(item, dict)]
+        names = [item.get("filename") for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        files = [path / Path(name).name for name in names if isinstance(name, str)]
         return files, features if isinstance(features, dict) else {}
     found = sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet"))
     if not found:
@@ -191,9 +193,11 @@ def _batches(path: Path) -> Iterator[tuple[list[dict[str, Any]], Mapping[bytes, 
             for large in batches:
                 for start in range(0, large.num_rows, _BATCH_ROWS):
                     yield large.slice(start, _BATCH_ROWS).to_pylist(), reader.schema.metadata or {}
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        # A text that is not UTF-8 and a time that Python does not have are ValueErrors.
+        why = excerpt(str(error)).rstrip(". ")
         raise InvalidArgumentError.of(
-            "file", f"{path} cannot be read: {error}. Write it again, or copy it as a whole"
+            "file", f"{path} cannot be read: {why}. Write it again, or copy it as a whole"
         ) from error
 
 

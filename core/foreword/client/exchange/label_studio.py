@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from foreword.domain.counted import counted
+from foreword.domain.report import excerpt
 from foreword.errors import InvalidArgumentError
 
 _CHUNK_CHARACTERS: Final = 1 << 18
 _MAX_TASK_CHARACTERS: Final = 16 << 20
 _HEAD_BYTES: Final = 1 << 21
+_MOST_NAMED: Final = 10
 _DECODER: Final = json.JSONDecoder()
 
 
@@ -36,7 +39,8 @@ def label_studio_records(
     Args:
         input_column: Key of `data` with the inputs; empty for its only text, or `text`.
         output_column: Name of the control whose result is the output; empty if there is only one.
-        note: Called with a sentence about each task without an output, and once about tasks without annotations.
+        note: Called with a sentence about each of the first 10 tasks whose annotations differ, about the number of the
+            other ones, and about the number of tasks without annotations.
 
     Yields:
         None for a task without an output.
@@ -44,14 +48,15 @@ def label_studio_records(
     Raises:
         InvalidArgumentError: The file is not a JSON array of objects, or a task is too long.
     """
-    unannotated = 0
+    unannotated = disputed = 0
     for number, task in enumerate(_elements(path), 1):
         if "annotations" not in task and "completions" not in task:
             yield _minimal(task, input_column, output_column)
             continue
+        given = task.get("annotations", task.get("completions"))
         annotations = [
             item
-            for item in task.get("annotations", task.get("completions")) or ()
+            for item in (given if isinstance(given, list) else ())
             if isinstance(item, dict) and not item.get("was_cancelled") and item.get("result")
         ]
         chosen = [item for item in annotations if item.get("ground_truth")] or annotations
@@ -60,15 +65,24 @@ def label_studio_records(
             unannotated += 1
             yield None
         elif any(result != results[0] for result in results):
-            shown = " and ".join(repr("; ".join(result.values())[:60]) for result in results[:2])
+            disputed += 1
+            if disputed > _MOST_NAMED:
+                yield None
+                continue
+            different = next(result for result in results if result != results[0])
+            name = excerpt(str(task.get("id", number)))
+            shown = " and ".join(repr(excerpt("; ".join(result.values()))) for result in (results[0], different))
             note(
-                f"Task {task.get('id', number)} is left out, because its annotations differ: {shown}. Mark the right "
+                f"Task {name} is left out, because its annotations differ: {shown}. Mark the right "
                 "one as ground truth in Label Studio and export again."
             )
             yield None
         else:
             data = task.get("data")
             yield _record(data if isinstance(data, dict) else {}, task, results[0], input_column, output_column)
+    if disputed > _MOST_NAMED:
+        others = counted(disputed - _MOST_NAMED, "other task")
+        note(f"The annotations of {others} differ as well; there is no row for them.")
     if unannotated:
         note(f"{unannotated:,} {'task has' if unannotated == 1 else 'tasks have'} no annotation, and no row.")
 
@@ -136,7 +150,8 @@ def _results(results: Any) -> dict[str, str]:
             continue
         texts = value.get("choices") or value.get("text") if item.get("type") in ("choices", "textarea") else None
         if item.get("type") == "taxonomy":
-            texts = [path[-1] for path in value.get("taxonomy") or () if isinstance(path, list) and path]
+            paths = value.get("taxonomy")
+            texts = [path[-1] for path in (paths if isinstance(paths, list) else ()) if isinstance(path, list) and path]
         texts = [texts] if isinstance(texts, str) else texts
         if isinstance(texts, list) and texts:
             found.setdefault(str(item.get("from_name", "label")), []).extend(map(str, texts))

@@ -52,9 +52,18 @@ def source_chunks(
         return
     pending = bytearray()
     for record in records:
-        pending += b"\n" if record is None else json.dumps(record, ensure_ascii=False, default=str).encode() + b"\n"
+        pending += b"" if record is None else _line(record)
+        pending += b"\n"
         if len(pending) >= _CHUNK_BYTES:
             yield bytes(pending)
             pending.clear()
     if pending:
         yield bytes(pending)
+
+
+def _line(record: dict[str, object]) -> bytes:
+    text = json.dumps(record, ensure_ascii=False, default=str)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which is a fault of its row
+        return json.dumps(record, default=str).encode()

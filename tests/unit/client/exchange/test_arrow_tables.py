@@ -108,3 +108,20 @@ def test_what_is_no_dataset_is_named(tmp_path):
         list(table_records(tmp_path / "rows.parquet"))
     with pytest.raises(InvalidArgumentError, match="has neither Parquet files nor what"):
         list(table_records(tmp_path / "empty"))
+
+
+def test_texts_that_are_not_utf8_are_a_fault_of_the_file(tmp_path):
+    places, content = pyarrow.array([0, 3], pyarrow.int32()).buffers()[1], pyarrow.py_buffer(b"\xff\xfe\xfd")
+    parquet(
+        tmp_path / "rows.parquet", {"input": pyarrow.Array.from_buffers(pyarrow.string(), 1, [None, places, content])}
+    )
+
+    with pytest.raises(InvalidArgumentError, match=r"rows.parquet cannot be read: 'utf-8' codec .* Write it again"):
+        list(table_records(tmp_path / "rows.parquet"))
+
+
+@pytest.mark.parametrize("state", [{"_data_files": 7}, {"_data_files": [{"name": "x"}, 1]}])
+def test_a_state_file_that_names_no_files_has_no_rows(tmp_path, state):
+    (tmp_path / "state.json").write_text(json.dumps(state))
+
+    assert list(table_records(tmp_path)) == []

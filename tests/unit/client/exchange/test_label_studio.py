@@ -129,3 +129,30 @@ def test_other_files_are_not_taken_for_exports(tmp_path):
     for content in ('[{"input": "a", "output": "data annotations"}]', '{"data": 1, "annotations": 2}', ""):
         path.write_text(content)
         assert not is_label_studio(path)
+
+
+def test_many_tasks_with_different_annotations_are_counted(tmp_path):
+    disputed = (
+        task(n, "a", annotation(result("X")), annotation(result("X")), annotation(result("Y"))) for n in range(12)
+    )
+
+    records, notes = read(tmp_path, *disputed)
+
+    assert records == [None] * 12
+    assert notes[0].startswith("Task 0 is left out, because its annotations differ: 'X' and 'Y'.")
+    assert notes[10:] == ["The annotations of 2 other tasks differ as well; there is no row for them."]
+
+
+def test_annotations_of_an_unknown_form_have_no_output_and_raise_no_error(tmp_path):
+    odd_taxonomy = {"type": "taxonomy", "from_name": "l", "value": {"taxonomy": 7}}
+
+    records, notes = read(
+        tmp_path,
+        {"id": "\x1b[2J", "data": {"text": "a"}, "annotations": [annotation(result("X")), annotation(result("Y"))]},
+        {"id": 2, "data": {"text": "b"}, "annotations": {"a": 1}},
+        {"id": 3, "data": {"text": "c"}, "annotations": [annotation(odd_taxonomy)]},
+    )
+
+    assert records == [None, None, {"input": "c", "id": 3}]
+    assert notes[0].startswith("Task \N{REPLACEMENT CHARACTER}[2J is left out")
+    assert notes[1] == "1 task has no annotation, and no row."
