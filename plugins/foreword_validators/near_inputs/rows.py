@@ -27,6 +27,7 @@ MAX_PAIRS: Final = 1_000
 _MAX_MEMBERS: Final = 500
 _MAX_PARTNERS: Final = 20
 _MAX_COMPARISONS: Final = 100_000
+_MAX_WORDS_READ: Final = 4_000_000
 _LEAST_HINT_SIMILARITY: Final = 0.95
 _MOST_LABELS: Final = 0.5
 
@@ -66,6 +67,7 @@ class NearRows:
         self._inputs_N = np.frombuffer(inputs, np.int64) if inputs else np.zeros(0, np.int64)
         self._labels = len(np.unique(self._outputs_N)) <= _MOST_LABELS * len(rows) if labels is None else labels
         self._hints: dict[NearPair, None] = {}
+        self._is_cut = False
         self._search.join_equal()
         self._search.join_near(self._accept)
         self._first_N = self._search.groups.first_N()
@@ -73,8 +75,8 @@ class NearRows:
 
     @property
     def is_complete(self) -> bool:
-        """False if not all similar inputs could be compared."""
-        return self._search.is_complete
+        """False if not all similar inputs were compared: too many to search, or too many that were found already."""
+        return self._search.is_complete and not self._is_cut
 
     @property
     def hints(self) -> Iterable[NearPair]:
@@ -95,6 +97,7 @@ class NearRows:
     def partner(self, place: int) -> NearPair | None:
         """Return an input with the nearest of the first 20 of its group; None if it is only near to later ones."""
         members = np.flatnonzero(self._first_N[:place] == self._first_N[place])[:_MAX_PARTNERS].tolist()
+        members = members[: max(1, _MAX_WORDS_READ // (len(members) * self._search.length(place) or 1))]
         pairs = [
             NearPair(member, place, found)
             for member in members
@@ -114,7 +117,7 @@ class NearRows:
 
         Rows whose very input has several outputs are left to the check for conflicts.
         """
-        comparisons = _MAX_COMPARISONS
+        comparisons, words = _MAX_COMPARISONS, _MAX_WORDS_READ
         count = 0
         for places in self._disputed():
             inputs: defaultdict[int, set[int]] = defaultdict(set)
@@ -131,11 +134,13 @@ class NearRows:
                     continue
                 seen.add(int(self._inputs_N[place]))
                 comparisons -= len(partners)
+                words -= sum(map(self._search.length, (place, *partners)))
                 pair = self._nearest(place, partners)
                 if pair is not None:
                     yield pair
                     count += 1
-                if count == MAX_PAIRS or comparisons < 0:
+                if count == MAX_PAIRS or comparisons < 0 or words < 0:
+                    self._is_cut = True
                     return
 
     def _disputed(self) -> Iterator[list[int]]:
@@ -143,6 +148,7 @@ class NearRows:
         different_N = self._outputs_N != self._outputs_N[self._first_N]
         places_N = np.flatnonzero(np.isin(self._first_N, np.unique(self._first_N[different_N])))
         for run in equal_runs(self._first_N[places_N]):
+            self._is_cut = self._is_cut or len(run) > _MAX_MEMBERS
             yield places_N[run[:_MAX_MEMBERS]].tolist()
 
     def _nearest(self, place: int, partners: Sequence[int]) -> NearPair | None:
@@ -157,10 +163,14 @@ class NearRows:
     def _accept(self, one: int, other: int, found: Difference) -> bool:
         if self._outputs_N[one] == self._outputs_N[other] or is_slight(found):
             return True
-        if self._labels and len(self._hints) < MAX_PAIRS and not negates(found):
+        if self._labels and not negates(found):
             length = self._search.length(one) + self._search.length(other)
             if _LEAST_HINT_SIMILARITY * length <= length - len(found[0]) - len(found[1]):
-                self._hints[NearPair(one, other, found)] = None  # candidates are compared again for other keys
+                pair = NearPair(one, other, found)
+                if len(self._hints) < MAX_PAIRS:
+                    self._hints[pair] = None  # candidates are compared again for other keys
+                else:
+                    self._is_cut = self._is_cut or pair not in self._hints
         return False
 
 

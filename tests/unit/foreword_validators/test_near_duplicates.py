@@ -153,6 +153,16 @@ def test_rows_that_all_resemble_each_other_end_the_search_early(monkeypatch: pyt
     assert "NEAR_DUPLICATES_INCOMPLETE" in [finding.code for finding in searched(rows)[0]]
 
 
+@pytest.mark.parametrize("limit", ["MAX_PAIRS", "_MAX_MEMBERS", "_MAX_COMPARISONS"])
+def test_a_search_for_contradictions_that_stops_early_says_so(monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    rows = numbered([(f"The box was wet{mark}", f"L{place % 3}") for place, mark in enumerate(("", "!", ".", "?"))])
+    assert "NEAR_DUPLICATES_INCOMPLETE" not in [finding.code for finding in searched(rows)[0]]
+
+    monkeypatch.setattr(f"foreword_validators.near_inputs.rows.{limit}", 1)
+
+    assert "NEAR_DUPLICATES_INCOMPLETE" in [finding.code for finding in searched(rows)[0]]
+
+
 def test_without_numpy_a_remark_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(permission, "find_spec", lambda name: None)
 
