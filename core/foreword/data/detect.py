@@ -21,6 +21,8 @@ HEAD_BYTES = 1 << 16
 
 _OBJECT = re.compile(rb"""\{\s*["'}]""")
 _LIST_OF_OBJECTS = re.compile(rb'"([^"\\]{0,200})"\s*:\s*(\[)\s*\{')
+# What pandas writes with orient="index": {"0": {"input": ...
+_ROWS_BY_NUMBER = re.compile(rb'\{\s*"0"\s*:\s*\{\s*"[^"\\]{1,200}"\s*:')
 # What pandas writes without orient="records": {"input": {"0": ..., and {"columns": [...
 _COLUMNS_OF_VALUES = re.compile(rb'\{\s*(?:"[^"\\]{1,200}"\s*:\s*\{\s*"0"\s*:|"columns"\s*:\s*\[)')
 _MARKS = re.compile(rb'\\.|["{}\[\]]')
@@ -100,6 +102,9 @@ def _layout_of_objects(
         end: Where it ends.
         skipped: Number of bytes before it.
     """
+    is_row = value is not None and any(name in value for name in columns.find(value))
+    if not is_row and _ROWS_BY_NUMBER.match(head):
+        return _rows_as_columns("rows by their number instead of a list of rows")
     line = LINE_END.search(head)
     first, rest = (head[: line.start()], head[line.end() :].lstrip()) if line else (head, b"")
     if value is None:
@@ -126,10 +131,10 @@ def _layout_of_objects(
     return Layout("jsonl", over_lines=LINE_END.search(head[:end]) is not None or follows.startswith(b"{"))
 
 
-def _rows_as_columns() -> Finding:
+def _rows_as_columns(content: str = "columns, not the rows") -> Finding:
     return fault(
         "ROWS_AS_COLUMNS",
-        "The file is one object that holds the columns, not the rows.",
+        f"The file is one object that holds the {content}.",
         "Write one object per row; with pandas: to_json(path, orient='records', lines=True).",
     )
 

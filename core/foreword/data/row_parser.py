@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from foreword.data.columns import COLUMNS, Columns, read_chat
 from foreword.data.other_fields import Number
@@ -22,6 +22,9 @@ from foreword.data.record import (
 from foreword.domain.dataset import Row
 from foreword.domain.labels.packing import DEFAULT_SEPARATOR
 from foreword.domain.report import Finding, Severity, excerpt
+
+_LABEL_STUDIO: Final = ({"data", "annotations"}, {"annotation_id", "annotator"})
+"""Keys of the tasks in an export, as JSON and as JSON-MIN."""
 
 
 class _Object(dict[str, Any]):
@@ -134,6 +137,14 @@ class RowParser:
                     "Write input and output if they should be others.",
                 )
                 names, value = COLUMNS, _Object({"input": input, "output": output})
+            elif any(value.keys() >= keys for keys in _LABEL_STUDIO):
+                yield fault(
+                    "LABEL_STUDIO_TASK",
+                    "The row is a task of Label Studio.",
+                    "Convert the JSON export with `foreword data convert export.json rows.jsonl` and use the result.",
+                    number=number,
+                )
+                return
         elif tuple(names) != tuple(columns.names):
             yield from self._remark(*read_as(names))
         yield from self._read_columns(value, number, names)
@@ -161,7 +172,8 @@ class RowParser:
             return
         texts = {column: _text(value[name]) for column, name in zip(columns.required, names, strict=True)}
         if columns.keep_others:
-            yield from row_with_others(number, texts, {key: value[key] for key in unknown})
+            others = {f"original_{key}" if key in columns.required else key: value[key] for key in unknown}
+            yield from row_with_others(number, texts, others)
             return
         for key in unknown[:MAX_NAMED_KEYS]:
             yield fault(

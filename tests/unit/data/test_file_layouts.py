@@ -209,3 +209,27 @@ def test_a_first_row_without_a_closing_brace_does_not_make_a_file_of_lines_anoth
 
     assert rows == PAIRS
     assert [(finding.code, finding.rows) for finding in findings] == [("NOT_JSON", (1,))]
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"id": 1, "data": {"text": "a"}, "annotations": [{"result": []}], "predictions": []},
+        {"id": 1, "text": "a", "sentiment": "X", "annotator": 1, "annotation_id": 7},
+    ],
+)
+def test_tasks_of_label_studio_are_named_with_the_command_that_converts_them(task: dict[str, object]) -> None:
+    rows, findings = read(json.dumps([task]))
+
+    assert not rows
+    assert [(item.code, item.rows) for item in findings] == [("LABEL_STUDIO_TASK", (1,))]
+    assert "foreword data convert export.json rows.jsonl" in findings[0].remedy
+
+
+def test_an_object_of_rows_by_number_is_one_fault_of_the_file() -> None:
+    rows, findings = read(json.dumps({str(number): item for number, item in enumerate(OBJECTS)}))
+
+    assert not rows
+    assert [item.code for item in findings] == ["ROWS_AS_COLUMNS"]
+    assert "rows by their number" in findings[0].message
+    assert read(json.dumps({"0": {"id": 7}, **OBJECTS[0]}))[0] == PAIRS[:1]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from foreword.cli.data.columns import column_options
+from foreword.cli.column_options import column_options
 from foreword.cli.data.files import INPUT, check_output, check_place, file_chunks
 from foreword.cli.option_names import in_options
 from foreword.domain.counted import counted
@@ -57,7 +57,11 @@ def convert(
 
     form = form or _BY_EXTENSION.get(target.suffix.lower())
     if form is None:
-        check_output("OUT", target, source)  # names the extensions
+        raise click.BadParameter(
+            f"{target.name!r} must end in {', '.join(filter(None, _BY_EXTENSION))}, or in nothing for the folder of a "
+            "Hugging Face dataset; or set --to",
+            param_hint="OUT",
+        )
     (check_output if form == "rows" else check_place)("OUT", target, source)
     if form == "hugging-face" and target.exists():
         raise click.BadParameter(f"{target} exists; name a new folder", param_hint="OUT")

@@ -67,7 +67,7 @@ def test_columns_with_other_names_can_be_named(tmp_path):
         convert(tmp_path / "rows.jsonl", tmp_path / "out.csv", "--input-column", "body", "--output-column", "team") == 0
     )
 
-    assert (tmp_path / "out.csv").read_text().splitlines()[1].startswith("a,x")
+    assert (tmp_path / "out.csv").read_text().splitlines() == ["input,output,original_input", "a,x,n"]
 
 
 def test_rows_that_cannot_be_read_are_listed_and_left_out(tmp_path, capsys):
@@ -83,7 +83,7 @@ def test_rows_that_cannot_be_read_are_listed_and_left_out(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("rows.xlsx", "'rows.xlsx' must end in .jsonl, .json, .csv"),
+        ("rows.xlsx", "'rows.xlsx' must end in .jsonl, .json, .csv, .parquet, or in nothing for the folder"),
         ("rows.csv", "rows.csv is a file to read"),
         (".", "exists; name a new folder"),
         ("gone/rows.csv", "the folder 'gone' does not exist; create it"),
