@@ -17,6 +17,7 @@ LABEL_SPELLING: Final = "LABEL_SPELLING"
 LABEL_REPEATED: Final = "LABEL_REPEATED"
 LABELS_ALIKE: Final = "LABELS_ALIKE"
 MISSING_VALUE_AS_LABEL: Final = "MISSING_VALUE_AS_LABEL"
+NONE_AS_LABEL: Final = "NONE_AS_LABEL"
 DUPLICATE_ROWS: Final = "DUPLICATE_ROWS"
 
 CERTAIN: Final[Mapping[str, str]] = {
@@ -33,6 +34,7 @@ CERTAIN: Final[Mapping[str, str]] = {
 
 ON_REQUEST: Final[Mapping[str, str]] = {
     LABELS_ALIKE: "labels that probably mean the same, such as 1 and 1.0, take the most frequent form",
+    NONE_AS_LABEL: "labels such as None, N/A or - are removed although several rows have them",
 }
 """What is corrected only if it is named, because it is not certain."""
 

@@ -13,11 +13,12 @@ from foreword.data.fixes.change import (
     LABELS_ALIKE,
     LISTS_AS_TEXT,
     MISSING_VALUE_AS_LABEL,
+    NONE_AS_LABEL,
     OTHER_SEPARATOR,
 )
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
-from foreword.domain.labels.missing_values import is_missing_value
+from foreword.domain.labels.missing_values import is_missing_value, may_be_label
 from foreword.domain.labels.packing import (
     DEFAULT_SEPARATOR,
     parts_recur,
@@ -31,6 +32,8 @@ from foreword.plugin.interfaces import LabelSpace, Task
 
 # Labels such as R&D or A/B contain the other usual separators.
 _CERTAIN_SEPARATORS: Final = (";", "|", "\n")
+_FEWEST_ROWS_OF_NONE: Final = 5
+"""Number of rows from which on a label such as `None` is probably one of its own."""
 
 Fixes = tuple[tuple[str, str | None], ...]
 """The code of each correction of an output and the output after it; None if its row is removed."""
@@ -123,6 +126,7 @@ class _Labels:
         written: The most frequent spelling of a label by its spelling key.
         alike: The label that another one is merged into, by the other one.
         declared: Keys of labels that were given as an option, which are never missing values.
+        own: Keys of labels such as `None` that are probably labels of their own, because several rows have them.
     """
 
     space: LabelSpace
@@ -130,6 +134,7 @@ class _Labels:
     written: Mapping[str, str]
     alike: Mapping[str, str]
     declared: Collection[str]
+    own: Collection[str] = ()
 
     @classmethod
     def of(cls, space: LabelSpace, outputs: Counter[str], options: TaskOptions, codes: Collection[str]) -> _Labels:
@@ -140,7 +145,12 @@ class _Labels:
             alike={},
             declared={spelling_key(label) for label in options.labels},
         )
-        return replace(labels, alike=labels._merged(outputs)) if LABELS_ALIKE in codes else labels
+        counts = Counter[str]()
+        for output, count in outputs.items():
+            for key in {spelling_key(label) for label in labels._parts(output) if may_be_label(label)}:
+                counts[key] += count
+        own = {key for key, count in counts.items() if count >= _FEWEST_ROWS_OF_NONE}
+        return replace(labels, own=own, alike=labels._merged(outputs) if LABELS_ALIKE in codes else {})
 
     def fixes(self, output: str) -> Iterator[tuple[str, str | None]]:
         """Yield the corrections of an output."""
@@ -150,6 +160,7 @@ class _Labels:
             (LABELS_ALIKE, self._like),
             (LABEL_REPEATED, lambda labels: list(dict.fromkeys(labels))),
             (MISSING_VALUE_AS_LABEL, self._present),
+            (NONE_AS_LABEL, self._named),
         ):
             after = correct(before) if code in self.codes else before
             if after != before:
@@ -170,7 +181,13 @@ class _Labels:
         return [self.alike.get(label, label) for label in labels]
 
     def _present(self, labels: list[str]) -> list[str]:
-        return [label for label in labels if not is_missing_value(label) or spelling_key(label) in self.declared]
+        return [label for label in labels if spelling_key(label) in self.own or not self._is_missing(label)]
+
+    def _named(self, labels: list[str]) -> list[str]:
+        return [label for label in labels if not self._is_missing(label)]
+
+    def _is_missing(self, label: str) -> bool:
+        return is_missing_value(label) and spelling_key(label) not in self.declared
 
     def _merged(self, outputs: Counter[str]) -> Mapping[str, str]:
         """Return the most frequent label of those that probably mean the same, by each of the others."""

@@ -12,6 +12,7 @@ _SHEET_ERRORS: Final = frozenset(
 )
 _MARKS: Final = frozenset({"-", "--", "---", "\N{EN DASH}", "\N{EM DASH}", "?", "??", "???", ".", "..."})
 _FORMS: Final = _WORDS | _SHEET_ERRORS | _MARKS
+_ALSO_LABELS: Final = _MARKS | {"none", "nil", "na", "n/a", "n.a."}
 _MOST_CHARACTERS: Final = max(map(len, _FORMS))
 
 
@@ -22,3 +23,8 @@ def is_missing_value(text: str) -> bool:
     """
     text = text.strip()
     return len(text) <= _MOST_CHARACTERS and text.casefold() in _FORMS
+
+
+def may_be_label(text: str) -> bool:
+    """Return whether a missing value may be an answer of its own: `none` of several topics, the region `NA`, or `-`."""
+    return text.strip().casefold() in _ALSO_LABELS

@@ -167,3 +167,12 @@ def _replayed(rows: Iterable[Row], changes: Iterable[Change]) -> list[Row]:
             assert change.after is not None
             found[change.row][change.column] = change.after
     return [Row(number=number, **texts) for number, texts in found.items()]
+
+
+def test_none_is_a_label_of_its_own_if_several_rows_have_it() -> None:
+    few, several = ("None",) * 4, ("none", "NA") * 5
+
+    assert outputs_after("A", "B", *few) == ["A", "B"]
+    assert outputs_after("A", "B", *several) == ["A", "B", *several]
+    assert outputs_after("A", "B", *several, codes=("NONE_AS_LABEL",)) == ["A", "B"]
+    assert outputs_after("A", "B", *("nan",) * 9) == ["A", "B"]
