@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from foreword.domain.counted import counted
 from foreword.domain.labels.missing_values import is_missing_value
 from foreword.domain.labels.misspelling import is_misspelling
 from foreword.domain.labels.spelling import difference, meaning_key, spelling_key, visible
@@ -57,7 +58,7 @@ def alike(distribution: LabelDistribution) -> Iterator[Finding]:
         common, *others = sorted(labels, key=lambda label: (-counts[label], label))
         for label in others:
             reason = difference(label, common)
-            texts = [f"'{_shown(text, reason)}' ({counts[text]} rows)" for text in (label, common)]
+            texts = [f"'{_shown(text, reason)}' ({counted(counts[text], 'row')})" for text in (label, common)]
             yield label_finding(
                 Severity.WARNING,
                 "LABELS_ALIKE",
@@ -81,7 +82,8 @@ def misspelt(distribution: LabelDistribution) -> Iterator[Finding]:
             yield label_finding(
                 Severity.WARNING,
                 "LABELS_SIMILAR",
-                f"'{rare}' ({counts[rare]} rows) and '{common}' ({counts[common]} rows) look like the same label.",
+                f"'{rare}' ({counted(counts[rare], 'row')}) and '{common}' ({counted(counts[common], 'row')}) look "
+                "like the same label.",
                 f"Change '{rare}' to '{common}' if it is misspelt.",
                 _rows_with(rare, distribution),
                 excerpt=rare,
@@ -96,8 +98,8 @@ def missing(distribution: LabelDistribution) -> Iterator[Finding]:
             yield label_finding(
                 Severity.WARNING,
                 "MISSING_VALUE_AS_LABEL",
-                f"'{label}' ({distribution.label_counts[label]} rows) is read as a label, but usually stands for a "
-                "missing value.",
+                f"'{label}' ({counted(distribution.label_counts[label], 'row')}) is read as a label, but usually "
+                "stands for a missing value.",
                 "Write the right label or remove these rows; if it is a label of its own, give it a name such as "
                 "'Other'.",
                 found,
