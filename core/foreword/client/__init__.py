@@ -47,6 +47,7 @@ from foreword.client.resources import (
     TuningMethod,
 )
 from foreword.client.rollout_resources import Canary, RevisionFigures, Rollout, Shadow
+from foreword.client.rows import RowsLeftOutWarning
 from foreword.client.saved_prompt_resources import SavedPrompt, SavedPromptVersion
 from foreword.client.sweep_resources import TuneSweep, TuneSweepPlan, TuneTrial
 from foreword.client.usage_resources import Quota, QuotaUse, Usage
@@ -184,6 +185,7 @@ __all__ = [
     "RowOverlap",
     "RowSelection",
     "RowValidator",
+    "RowsLeftOutWarning",
     "Rung",
     "SavedPrompt",
     "SavedPromptVersion",

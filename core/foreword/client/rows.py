@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
@@ -44,17 +45,28 @@ pairs of input and output. Unlabelled rows need no `output`, and may be plain te
 """
 
 
-def chunks(rows: Rows, *, unlabelled: bool = False) -> Callable[[], Iterator[bytes]]:
+class RowsLeftOutWarning(UserWarning):
+    """A warning about rows of a file that an upload leaves out, such as tasks without an annotation."""
+
+
+def chunks(
+    rows: Rows, *, unlabelled: bool = False, input_column: str = "", output_column: str = ""
+) -> Callable[[], Iterator[bytes]]:
     """Return a function that yields the bytes of the data from the start, so that an upload can be repeated.
 
     Args:
         unlabelled: Whether the rows need only inputs, and may be texts.
+        input_column: Name of the column with the inputs of a file, if it is set.
+        output_column: Name of the column with the outputs of a file, if it is set.
+
+    Warns:
+        RowsLeftOutWarning: Tasks of Label Studio without an output are left out.
 
     Raises:
         InvalidArgumentError: The file cannot be read, or an item is not a row.
     """
     if isinstance(rows, (str, PathLike)):
-        return _file_chunks(Path(rows))
+        return _file_chunks(Path(rows), input_column, output_column)
     content = rows if isinstance(rows, bytes) else _jsonl(rows, unlabelled)
     return lambda: (content[start : start + CHUNK_BYTES] for start in range(0, len(content), CHUNK_BYTES))
 
@@ -87,7 +99,7 @@ def examples_name(rows: Rows, name: str) -> str:
     return default_name(rows) if isinstance(rows, (str, PathLike)) else f"{name[:_MOST_OF_A_NAME]} examples".lstrip()
 
 
-def _file_chunks(path: Path) -> Callable[[], Iterator[bytes]]:
+def _file_chunks(path: Path, input_column: str, output_column: str) -> Callable[[], Iterator[bytes]]:
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             return _Pipe(path).chunks
@@ -99,11 +111,18 @@ def _file_chunks(path: Path) -> Callable[[], Iterator[bytes]]:
             "rows", f"{path} cannot be read: {why}. Pass the path of a JSONL, JSON, CSV or Parquet file."
         ) from error
 
+    said: set[str] = set()
+
+    def note(text: str) -> None:
+        if text not in said:  # an upload may be repeated
+            said.add(text)
+            warnings.warn(text, RowsLeftOutWarning, stacklevel=2)
+
     def read() -> Iterator[bytes]:
         from foreword.client.exchange.row_source import source_chunks  # late, for those who upload no file
 
         try:
-            yield from source_chunks(path)
+            yield from source_chunks(path, input_column=input_column, output_column=output_column, note=note)
         except OSError as error:  # the file or its disk has become unavailable in the meantime
             raise _unreadable(path, error) from error
 

@@ -5,12 +5,12 @@ import pytest
 
 from factories.pipes import named_pipe
 from foreword.client import Row
-from foreword.client.rows import CHUNK_BYTES, chunks, default_name
+from foreword.client.rows import CHUNK_BYTES, RowsLeftOutWarning, chunks, default_name
 from foreword.errors import InvalidArgumentError
 
 
 def read(start):
-    return [json.loads(line) for line in b"".join(start()).splitlines()]
+    return [json.loads(line) for line in b"".join(start()).splitlines() if line]
 
 
 def test_rows_are_sent_as_they_are_so_that_the_service_can_name_their_faults():
@@ -135,3 +135,16 @@ def test_half_a_character_in_a_row_is_sent_so_that_the_service_can_name_the_row(
     rows = [{"input": "ä", "output": "b"}, {"input": "a\udcff", "output": "b"}]
 
     assert read(chunks(rows)) == rows
+
+
+def test_tasks_without_a_row_are_warned_of_once_and_the_control_can_be_named(tmp_path):
+    chosen = {"result": [{"type": "choices", "from_name": "team", "value": {"choices": ["X"]}}]}
+    tasks = [{"data": {"text": "a\ud83d"}, "annotations": [chosen]}, {"data": {"text": "b"}, "annotations": []}]
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(tasks))
+
+    start = chunks(path, output_column="team")
+    with pytest.warns(RowsLeftOutWarning, match="1 task has no annotation, and no row") as warned:
+        assert read(start) == read(start) == [{"input": "a\ud83d", "team": "X"}]
+
+    assert len(warned) == 1

@@ -84,6 +84,9 @@ class DatasetMethods(ServiceMethods):
             request_id: Makes a second call with the same id and content return the first one's dataset, for a day. At
                 most 64 characters. Default: a new id.
 
+        Warns:
+            RowsLeftOutWarning: Tasks of Label Studio without an annotation, or with different ones, are left out.
+
         Raises:
             InvalidRowsError: Rows are faulty. The error names all of them.
             InvalidArgumentError: The file cannot be read, or an argument is wrong.
@@ -309,7 +312,9 @@ class DatasetMethods(ServiceMethods):
 
 def _requests(kind: Callable[..., Any], header: messages.DatasetHeader, rows: Rows) -> Callable[[], Generator[Any]]:
     """Return a function that yields the messages of an upload from the start."""
-    read = chunks(rows, unlabelled=header.unlabelled)
+    read = chunks(
+        rows, unlabelled=header.unlabelled, input_column=header.input_column, output_column=header.output_column
+    )
 
     def start() -> Generator[Any]:
         yield kind(header=header)
