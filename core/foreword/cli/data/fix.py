@@ -9,16 +9,17 @@ from pathlib import Path
 
 import click
 
+from foreword.cli.column_options import column_options
 from foreword.cli.data.checked_file import checked_file
-from foreword.cli.data.columns import column_options
 from foreword.cli.data.data_settings import DataSettings
-from foreword.cli.data.files import INPUT, check_output, file_chunks
+from foreword.cli.data.files import INPUT, check_output, check_place, file_chunks
+from foreword.cli.data.shown import shown
 from foreword.cli.option_names import in_options
 from foreword.cli.task_options import task_options
 from foreword.data.fixes.change import CERTAIN, ON_REQUEST, Change, ChangeLog
 from foreword.domain.counted import counted
 from foreword.domain.experiment import TaskOptions
-from foreword.domain.report import DataReport, Finding, Severity, excerpt
+from foreword.domain.report import DataReport, Finding, Severity
 
 _MOST_SHOWN = 100
 _EXPLAINED = {**CERTAIN, **ON_REQUEST}
@@ -73,6 +74,8 @@ def fix(
         raise click.UsageError("Name the file to write with --out, or show the changes with --dry-run.")
     if changes is not None and any(path is not None and changes.resolve() == path.resolve() for path in (file, out)):
         raise click.BadParameter("must be another file than FILE and --out", param_hint="--changes")
+    if changes is not None:
+        check_place("--changes", changes, file)
     settings = DataSettings.read()
     tasks = PluginManager.load(settings.plugins, settings.base_model_aliases).tasks.items
     if task and task not in tasks:
@@ -139,14 +142,8 @@ def _print_changes(log: ChangeLog) -> None:
 
 
 def _cells(change: Change) -> tuple[str, str, str, str, str]:
-    after = f"(removed: {change.remark})" if change.after is None else _shown(change.after)
-    return str(change.row), change.column or "", _shown(change.before), after, change.code
-
-
-def _shown(text: str) -> str:
-    """Return a text on one line, so that spaces around it and invisible characters can be seen."""
-    plain = excerpt(text)
-    return plain if plain == text else repr(text) if len(text) < 80 else plain
+    after = f"(removed: {change.remark})" if change.after is None else shown(change.after)
+    return str(change.row), change.column or "", shown(change.before), after, change.code
 
 
 def _print_reading(findings: tuple[Finding, ...]) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from foreword.cli.column_options import column_options
 from foreword.cli.data.checked_file import checked_file
-from foreword.cli.data.columns import column_options
 from foreword.cli.data.files import INPUT, check_output, file_chunks
 from foreword.cli.option_names import in_options
 from foreword.cli.session import json_option
@@ -154,5 +154,6 @@ def _beside(file: Path, part: str) -> Path:
     """Return a path beside a file, in the same format if it can be written, otherwise as JSONL."""
     from foreword.data.exchange.row_writer import WRITTEN
 
+    file = file if file.name else file.resolve()  # the folder . has no name
     extension = file.suffix if file.suffix.lower() in WRITTEN else ".jsonl"
     return file.with_name(f"{file.stem}.{part}{extension}")

@@ -132,3 +132,12 @@ def test_a_file_without_rows_is_not_written(tmp_path, capsys):
     assert "The row is not JSON" in shown.out
     assert f"No row of {file} is left, so nothing was written." in shown.err
     assert not out.exists()
+
+
+def test_a_missing_folder_for_the_changes_is_named_before_anything_is_written(tmp_path, capsys):
+    file, out = write(tmp_path / "rows.jsonl", *ROWS), tmp_path / "fixed.jsonl"
+
+    assert fix(file, "--out", out, "--changes", tmp_path / "nowhere" / "changes.jsonl") == 2
+
+    assert "does not exist; create it" in capsys.readouterr().err
+    assert not out.exists()

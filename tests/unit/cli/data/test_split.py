@@ -140,3 +140,14 @@ def test_files_that_cannot_be_written_are_refused(tmp_path, monkeypatch, capsys,
 def test_one_row_cannot_be_divided(tmp_path, capsys):
     assert split(write(tmp_path / "rows.jsonl", ("a", "x")), "--task", "classification") == 1
     assert "has only one row, which cannot be divided" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_parts_of_the_current_folder_have_its_name(tmp_path, monkeypatch, capsys):
+    from foreword.client.exchange.arrow_tables import write_dataset_folder
+
+    write_dataset_folder(tmp_path / "reviews", ["input", "output"], [[f"text {n}", "ab"[n % 2]] for n in range(20)])
+    monkeypatch.chdir(tmp_path / "reviews")
+
+    assert split(".") == 0
+
+    assert f"to {tmp_path / 'reviews.train.jsonl'}." in "".join(capsys.readouterr().out.split("\n"))
