@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from foreword.cli.column_options import column_options
 from foreword.cli.evaluated_systems import Asking, choose_systems, naming_systems
 from foreword.cli.picture_option import plot_option
 from foreword.cli.session import json_option, with_client
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     help="Rows from which examples are taken.  [default: the dataset of the first tuned model]",
 )
 @click.option("--name", "display_name", default="", help="Display name.  [default: the name of the file]")
+@column_options
 @task_options
 @click.option("--wait/--no-wait", default=True, help="Wait for the results.  [default: wait]")
 @plot_option("Write a picture of the results to this image file.")
@@ -64,6 +66,8 @@ def evaluate(
     constrained: bool,
     examples: str | None,
     display_name: str,
+    input_column: str,
+    output_column: str,
     task: str,
     options: TaskOptions,
     wait: bool,
@@ -86,13 +90,17 @@ def evaluate(
     console = err_console() if as_json else out_console()
     asking = Asking(base=base, shots=shots, instruction=instruction, constrained=constrained)
     checked: dict[str, Any] = {"task": task, "task_options": options}
+    columns = {"input_column": input_column, "output_column": output_column}
     file = Path(file_or_dataset)
     if file.is_file():  # what is wrong with the models shows before the upload
         with naming_systems(models):
             name = display_name or file.stem
             client.create_evaluation(None, models, display_name=name, validate_only=True, **checked)
     with (
-        evaluated_rows(client, file_or_dataset, examples, display_name=display_name, **checked) as (data, example_rows),
+        evaluated_rows(client, file_or_dataset, examples, display_name=display_name, **columns, **checked) as (
+            data,
+            example_rows,
+        ),
         naming_systems(models),
     ):
         request: dict[str, Any] = {"display_name": display_name or data.display_name, **checked}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from foreword.cli.column_options import column_options
 from foreword.cli.named_options import Holder, NamedOptions, chosen, named_options, read_named_options
 from foreword.cli.tag_options import tag_option
 from foreword.cli.task_options import task_options
@@ -52,6 +53,7 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
         help="File of held-out rows, or id or display name of a stored dataset.  [default: a share of the rows]",
     )
     @click.option("--name", "display_name", default="", help="Display name.  [default: the name of the file]")
+    @column_options
     @click.option("--base-model", default="", help="Name or alias of the base model.  [default: the service's]")
     @task_options
     @named_options("Set an option of the task or a parameter of the tuning method; may be repeated.")
@@ -77,8 +79,9 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
         if (file is None) == (dataset is None):
             raise click.UsageError("Pass either FILE or --dataset.")
         run = {name: values.pop(name) for name in _RUN}
+        columns = {name: values.pop(name) for name in ("input_column", "output_column")}
         parameters = {spec.name: values.pop(spec.name) for spec in TUNE_PARAMETER_SPECS}
-        settings = RunSettings(run, parameters, options, named)
+        settings = RunSettings(run, parameters, options, named, columns)
         return function(*arguments, file=file, dataset=dataset, settings=settings, **values)
 
     return command
@@ -92,11 +95,18 @@ class RunSettings:
         parameters: Tuning parameters by name; None for those that are not set.
         options: Options of the task.
         named: Options of the task and parameters of the tuning method as `NAME=VALUE`.
+        columns: Names of the columns of the files, as arguments of `Client.upload_dataset`.
     """
 
     def __init__(
-        self, run: dict[str, Any], parameters: dict[str, Any], options: TaskOptions, named: tuple[str, ...]
+        self,
+        run: dict[str, Any],
+        parameters: dict[str, Any],
+        options: TaskOptions,
+        named: tuple[str, ...],
+        columns: Mapping[str, str],
     ) -> None:
+        self.columns = columns
         self._run = run
         self._parameters = parameters
         self._options = options

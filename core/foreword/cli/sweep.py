@@ -72,9 +72,10 @@ def sweep(
 
     console = err_console() if as_json else out_console()
     arguments = settings.arguments(client)
+    checked = {**arguments, **settings.columns}
     swept = read_swept(tried)
     with (
-        uploaded_rows(client, file, dataset, validation, arguments, display_name=display_name, is_dry_run=dry_run) as (
+        uploaded_rows(client, file, dataset, validation, checked, display_name=display_name, is_dry_run=dry_run) as (
             data,
             held_out,
         ),

@@ -56,7 +56,8 @@ def tune(
     # With JSON on standard output, the text for people goes to standard error.
     console = err_console() if as_json else out_console()
     arguments = settings.arguments(client)
-    with uploaded_rows(client, file, dataset, validation, arguments, display_name=display_name, is_dry_run=dry_run) as (
+    checked = {**arguments, **settings.columns}
+    with uploaded_rows(client, file, dataset, validation, checked, display_name=display_name, is_dry_run=dry_run) as (
         data,
         held_out,
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,9 @@ from foreword.errors import ForewordError, InvalidRowsError, NotFoundError
 
 if TYPE_CHECKING:
     from foreword.client import Client, Dataset
+
+_CHECKED = ("base_model", "task", "task_options", "input_column", "output_column")
+"""Arguments of a run that are options of an upload."""
 
 
 class _Uploads:
@@ -39,11 +43,14 @@ class _Uploads:
 
         assert file is not None
         try:
-            dataset = self._client.upload_dataset(
-                file, display_name=display_name, reuse_identical=self._reuse_identical, **self._options
-            )
+            with _left_out_rows_named():
+                dataset = self._client.upload_dataset(
+                    file, display_name=display_name, reuse_identical=self._reuse_identical, **self._options
+                )
         except InvalidRowsError as error:
-            print_report(err_console(), self._client.check_dataset(file, **self._options), parts=False)
+            with warnings.catch_warnings(record=True):  # they were shown
+                report = self._client.check_dataset(file, **self._options)
+            print_report(err_console(), report, parts=False)
             raise click.ClickException(
                 f"{file} has faulty rows, so nothing was stored. Correct them and try again."
             ) from error
@@ -57,6 +64,20 @@ class _Uploads:
         for dataset in (item for item in self._stored if not item.reused):
             with suppress(ForewordError):
                 self._client.delete_dataset(dataset)
+
+
+@contextmanager
+def _left_out_rows_named() -> Iterator[None]:
+    """Print the warnings of the client about rows that an upload leaves out."""
+    from foreword.client import RowsLeftOutWarning
+
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", RowsLeftOutWarning)
+        try:
+            yield
+        finally:
+            for item in found:
+                click.echo(f"Warning: {item.message}", err=True)
 
 
 def _file_or_dataset(client: Client, source: str, uploads: _Uploads, option: str, **options: Any) -> Dataset:
@@ -97,9 +118,9 @@ def uploaded_rows(
     Args:
         dataset: Id or display name of a stored dataset, instead of `file`.
         validation: A file, or id or display name of a stored dataset; None for a share of the rows.
-        arguments: Arguments of the run, of which the checks need some.
+        arguments: Arguments of the run, of which the checks need some, and the names of the columns of the files.
     """
-    checked = {name: arguments[name] for name in ("base_model", "task", "task_options")}
+    checked = {name: arguments[name] for name in _CHECKED}
     uploads = _Uploads(client, **checked)
     try:
         data = client.get_dataset(dataset) if dataset else uploads.add(file, display_name)

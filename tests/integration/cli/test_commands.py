@@ -78,6 +78,30 @@ def test_held_out_rows_come_from_a_file_or_a_stored_dataset(command, rows, tmp_p
     assert by_file["validation_dataset"] == by_name["validation_dataset"] != ""
 
 
+def test_the_columns_of_files_can_be_named(command, tmp_path):
+    path = tmp_path / "tickets.csv"
+    path.write_text("subject,team\n" + "".join(f"Question {n},{'AB'[n % 2]}\n" for n in range(20)))
+
+    status, _, err = command("tune", str(path), "--dry-run")
+    named = command("tune", str(path), "--input-column", "subject", "--output-column", "team", "--dry-run")
+
+    assert status == 1
+    assert "(--input-column, --output-column)" in " ".join(err.split())
+    assert named[0] == 0, named[2]
+
+
+def test_tasks_of_label_studio_that_have_no_row_are_named_by_runs(command, tmp_path):
+    chosen = ({"from_name": "team", "type": "choices", "value": {"choices": ["AB"[n % 2]]}} for n in range(20))
+    tasks = [{"data": {"text": f"Question {n}"}, "annotations": [{"result": [it]}]} for n, it in enumerate(chosen)]
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps([*tasks, {"data": {"text": "Question"}, "annotations": []}]))
+
+    status, _, err = command("tune", str(path), "--dry-run")
+
+    assert status == 0, err
+    assert "Warning: 1 task has no annotation, and no row." in err
+
+
 def test_a_share_beside_a_file_of_held_out_rows_is_refused_by_both_options(command, rows):
     status, _, err = command("tune", rows, "--validation", rows, "--validation-split", "0.2", "--dry-run")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from foreword.cli.column_options import column_options
 from foreword.cli.data.checked_file import checked_file
-from foreword.cli.data.columns import column_options
 from foreword.cli.data.files import INPUT, INPUT_OR_DASH, STANDARD_INPUT, file_chunks
 from foreword.cli.named_options import named_options
 from foreword.cli.option_names import in_options
@@ -72,9 +72,16 @@ def check(
         others = None
         if against is not None:
             others = files.enter_context(
-                checked_file(file_chunks(against), options=TaskOptions(), unlabelled=unlabelled, near_duplicates=False)
+                checked_file(
+                    file_chunks(against, input_column=input_column, output_column=output_column),
+                    options=TaskOptions(),
+                    unlabelled=unlabelled,
+                    input_column=input_column,
+                    output_column=output_column,
+                    near_duplicates=False,
+                )
             )
-            others.warn_left_out(against)
+            others.check_comparable(against)
         found = files.enter_context(
             checked_file(
                 file_chunks(file, input_column=input_column, output_column=output_column),

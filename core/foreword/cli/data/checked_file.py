@@ -53,13 +53,23 @@ class CheckedFile:
                 "`foreword data fix` can correct."
             )
 
-    def warn_left_out(self, name: str | Path) -> None:
-        """Report on standard error that the rows of a file with faults are left out of a comparison."""
+    def check_comparable(self, name: str | Path) -> None:
+        """Report on standard error that the rows of a file with faults are left out of a comparison.
+
+        Raises:
+            ClickException: None of its rows can be used.
+        """
+        from foreword.cli.render import err_console, print_report
+
+        if not self.report.usable_row_count:
+            print_report(err_console(), self.report, parts=False)
+            raise click.ClickException(f"No row of {name} can be used, so there is nothing to compare with.")
         left_out = self.report.row_count - self.report.usable_row_count
         if self.report.errors:
             click.echo(
-                f"Warning: {name} has faults, so that {left_out:,} of its {counted(self.report.row_count, 'row')} are "
-                f"left out of the comparison. List them with: foreword data check {name}",
+                f"Warning: {name} has faults, so that {left_out:,} of its {counted(self.report.row_count, 'row')} "
+                f"{'is' if left_out == 1 else 'are'} left out of the comparison. List them with: "
+                f"foreword data check {name}",
                 err=True,
             )
 

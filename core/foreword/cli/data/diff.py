@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from foreword.cli.column_options import column_options
 from foreword.cli.data.checked_file import CheckedFile, checked_file
 from foreword.cli.data.files import INPUT, file_chunks
+from foreword.cli.data.shown import shown
 from foreword.cli.option_names import in_options
 from foreword.cli.session import json_option
 from foreword.cli.task_options import task_options
@@ -29,10 +32,13 @@ _MOST_SHOWN = 20
 @click.command()
 @click.argument("old", type=INPUT)
 @click.argument("new", type=INPUT)
+@column_options
 @task_options
 @json_option
 @in_options
-def diff(old: Path, new: Path, task: str, options: TaskOptions, as_json: bool) -> None:
+def diff(
+    old: Path, new: Path, input_column: str, output_column: str, task: str, options: TaskOptions, as_json: bool
+) -> None:
     """Compare two versions of a file of rows.
 
     Lists the rows of NEW with another output than in OLD for the same input, the rows that only one of the files
@@ -40,12 +46,19 @@ def diff(old: Path, new: Path, task: str, options: TaskOptions, as_json: bool) -
     """
     from foreword.data.row_difference import RowKeys, row_difference
 
-    with (
-        checked_file(file_chunks(old), task=task, options=options, near_duplicates=False) as before,
-        checked_file(file_chunks(new), task=task, options=options, near_duplicates=False) as after,
-    ):
-        before.warn_left_out(old)
-        after.warn_left_out(new)
+    def checked(path: Path) -> AbstractContextManager[CheckedFile]:
+        return checked_file(
+            file_chunks(path, input_column=input_column, output_column=output_column),
+            task=task,
+            options=options,
+            near_duplicates=False,
+            input_column=input_column,
+            output_column=output_column,
+        )
+
+    with checked(old) as before, checked(new) as after:
+        before.check_comparable(old)
+        after.check_comparable(new)
         found = row_difference(RowKeys.of(before.rows), RowKeys.of(after.rows))
         shifts = label_shifts(before.report, after.report)
         (_print_json if as_json else _print)(before, after, found, shifts)
@@ -124,7 +137,7 @@ def _print(
         if not count:
             continue
         console.print(f"\n{title}")
-        cells = ([excerpt(str(item[column])) for column in columns] for item in islice(items, _MOST_SHOWN))
+        cells = (_cells(item, columns) for item in islice(items, _MOST_SHOWN))
         numbers = [column.replace("_", " ") for column in columns if column.endswith("row")]
         print_table(console, [column.replace("_", " ") for column in columns], cells, right=numbers)
         _print_rest(count)
@@ -147,6 +160,13 @@ def _print(
             right=["before", "share", "after", "shift"],
         )
         _print_rest(len(shifts))
+
+
+def _cells(item: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+    cells = [excerpt(str(item[column])) for column in columns]
+    if len(set(cells[-2:])) < len({item[column] for column in columns[-2:]}):  # outputs that only look alike
+        cells[-2:] = [shown(item[column]) for column in columns[-2:]]
+    return cells
 
 
 def _print_rest(count: int) -> None:

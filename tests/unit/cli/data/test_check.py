@@ -104,3 +104,16 @@ def test_rows_of_another_file_are_named_with_both_numbers(capsys, tmp_path):
     findings = {item["code"]: item for item in json.loads(capsys.readouterr().out)["findings"]}
     assert findings["LEAKED_ROWS"]["rows"] == [2]
     assert "row 2 is row 2 there" in findings["LEAKED_ROWS"]["message"]
+
+
+def test_the_file_of_against_has_the_named_columns_and_must_be_readable(capsys, tmp_path):
+    path = tmp_path / "tickets.csv"
+    path.write_text("subject,team\nThe box was wet and torn,x\nI waited for an hour,y\n", encoding="utf-8")
+    columns = ["--input-column", "subject", "--output-column", "team"]
+
+    assert run(["data", "check", str(path), *columns, "--against", str(path)]) == 0
+    assert "2 rows of this file have an input of the other file" in capsys.readouterr().out
+
+    good = write(tmp_path, '{"input": "Thanks", "output": "x"}')
+    assert run(["data", "check", good, "--against", str(path)]) == 1
+    assert "tickets.csv can be used, so there is nothing to compare with." in " ".join(capsys.readouterr().err.split())

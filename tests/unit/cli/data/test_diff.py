@@ -77,4 +77,25 @@ def test_rows_with_faults_are_left_out_with_a_warning(tmp_path, capsys):
 
     shown = capsys.readouterr()
     assert "1 row before, 1 after: 1 in both" in shown.out
-    assert f"{old} has faults, so that 1 of its 2 rows are left out of the comparison" in shown.err
+    assert f"{old} has faults, so that 1 of its 2 rows is left out of the comparison" in shown.err
+
+
+def test_a_file_without_usable_rows_is_a_fault_and_its_columns_can_be_named(tmp_path, capsys):
+    file = tmp_path / "tickets.csv"
+    file.write_text("subject,team\na,x\nb,y\n")
+
+    assert diff(file, file) == 1
+    shown = capsys.readouterr().err
+    assert "set them (--input-column, --output-column)" in shown
+    assert f"No row of {file} can be used, so there is nothing to compare with." in shown
+
+    assert diff(file, file, "--input-column", "subject", "--output-column", "team") == 0
+    assert capsys.readouterr().out.startswith("2 rows before, 2 after: 2 in both")
+
+
+def test_outputs_that_only_look_alike_are_shown_with_their_difference(tmp_path, capsys):
+    old, new = write(tmp_path / "old.jsonl", ("a", "x")), write(tmp_path / "new.jsonl", ("a", "x "))
+
+    assert diff(old, new) == 0
+
+    assert ["1", "1", "a", "x", "'x", "'"] in [line.split() for line in capsys.readouterr().out.splitlines()]

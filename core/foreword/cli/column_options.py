@@ -1,4 +1,4 @@
-"""The options that name the columns of a file."""
+"""The options that name the columns of files."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def column_options(command: Command) -> Command:
-    """Add the options that name the columns of a file to a command."""
+    """Add the options that name the columns of the files that a command reads."""
     for column in ("output", "input"):
         command = click.option(
             f"--{column}-column",
             default="",
-            help=f"Column of FILE with the {column}s.  [default: {column}, or a usual name such as "
+            help=f"Column with the {column}s.  [default: {column}, or a usual name such as "
             f"{'prompt' if column == 'input' else 'completion'}]",
         )(command)
     return command
