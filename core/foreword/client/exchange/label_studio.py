@@ -15,6 +15,7 @@ _CHUNK_CHARACTERS: Final = 1 << 18
 _MAX_TASK_CHARACTERS: Final = 16 << 20
 _HEAD_BYTES: Final = 1 << 21
 _MOST_NAMED: Final = 10
+_ABOUT: Final = ("annotation_id", "annotator", "created_at", "updated_at", "lead_time", "id")
 _DECODER: Final = json.JSONDecoder()
 
 
@@ -49,9 +50,11 @@ def label_studio_records(
         InvalidArgumentError: The file is not a JSON array of objects, or a task is too long.
     """
     unannotated = disputed = 0
+    control = ""  # whose results JSON-MIN has as plain text
     for number, task in enumerate(_elements(path), 1):
         if "annotations" not in task and "completions" not in task:
-            yield _minimal(task, input_column, output_column)
+            control = control or _plain_control(task)
+            yield _minimal(task, control, input_column, output_column)
             continue
         given = task.get("annotations", task.get("completions"))
         annotations = [
@@ -174,18 +177,24 @@ def _record(
     return record if "id" not in task or "id" in record else {**record, "id": task["id"]}
 
 
-def _minimal(task: Mapping[str, Any], input_column: str, output_column: str) -> dict[str, Any]:
-    """Return a task of the form JSON-MIN, in which results are beside the data."""
-    about = ("annotation_id", "annotator", "created_at", "updated_at", "lead_time", "id")
+def _plain_control(task: Mapping[str, Any]) -> str:
+    """Return the name of the only control of the first task: `label`, or the last key. Results follow the data."""
+    names = [name for name in task if name not in _ABOUT]
+    return "label" if "label" in names else names[-1] if len(names) > 1 else ""
+
+
+def _minimal(task: Mapping[str, Any], control: str, input_column: str, output_column: str) -> dict[str, Any]:
+    """Return a task of the form JSON-MIN, in which results are beside the data.
+
+    Args:
+        control: Key of results that are plain texts; other tasks without it have no output.
+    """
     chosen = {
         key: ", ".join(map(str, value["choices"]))
         for key, value in task.items()
         if isinstance(value, dict) and isinstance(value.get("choices"), list)
     }
-    plain = {key: value for key, value in task.items() if key not in about and key not in chosen}
-    if not chosen and len(plain) > 1 and "label" not in plain:
-        name = list(plain)[-1]
-        chosen = {name: str(plain.pop(name))}
-    elif not chosen and "label" in plain:
-        chosen = {"label": str(plain.pop("label"))}
+    plain = {key: value for key, value in task.items() if key not in _ABOUT and key not in chosen}
+    if not chosen and control in plain:
+        chosen = {control: str(plain.pop(control))}
     return _record(plain, task, chosen, input_column, output_column)

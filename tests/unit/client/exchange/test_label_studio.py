@@ -156,3 +156,16 @@ def test_annotations_of_an_unknown_form_have_no_output_and_raise_no_error(tmp_pa
     assert records == [None, None, {"input": "c", "id": 3}]
     assert notes[0].startswith("Task \N{REPLACEMENT CHARACTER}[2J is left out")
     assert notes[1] == "1 task has no annotation, and no row."
+
+
+def test_a_task_without_the_result_that_the_first_one_has_gets_no_other_column_as_its_output(tmp_path):
+    about = {"annotator": 1, "annotation_id": 1}
+
+    records, _ = read(
+        tmp_path,
+        {"text": "a", "ticket": "T-1", "id": 1, "team": "X", **about},
+        {"text": "b", "ticket": "T-2", "id": 2, **about},
+    )
+
+    assert [record.get("output") for record in records] == ["X", None]
+    assert records[1]["ticket"] == "T-2"
