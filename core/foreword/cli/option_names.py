@@ -13,6 +13,7 @@ from foreword.errors import FieldViolation, ForewordError, InvalidArgumentError
 
 _OTHER_NAMES = {
     "canary.share": "canary_share",
+    "chunk": "file",
     "api_key.expire_time": "days",
     "batch_job.dataset": "file_or_dataset",
     "batch_job.model": "model",

@@ -55,6 +55,8 @@ def convert(
     from foreword.cli.render import err_console, out_console, print_findings
     from foreword.data.findings import FindingCollector
 
+    if split and not source.is_dir():
+        raise click.BadParameter(f"{source} is no folder of a dataset, and has no splits", param_hint="--split")
     form = form or _BY_EXTENSION.get(target.suffix.lower())
     if form is None:
         raise click.BadParameter(

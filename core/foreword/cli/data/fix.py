@@ -98,13 +98,14 @@ def fix(
             raise click.ClickException(f"No row of {file} is left, so nothing was written.")
         others = other_names(spool.rows())
         count = write_row_file(target, spool.rows(), others)
-        with checked_file(file_chunks(target), task=task, options=options, keep_others=True) as found:
-            report = found.report
+        # The check comes last, because it refuses a file that is too large.
         if changes is not None:
             with whole_file(changes) as listed:
                 listed.writelines(log.lines())
         _print_changes(log)
         _print_reading(findings)
+        with checked_file(file_chunks(target), task=task, options=options, keep_others=True) as found:
+            report = found.report
         _print_rest(report)
         if target is out:
             console.print(f"Wrote {counted(count, 'row')} to {out}.")

@@ -95,3 +95,9 @@ def test_a_place_that_cannot_be_written_is_refused(rows, monkeypatch, capsys, ta
     assert convert("rows.csv", target) == 2
 
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_split_of_a_file_is_refused(rows, tmp_path, capsys):
+    assert convert(rows, tmp_path / "out.jsonl", "--split", "test") == 2
+
+    assert "is no folder of a dataset, and has no splits" in " ".join(capsys.readouterr().err.split())

@@ -141,3 +141,13 @@ def test_a_missing_folder_for_the_changes_is_named_before_anything_is_written(tm
 
     assert "does not exist; create it" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_the_changes_of_a_file_that_is_too_large_to_check_are_listed(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("FOREWORD_MAX_DATASET_BYTES", "100")
+    file, changes = write(tmp_path / "rows.jsonl", *ROWS), tmp_path / "changes.jsonl"
+
+    assert fix(file, "--out", tmp_path / "fixed.jsonl", "--changes", changes) == 1
+
+    assert len(lines(changes)) == 4
+    assert "FILE: the file is larger than 100 bytes" in capsys.readouterr().err
