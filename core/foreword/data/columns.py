@@ -107,6 +107,11 @@ class Columns:
         return tuple(folded[name] for name in pairs[0]) if len(pairs) == 1 else names
 
 
+def is_chat(value: Mapping[str, Any]) -> bool:
+    """Return whether a row holds a chat instead of an input and an output, whether or not it can be read."""
+    return any(isinstance(value.get(name), list) for name in CHATS) and not any(name in value for name in COLUMNS)
+
+
 def read_chat(value: Mapping[str, Any], required: Sequence[str]) -> tuple[str, str, str] | None:
     """Return the column with a chat, its input and its output; None if the row is no chat, or not one of texts.
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NoReturn
 
-from foreword.data.columns import COLUMNS, Columns, read_chat
+from foreword.data.columns import COLUMNS, Columns, is_chat, read_chat
 from foreword.data.other_fields import Number
 from foreword.data.record import (
     MAX_NAMED_KEYS,
@@ -137,6 +137,15 @@ class RowParser:
                     "Write input and output if they should be others.",
                 )
                 names, value = COLUMNS, _Object({"input": input, "output": output})
+            elif columns.required == COLUMNS and not columns.are_set and is_chat(value):
+                yield fault(
+                    "CHAT_NOT_READ",
+                    "The messages cannot be read as an input and its output.",
+                    "Write texts as their content, turns of user and assistant, and the answer of the assistant as the "
+                    "last one; or write input and output.",
+                    number=number,
+                )
+                return
             elif any(value.keys() >= keys for keys in _LABEL_STUDIO):
                 yield fault(
                     "LABEL_STUDIO_TASK",

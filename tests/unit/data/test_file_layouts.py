@@ -151,7 +151,7 @@ def test_chats_are_read_as_the_prompts_that_they_are_in_requests(
     "messages", [[], [{"role": "user", "content": "a"}], [{"role": "tool", "content": "a"}], ["a"]]
 )
 def test_a_chat_without_an_answer_is_a_fault_of_its_row(messages: list[object]) -> None:
-    assert [finding.code for finding in read(json.dumps({"messages": messages}))[1]] == ["MISSING_KEY", "MISSING_KEY"]
+    assert [finding.code for finding in read(json.dumps({"messages": messages}))[1]] == ["CHAT_NOT_READ"]
 
 
 def test_a_list_of_texts_is_read_as_labels() -> None:
@@ -233,3 +233,14 @@ def test_an_object_of_rows_by_number_is_one_fault_of_the_file() -> None:
     assert [item.code for item in findings] == ["ROWS_AS_COLUMNS"]
     assert "rows by their number" in findings[0].message
     assert read(json.dumps({"0": {"id": 7}, **OBJECTS[0]}))[0] == PAIRS[:1]
+
+
+@pytest.mark.parametrize("answer", [None, [{"type": "text", "text": "A"}]])
+def test_a_chat_that_cannot_be_read_is_named_with_what_it_needs(answer: object) -> None:
+    chat = [{"role": "user", "content": "Row 1 is bent"}, {"role": "assistant", "content": answer}]
+
+    rows, findings = read(json.dumps({"messages": chat}))
+
+    assert not rows
+    assert [(item.code, item.rows) for item in findings] == [("CHAT_NOT_READ", (1,))]
+    assert "answer of the assistant as the last one" in findings[0].remedy
