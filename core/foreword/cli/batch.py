@@ -12,6 +12,7 @@ import click
 
 from foreword.cli.answer_download import download
 from foreword.cli.batch_file import BatchFile
+from foreword.cli.column_options import input_column_option
 from foreword.cli.csv_output import escape_formulas_option
 from foreword.cli.generation_options import generation_options
 from foreword.cli.option_names import with_option_names
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 @click.option("--labels", default="", help="Comma-separated labels, for a model that was not tuned to classify.")
 @click.option("--multi-label", is_flag=True, help="With --labels: allow several labels per answer.")
 @generation_options
+@input_column_option
 @click.option("--name", "display_name", default="", help="Display name.  [default: the name of the file]")
 @click.option("--wait/--no-wait", default=True, help="Wait for the answers.  [default: wait]")
 @escape_formulas_option
@@ -63,6 +65,7 @@ def batch(
     labels: str,
     multi_label: bool,
     parameters: GenerateKeywords,
+    input_column: str,
     display_name: str,
     wait: bool,
     escape_formulas: bool,
@@ -94,6 +97,7 @@ def batch(
         "classify": repr(classify),
         "generate": repr(generate),
         "rows": _content(file_or_dataset),
+        **({"input_column": input_column} if input_column else {}),
     }
     state = BatchFile(output, request) if output is not None and wait and not dry_run else None
     made = None if state is None else state.find(client)
@@ -105,7 +109,9 @@ def batch(
             client.create_batch_job(None, model, display_name=name, validate_only=True, **options)
         with (
             nullcontext("") if state is None else state.beginning() as request_id,
-            unlabelled_rows(client, file_or_dataset, display_name=display_name, is_dry_run=dry_run) as dataset,
+            unlabelled_rows(
+                client, file_or_dataset, display_name=display_name, is_dry_run=dry_run, input_column=input_column
+            ) as dataset,
         ):
             options["display_name"] = display_name or dataset.display_name
             made = client.create_batch_job(dataset, model, validate_only=dry_run, request_id=request_id, **options)

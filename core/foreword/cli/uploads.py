@@ -181,7 +181,9 @@ def policy_rows(client: Client, rows: str | None) -> Iterator[Dataset | None]:
 
 
 @contextmanager
-def unlabelled_rows(client: Client, rows: str, *, display_name: str, is_dry_run: bool) -> Iterator[Dataset]:
+def unlabelled_rows(
+    client: Client, rows: str, *, display_name: str, is_dry_run: bool, input_column: str
+) -> Iterator[Dataset]:
     """Provide the dataset of a batch job, which is uploaded without outputs if it is a file.
 
     It is deleted again if the block raises an error, because the job was refused, or if nothing is to be answered.
@@ -189,7 +191,7 @@ def unlabelled_rows(client: Client, rows: str, *, display_name: str, is_dry_run:
     Args:
         rows: A file, or id or display name of a stored dataset.
     """
-    uploads = _Uploads(client, reuse_identical=True, unlabelled=True)
+    uploads = _Uploads(client, reuse_identical=True, unlabelled=True, input_column=input_column)
     try:
         yield _file_or_dataset(client, rows, uploads, "FILE_OR_DATASET", display_name=display_name, with_warnings=False)
     except (ForewordError, click.ClickException):

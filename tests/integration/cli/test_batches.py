@@ -218,8 +218,17 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def named_column(command: Command, rows: str) -> str:
+    """Return the plan of the same rows, whose inputs are in a column called `body`."""
+    other = Path(rows).with_name("other.jsonl")
+    lines = [json.loads(line) for line in Path(rows).read_text(encoding="utf-8").splitlines() if line.strip()]
+    other.write_text("".join(json.dumps({"body": item["input"], "text": "x"}) + "\n" for item in lines))
+    return command("batch", str(other), "--model", BASE, *LABELS, "--input-column", "body", "--dry-run")[1]
+
+
 def test_a_job_is_planned_queued_listed_shown_cancelled_and_deleted(command: Command, rows: str) -> None:
     assert "rows 3" in " ".join(command("batch", rows, "--model", BASE, *LABELS, "--dry-run")[1].split())
+    assert "rows 3" in " ".join(named_column(command, rows).split())
     assert command("datasets", "list", "--json")[1] == "[]\n"
     made = json.loads(command("batch", rows, "--model", BASE, *LABELS, "--no-wait", "--json")[1])
 
