@@ -147,3 +147,10 @@ def test_a_prompt_is_saved_changed_compared_asked_beside_and_loaded(lab: StudioB
     assert lab.find("#input").get_attribute("value") == "Where are my <b>two</b> extra sheets?"
     lab.emulate(width=320)
     assert lab.overflow() == 0
+
+    lab.open(LAB)
+    lab.click("Saved prompts")
+    lab.click("Load")
+    lab.wait_for("Choose a saved prompt.")
+    assert lab.find("#saved-choice").get_attribute("aria-invalid") == "true"
+    assert len(lab.problems()) == 1  # the status 422
