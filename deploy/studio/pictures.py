@@ -25,7 +25,7 @@ import foreword
 from foreword.cli.demo.service import LocalService
 from foreword.samples import sample_path
 
-_WIDTH, _HEIGHT = 1280, 860
+_WIDTH, _HEIGHT = 1440, 900
 _SECONDS = 120
 _TUNED_SHARE = 35.0
 """Share of the run, in per cent, at which its live page is drawn."""
