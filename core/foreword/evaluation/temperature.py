@@ -38,6 +38,9 @@ PRIOR_ROWS: Final = 5.0
 """Weight of the prior, in rows."""
 MAX_FITTED_ROWS: Final = 1_000
 """Maximum number of rows that are read: one number does not need more."""
+MAX_PRIOR_COST: Final = 0.5
+"""Maximum cost of a temperature per row of the prior, in nats: that of about 3.3 and of 0.4. Answers with a probability
+of nearly 1 that are often wrong need a far larger one, and little changes on the way there."""
 _FOLDS: Final = 10
 _LARGEST: Final = 10.0
 """Largest temperature, and the inverse of the smallest."""
@@ -176,7 +179,8 @@ class _Curves:
             return FittedTemperature(temperature=1.0, p_value=p_value)
         error_T = ((self._probability_TN[:, used_N] - self._right_N[used_N]) ** 2).sum(axis=1)
         # Twice the squared error curves like the negative log-likelihood of a probability of about 1/2, in nats.
-        loss_T = 2 * error_T + prior_rows * (1 / _TEMPERATURES + np.log(_TEMPERATURES))
+        prior_T = np.minimum(1 / _TEMPERATURES + np.log(_TEMPERATURES) - 1, MAX_PRIOR_COST)
+        loss_T = 2 * error_T + prior_rows * prior_T
         return FittedTemperature(temperature=float(_TEMPERATURES[loss_T.argmin()]), p_value=p_value)
 
     def _p_value(self, used_N: NDArray[np.bool_]) -> float:

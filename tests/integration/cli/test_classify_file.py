@@ -50,7 +50,7 @@ def write(path: Path, content: str) -> str:
         ("empty.jsonl", b"", "No row could be read from the file."),
         ("blank.txt", b"\n \n", "No row could be read from the file."),
         ("header.csv", b"input\n", "No row could be read from the file."),
-        ("wide.csv", "input\nWhere is it?\n".encode("utf-16"), "The file is UTF-16 or UTF-32 text. Save it as UTF-8."),
+        ("wide.csv", "input\nWhere is it?\n".encode("utf-16"), "The file is UTF-16 text. Save it as UTF-8."),
         ("book.xlsx", b"PK\x03\x04...", "The file is a spreadsheet or an archive."),
     ],
 )

@@ -103,19 +103,24 @@ def test_every_system_answers_every_row_and_is_compared_with_the_first(shop):
 def test_a_tuned_model_is_evaluated_with_the_calibrated_probabilities_that_it_is_served_with(shop):
     tuned, database = tuned_system(shop), shop.workshop.database
     model = TunedModelRepository(database, "acme").get(tuned.tuned_model)
-    plain = dataclasses.replace(model, id="plain", answer_calibration=None)
+    assert model.answer_calibration is not None
+    calibration = dataclasses.replace(model.answer_calibration, temperature=2.0)
+    models = [
+        dataclasses.replace(model, id="calibrated", answer_calibration=calibration),
+        dataclasses.replace(model, id="plain", answer_calibration=None),
+    ]
     with database.write_tenant("acme") as session:
-        add_tuned_model(session, plain, database.now())
-    evaluation = shop.queue_evaluation(tuned, dataclasses.replace(tuned, id="plain", tuned_model="plain"))
+        for item in models:
+            add_tuned_model(session, item, database.now())
+    systems = [dataclasses.replace(tuned, id=item.id, tuned_model=item.id) for item in models]
+    evaluation = shop.queue_evaluation(*systems)
 
     work(shop)
 
-    rows = rows_of(shop, get(shop, evaluation))
-    assert model.label_temperature != 1
-    for row in rows:
+    for row in rows_of(shop, get(shop, evaluation)):
         calibrated, raw = row.answers
         assert calibrated.answer == raw.answer
-        assert (calibrated.probability < raw.probability) == (model.label_temperature > 1)
+        assert calibrated.probability < raw.probability
 
 
 def test_a_generating_task_has_a_perplexity_with_an_interval(shop):

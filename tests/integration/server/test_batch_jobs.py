@@ -238,7 +238,7 @@ def test_answers_have_the_other_fields_and_the_numbers_of_their_rows(server: Run
 
 def test_an_unlabelled_upload_reads_only_inputs_and_names_faulty_rows(stubs) -> None:
     stored = upload(stubs, b"id,input\n1,Two screws are missing.\n2,Nobody answers.\n", unlabelled=True)
-    content = to_jsonl([{"input": "x"}, {"text": "y"}, {"input": " "}])
+    content = to_jsonl([{"input": "x"}, {"note": "y"}, {"input": " "}])
 
     failure = refused(upload, stubs, content, unlabelled=True)
 

@@ -42,6 +42,7 @@ NO_RESOURCES = {
     "jobs",
     "machine_speeds",
     "requests",
+    "saved_prompt_versions",
     "shared_keys",
     "tune_snapshots",
     "training_samples",

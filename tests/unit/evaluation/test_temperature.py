@@ -10,6 +10,7 @@ from foreword.domain.answer_calibration import MAX_KEPT_ANSWERS, MAX_P_VALUE, An
 from foreword.evaluation.calibration import calibration
 from foreword.evaluation.temperature import (
     MAX_FITTED_ROWS,
+    MAX_PRIOR_COST,
     PRIOR_ROWS,
     ScoredAnswer,
     calibrate,
@@ -51,7 +52,7 @@ def test_the_fitted_temperature_has_the_smallest_squared_error_with_its_prior():
 
     def loss(temperature: float) -> float:
         error = sum((answer.probability(temperature) - answer.is_right) ** 2 for answer in answers)
-        return 2 * error + PRIOR_ROWS * (1 / temperature + np.log(temperature))
+        return 2 * error + PRIOR_ROWS * min(1 / temperature + np.log(temperature) - 1, MAX_PRIOR_COST)
 
     found = fit_temperature(answers).temperature
 
@@ -72,6 +73,15 @@ def test_probabilities_that_are_far_too_high_are_noticed_with_few_answers():
     found = [fit_temperature(_drawn(35, temperature=4.0, seed=seed)) for seed in range(40)]
 
     assert sum(item.temperature > 1.5 for item in found) >= 38
+
+
+def test_answers_of_a_probability_of_nearly_one_that_are_often_wrong_become_less_certain():
+    answers = [ScoredAnswer(labels=("a",), log_probs=(0.0, -10.0), right=int(place % 7 < 2)) for place in range(35)]
+
+    found = fit_temperature(answers).temperature
+
+    assert answers[0].probability(1.0) > 0.9999
+    assert answers[0].probability(found) == pytest.approx(25 / 35, abs=0.05)
 
 
 @pytest.mark.parametrize("wrong", [0.0, 0.15])
