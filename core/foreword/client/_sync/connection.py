@@ -31,6 +31,7 @@ from foreword.client.message import check_size
 from foreword.client.proxy import Proxy, find_proxy
 from foreword.client.status import AttemptError, call_failure
 from foreword.errors import NotFoundError, UnauthenticatedError
+from foreword.grpc_logging import log_no_debug_messages
 from foreword.trace_context import trace_metadata
 
 Answer = TypeVar("Answer")
@@ -113,6 +114,7 @@ class Connection:
         shared = self._shared
         with shared.opening:
             if shared.channel is None:
+                log_no_debug_messages()
                 shared.proxy = find_proxy(self.endpoint, os.environ)  # when gRPC reads it as well
                 options = (*channel_options(self.endpoint), *self._keepalive)
                 shared.channel = (

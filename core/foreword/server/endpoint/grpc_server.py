@@ -14,6 +14,8 @@ from typing import Any
 import grpc
 from grpc._cython import cygrpc
 
+from foreword.grpc_logging import log_no_debug_messages
+
 
 def create_server(
     interceptors: Sequence[grpc.aio.ServerInterceptor], options: Sequence[tuple[str, int]]
@@ -24,6 +26,7 @@ def create_server(
         interceptors: The interceptors of registered methods.
         options: The channel arguments.
     """
+    log_no_debug_messages()
     server = grpc.aio.server(interceptors=interceptors, options=options)
     server._server = _SteadyServer(asyncio.get_running_loop(), None, (), interceptors, tuple(options), None)
     return server
