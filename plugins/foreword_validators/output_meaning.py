@@ -9,6 +9,8 @@ from typing import Final
 from foreword.plugin.interfaces import ValidationContext
 
 _CACHED: Final = 2048  # labels recur
+_MAX_CACHED_CHARACTERS: Final = 200
+"""Longer outputs are hardly labels that recur, and keeping them would take memory."""
 
 
 def meaning_of_outputs(context: ValidationContext) -> Callable[[str], str]:
@@ -21,9 +23,9 @@ def meaning_of_outputs(context: ValidationContext) -> Callable[[str], str]:
         return str.strip
     separator = context.separator.strip() or context.separator
 
-    @lru_cache(maxsize=_CACHED)
     def labels(output: str) -> str:
         parts = output.casefold().split(separator)
         return "\x00".join(sorted({" ".join(label.split()) for label in parts} - {""}))
 
-    return labels
+    cached = lru_cache(maxsize=_CACHED)(labels)
+    return lambda output: cached(output) if len(output) <= _MAX_CACHED_CHARACTERS else labels(output)
