@@ -14,12 +14,18 @@ import csv
 import io
 import json
 import resource
+import sys
 import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.checks import KINDS, write_file
+sys.path.insert(
+    0, str(Path(__file__).parents[1])
+)  # the benchmark of the service, which writes the same files, needs it
+
+from checks import KINDS, write_file
+
 from foreword.data.start import start_checker
 from foreword.domain.experiment import TaskOptions
 from foreword.plugin.manager import PluginManager
