@@ -26,8 +26,8 @@ from foreword.domain.answer_calibration import MAX_THRESHOLDS, PRECISIONS, Preci
 CONFIDENCE: Final = 0.8
 """Confidence of the lower bound."""
 MIN_ANSWERS: Final = 30
-"""Minimum number of held-out answers. With 27 of one dataset, a precision of 0.7 was estimated where 0.5 was reached; with
-35 of another, estimates held. No number between them, and no third dataset, was tried."""
+"""Minimum number of held-out answers. With 27 of one dataset, a precision of 0.7 was estimated where 0.5 was reached;
+with 35 of another, estimates held. No number between them, and no third dataset, was tried."""
 
 _OFFSET_DEVIATION: Final = 0.5
 """Standard deviation of the prior of each offset, in log-odds."""
