@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import structlog
+from structlog.testing import capture_logs
 
 
 def log_briefly() -> None:
@@ -29,3 +31,17 @@ def logging_put_back() -> Iterator[None]:
     finally:
         logging.getLogger().handlers[:] = handlers
         log_briefly()
+
+
+def captured_logs() -> AbstractContextManager[list[Any]]:
+    """Collect what is logged, without what the watchdogs of event loops log.
+
+    Services that other tests of the process share are watched too, and see the pauses of this test.
+    """
+    return capture_logs(processors=[_without_watchdogs])
+
+
+def _without_watchdogs(logger: object, method: str, event: Any) -> Any:
+    if event["event"] == "event_loop_held":
+        raise structlog.DropEvent
+    return event

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
-from factories.logs import logging_put_back
+from factories.logs import captured_logs, logging_put_back
 from factories.servers import ServerFactory, running_servers
 from factories.services import sample_rows
 from foreword.cli.application import run
@@ -179,7 +178,7 @@ def test_an_artifacts_folder_that_is_deleted_beneath_a_server_is_unavailable(sta
             lambda: list(client.list_dataset_rows(stored)),
         )
         outages._logged.clear()  # of other tests
-        with capture_logs() as logs:
+        with captured_logs() as logs:
             for attempt in (*attempts, *attempts):
                 with pytest.raises(UnavailableError) as raised:
                     attempt()

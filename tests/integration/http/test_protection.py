@@ -13,7 +13,6 @@ from pathlib import Path
 
 import openai
 import pytest
-from structlog.testing import capture_logs
 
 import foreword.http.app
 import foreword.http.bodies
@@ -21,6 +20,7 @@ import foreword.http.openai.inference.chat
 import foreword.http.protocol
 import foreword.server.callers.failed_keys
 from factories.http import RunningHttp, running_http
+from factories.logs import captured_logs
 from factories.receivers import make_certificates
 from factories.servers import RunningServer
 from factories.waiting import wait_until
@@ -327,7 +327,7 @@ def test_a_caller_that_goes_away_cancels_its_generation(start_server, stream: bo
     # Of four answers that are drawn at this temperature, some are long.
     body = {**BODY, "max_tokens": 480, "temperature": 2, "n": 4, "seed": 1, "stream": stream}
     content = json.dumps(body).encode()
-    with running_http(server) as http, capture_logs() as lines:
+    with running_http(server) as http, captured_logs() as lines:
         with socket.create_connection(("127.0.0.1", http.port), timeout=30) as connection:
             connection.sendall(
                 b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer dev\r\n"
@@ -390,7 +390,7 @@ def test_keys_never_leave_the_machine_in_plain_text():
 
 def test_the_access_log_has_a_line_for_each_request_without_keys_and_texts(server: RunningServer):
     key = server.new_key("logged")
-    with running_http(server, access_log=True) as http, capture_logs() as lines:
+    with running_http(server, access_log=True) as http, captured_logs() as lines:
         http.send("POST", CHAT, {**BODY, "messages": [{"role": "user", "content": "a secret text"}]}, key=key)
         http.refused("GET", f"/v1/files/{key}?purpose={key}", key="x")
         http.send("GET", f"/{key}", host="evil.example")
@@ -414,7 +414,7 @@ def test_an_unforeseen_fault_is_answered_with_the_id_of_its_log_entry(
         raise ZeroDivisionError("of the key fw_0123456789abcdef_" + "x" * 43)
 
     monkeypatch.setattr("foreword.http.openai.inference.chat.parse_request", broken)
-    with capture_logs() as lines:
+    with captured_logs() as lines:
         status, error = http.refused("POST", CHAT, BODY)
         wait_until(lambda: "request_failed" in [line["event"] for line in lines])
 

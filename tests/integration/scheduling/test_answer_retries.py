@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
+from factories.logs import captured_logs
 from factories.runs import make_rows
 from factories.workers import StopWhenIdle
 from foreword.domain.batch_job import BatchAnswer, BatchJob
@@ -38,7 +38,7 @@ OPTIONS: dict[str, Any] = {"id": None, "from_beginning": False, "creator": "key-
 
 def work(shop, failpoint: Callable[[str], None] = lambda _: None) -> None:
     """Run a worker until the queue is empty."""
-    with capture_logs():
+    with captured_logs():
         Worker(dataclasses.replace(shop.workshop, failpoint=failpoint)).run(StopWhenIdle())
 
 

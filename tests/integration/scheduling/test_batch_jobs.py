@@ -9,9 +9,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from factories.forked import fork_context
+from factories.logs import captured_logs
 from factories.runs import make_rows
 from factories.stored import let_leases_expire, let_wait
 from factories.tuning_process import BATCHING, Kill, tune
@@ -38,7 +38,7 @@ SOAK_ROWS = int(os.environ.get("FOREWORD_SOAK_ROWS", "100000"))
 def work(shop, **changes: object) -> list[tuple[str, str]]:
     """Run a worker until the queue is empty, and return its log as event and id of the job."""
     settings = shop.workshop.settings.model_copy(update=changes)
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         Worker(dataclasses.replace(shop.workshop, settings=settings)).run(StopWhenIdle())
     return [(entry["event"], entry.get("batch_job") or entry.get("experiment") or "") for entry in logs]
 

@@ -12,9 +12,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from factories.forked import fork_context
+from factories.logs import captured_logs
 from factories.runs import make_parameters, make_plan_of, make_rows
 from factories.stored import let_wait, make_config, make_snapshot
 from factories.tuning_process import Kill, tune
@@ -86,7 +86,7 @@ def get(shop, sweep: TuneSweep) -> TuneSweep:
 def work(shop, **changes: object) -> list[str]:
     """Run a worker until the queue is empty, and return the events of its log."""
     settings = shop.workshop.settings.model_copy(update=changes)
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         Worker(dataclasses.replace(shop.workshop, settings=settings)).run(StopWhenIdle())
     return [str(entry["event"]) for entry in logs]
 

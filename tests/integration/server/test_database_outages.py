@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from structlog.testing import capture_logs
 
+from factories.logs import captured_logs
 from foreword.client import Client
 from foreword.errors import UnavailableError
 
@@ -16,7 +16,7 @@ def test_a_missing_file_is_reported_without_its_path_and_used_again_when_it_is_b
         client.upload_dataset([{"input": "a", "output": "b"}] * 4, display_name="kept")
         away = file.rename(file.with_name("away.db"))
 
-        with capture_logs() as logs:
+        with captured_logs() as logs:
             for _ in range(3):
                 server.pass_time(10)
                 with pytest.raises(UnavailableError, match="The database is missing") as raised:

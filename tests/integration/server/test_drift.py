@@ -9,10 +9,10 @@ from itertools import count
 
 import pytest
 from sqlalchemy import update
-from structlog.testing import capture_logs
 
 from factories.api import create_experiment, make_file, to_jsonl, upload
 from factories.captures import see
+from factories.logs import captured_logs
 from factories.scrapes import scrape
 from factories.servers import RunningServer
 from foreword.client import CapturePolicy, Client, Deployment, DriftKind, DriftMeasure, DriftReport, DriftVerdict
@@ -197,7 +197,7 @@ def test_drift_is_measured_at_intervals_for_metrics(server, client):
         found = scrape(server.metrics.port)
         return found.value(name, tenant="dev", deployment=of.serving_name, **labels)
 
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         server.measure_drift()
 
     assert gauge("foreword_drift_detected", deployment) == 1
@@ -209,7 +209,7 @@ def test_drift_is_measured_at_intervals_for_metrics(server, client):
     assert [log for log in logs if log["event"] == "drift_detected"] == [], "a single look may be wrong"
 
     # Four looks in a row confirm the drift.
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         for number in range(3):
             capture(server, client, deployment, [f"{new[number]} again"])
             let_reports_be_due(server)

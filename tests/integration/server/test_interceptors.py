@@ -8,10 +8,9 @@ from typing import Any
 
 import grpc
 import pytest
-from structlog.testing import capture_logs
 
 from factories.api import RpcFailure, refused
-from factories.logs import log_briefly
+from factories.logs import captured_logs, log_briefly
 from factories.servers import EventLoopThread
 from foreword.client.proxy import DIRECT
 from foreword.errors import (
@@ -133,7 +132,7 @@ def test_an_endless_error_still_arrives(letter: str):
 
 
 def test_an_unexpected_error_returns_an_id_and_is_logged_without_texts():
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         failure = answer_to(RuntimeError("inner workings"))
 
     assert failure.code is grpc.StatusCode.INTERNAL

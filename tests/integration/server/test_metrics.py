@@ -10,9 +10,9 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import message_factory
-from structlog.testing import capture_logs
 
 from factories.api import create_evaluation, create_experiment, deployed, refused, upload
+from factories.logs import captured_logs
 from factories.rpcs import every_rpc, rpc_of
 from factories.scrapes import Scrape, scrape
 from factories.servers import RunningServer
@@ -147,7 +147,7 @@ def test_a_port_in_use_is_a_warning_and_the_server_runs(start_server: Any) -> No
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with capture_logs() as logs:
+        with captured_logs() as logs:
             other = start_server(metrics=True, metrics_port=port)
 
     (warning,) = [line for line in logs if line["event"] == "metrics_not_served"]

@@ -7,9 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from factories.canaries import CanaryTraffic, running_canary
+from factories.logs import captured_logs
 from foreword.domain.rollout import CanaryPlan, RolloutState
 from foreword.errors import InternalError, UnavailableError
 from foreword.storage.database import Database
@@ -61,7 +61,7 @@ async def test_an_end_that_was_not_confirmed_is_logged_once_it_is_known(canary: 
     lose_answers(canary.database, UnavailableError("The connection was lost."))
     for _ in range(3):
         await canary.answering(canary=InternalError("It broke."))
-    with capture_logs() as lines:
+    with captured_logs() as lines:
         await canary.recorder.write()
         assert "rollout_ended" not in [line["event"] for line in lines]
         assert (await canary.rollout()).state is RolloutState.ROLLED_BACK
@@ -71,7 +71,7 @@ async def test_an_end_that_was_not_confirmed_is_logged_once_it_is_known(canary: 
 
 async def test_a_canary_without_traffic_ends_when_its_time_is_over(tmp_path: Path):
     async with running_canary(tmp_path, CanaryPlan(share=0.9, max_duration=timedelta(0))) as overdue:
-        with capture_logs() as lines:
+        with captured_logs() as lines:
             await overdue.clock.look()
             await overdue.clock.look()
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from structlog.testing import capture_logs
 
 from factories.bots import model_says, running_office
+from factories.logs import captured_logs
 from foreword_slack.hooks import Hooks, hookimpl
 from foreword_slack.store import ComplaintState
 from foreword_slack.views import complaint as view
@@ -34,7 +34,7 @@ async def test_a_complaint_reaches_its_departments_and_its_author_is_notified(ac
 async def test_a_model_without_a_calibration_routes_by_its_probabilities_although_a_precision_is_wanted(
     access, tmp_path
 ):
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         async with running_office(access, tmp_path, thresholds={"min_precision": 0.9}) as office:
             office.ann.post(office.complaints, COMPLAINT)
 

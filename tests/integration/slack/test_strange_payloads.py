@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from structlog.testing import capture_logs
-
 from factories.bots import running_office
+from factories.logs import captured_logs
 from foreword_slack.listeners import read_event
 from foreword_slack.store import ComplaintState
 from foreword_slack.views import complaint as view
@@ -118,7 +117,7 @@ async def test_a_correction_in_a_window_of_a_shared_channel_reaches_the_workspac
 
 
 def test_a_payload_of_an_unknown_workspace_is_reported():
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         assert read_event({"type": "view_submission", "team": {"id": "T0X"}, "view": {}}, {}) is None
     assert [(line["event"], line["workspaces"]) for line in logs] == [("payload_of_unknown_workspace", ["T0X"])]
 

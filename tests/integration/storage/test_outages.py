@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, event, make_url, text
-from structlog.testing import capture_logs
 
+from factories.logs import captured_logs
 from foreword.errors import FailedPreconditionError, UnavailableError
 from foreword.sql import database as sql_database
 from foreword.storage.database import Database
@@ -43,7 +43,7 @@ def tenants(database: Database) -> list[str]:
 
 def start_error(place: Path | str) -> UnavailableError:
     database = Database(place)
-    with capture_logs() as logs, pytest.raises(UnavailableError) as raised:
+    with captured_logs() as logs, pytest.raises(UnavailableError) as raised:
         database.migrate()
     database.close()
     assert logs == [], "the caller shows it"
@@ -86,7 +86,7 @@ def test_pages_that_are_damaged_are_named_when_they_are_read(file, database):
     content[4096:] = b"\xff" * (len(content) - 4096)
     file.write_bytes(content)
 
-    with capture_logs() as logs, pytest.raises(UnavailableError, match="is damaged"):
+    with captured_logs() as logs, pytest.raises(UnavailableError, match="is damaged"):
         tenants(database)
 
     assert [log["database"] for log in logs if log["event"] == "database_unavailable"] == [str(file)]
@@ -169,7 +169,7 @@ def test_a_disk_that_is_full_loses_nothing_and_is_named_until_there_is_space(fil
 
     repository = TenantRepository(database)
     kept = ["acme"]
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         with pytest.raises(UnavailableError, match="as its disk is full"):
             fill(repository, kept)
         for _ in range(3):
@@ -177,7 +177,7 @@ def test_a_disk_that_is_full_loses_nothing_and_is_named_until_there_is_space(fil
                 repository.ensure_tenant(f"tenant-{len(kept) - 1}")
     event.remove(database._engine, "connect", bound)
     database._engine.dispose()
-    with capture_logs() as later:
+    with captured_logs() as later:
         repository.ensure_tenant("last")
 
     assert [(log["event"], log["error"], log["remedy"]) for log in logs] == [
@@ -191,7 +191,7 @@ def test_a_file_that_is_deleted_under_a_running_service_is_missed_and_found_agai
     assert tenants(database) == ["acme"]
     kept = file.rename(tmp_path / "kept.db")
 
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         for _ in range(3):
             with pytest.raises(UnavailableError, match="is missing"):
                 TenantRepository(database).ensure_tenant("lost")
@@ -199,7 +199,7 @@ def test_a_file_that_is_deleted_under_a_running_service_is_missed_and_found_agai
     assert not file.exists(), "an empty one would hide that the tenants are gone"
 
     shutil.copy(kept, file)
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         TenantRepository(database).ensure_tenant("later")
     assert [log["event"] for log in logs] == ["database_available"]
     assert tenants(database) == ["acme", "later"]

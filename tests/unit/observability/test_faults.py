@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from structlog.testing import capture_logs
-
+from factories.logs import captured_logs
 from foreword.errors import InternalError
 from foreword.observability.faults import log_fault
 
@@ -18,7 +17,7 @@ def fault_while_handling(error: Exception) -> InternalError:
 
 
 def test_a_fault_is_logged_with_its_traceback_under_the_id_in_its_message():
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         fault = fault_while_handling(RuntimeError("inner workings"))
 
     assert fault.message == f"The thing broke. See the server log for error_id={fault.error_id}."
@@ -34,14 +33,14 @@ def test_a_fault_is_logged_with_its_traceback_under_the_id_in_its_message():
 
 
 def test_a_fault_never_repeats_what_the_exception_said():
-    with capture_logs():
+    with captured_logs():
         fault = fault_while_handling(RuntimeError("/srv/secret"))
 
     assert "/srv/secret" not in fault.message
 
 
 def test_every_fault_has_an_id_of_its_own():
-    with capture_logs():
+    with captured_logs():
         ids = {fault_while_handling(RuntimeError()).error_id for _ in range(100)}
 
     assert len(ids) == 100

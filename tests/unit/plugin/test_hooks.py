@@ -8,9 +8,9 @@ import logging
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 import foreword
+from factories.logs import captured_logs
 from factories.plugins import make_plugin
 from foreword.errors import InternalError, PermissionDeniedError
 from foreword.plugin import spec
@@ -92,7 +92,7 @@ def test_each_plugin_receives_the_text_as_the_previous_one_changed_it():
 def test_an_unchanged_text_is_never_used_after_a_plugin_failed(wrong):
     manager = PluginManager([make_plugin("wrong", before_generate=wrong)])
 
-    with capture_logs() as logs, pytest.raises(InternalError, match="plugin wrong failed") as raised:
+    with captured_logs() as logs, pytest.raises(InternalError, match="plugin wrong failed") as raised:
         manager.before_generate(None, "Anna")
     (entry,) = logs
     assert entry["error_id"] == raised.value.error_id

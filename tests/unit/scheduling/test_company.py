@@ -9,8 +9,8 @@ from importlib.metadata import entry_points
 
 import pytest
 from sqlalchemy import update
-from structlog.testing import capture_logs
 
+from factories.logs import captured_logs
 from factories.runs import make_rows
 from factories.serving import TinyBaseModel
 from factories.stored import MOMENT, let_wait
@@ -49,7 +49,7 @@ def work(shop, failpoint: Callable[[str], None] = lambda _: None, **changes: obj
     """Run a worker until the queue is empty, and return its log as event and experiment."""
     queue = JobQueue(shop.workshop.database, failpoint=failpoint)
     settings = shop.workshop.settings.model_copy(update=changes)
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         Worker(dataclasses.replace(shop.workshop, queue=queue, settings=settings)).run(StopWhenIdle())
     return [(entry["event"], entry["experiment"]) for entry in logs if "experiment" in entry]
 

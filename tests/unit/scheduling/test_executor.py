@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from structlog.testing import capture_logs
 
+from factories.logs import captured_logs
 from factories.waiting import eventually
 from foreword.config import Settings
 from foreword.scheduling.executor import LocalExecutor
@@ -18,7 +18,7 @@ from foreword.scheduling.executor import LocalExecutor
 @pytest.fixture
 def lines() -> Iterator[list]:
     """The log entries."""
-    with capture_logs() as found:
+    with captured_logs() as found:
         yield found
 
 

@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
+from factories.logs import captured_logs
 from factories.spans import RecordedSpans
 from factories.workers import StopWhenIdle
 from foreword.scheduling.job_traces import JobTraces
@@ -19,7 +19,7 @@ pytest.importorskip("opentelemetry.sdk", reason="needs the extra tracing")
 def test_every_job_has_a_span_with_its_end_and_no_texts(shop: Any) -> None:
     good, bad = shop.queue_run(), shop.queue_run(task="nothing-installed")
     spans = RecordedSpans()
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         Worker(dataclasses.replace(shop.workshop, traces=JobTraces(spans.tracer))).run(StopWhenIdle())
 
     found = {span.attributes["foreword.job.id"]: span for span in spans.named("job tune")}

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
-from structlog.testing import capture_logs
 
+from factories.logs import captured_logs
 from factories.stored import let_wait
 from factories.workers import StopWhenIdle
 from foreword.domain.experiment import Phase, TuneExperiment
@@ -67,7 +67,7 @@ def work(shop, failpoint: Callable[[str], None] = lambda _: None, **changes: obj
     settings = shop.workshop.settings.model_copy(update=ONE_PLACE)
     queue = JobQueue(shop.workshop.database, failpoint=failpoint)
     workshop = dataclasses.replace(shop.workshop, settings=settings, queue=queue, **changes)
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         Worker(workshop).run(StopWhenIdle())
     return [(entry["event"], entry["experiment"]) for entry in logs if "experiment" in entry]
 

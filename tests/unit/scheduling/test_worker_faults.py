@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 from sqlalchemy import select, update
-from structlog.testing import capture_logs
 
+from factories.logs import captured_logs
 from factories.stored import beat
 from factories.workers import StopAt, StopWhenIdle, away, content, expire, full, key_of, once, state, work
 from foreword.domain.experiment import TuneExperiment
@@ -104,7 +104,7 @@ def test_a_run_that_crashes_fails_with_an_id_under_which_the_log_has_the_cause(s
     run = shop.queue_run()
     store = Broken(shop.workshop.settings.resolved_artifacts_url, key=KEY)
 
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         Worker(dataclasses.replace(shop.workshop, checkpoints=store)).run(StopWhenIdle())
 
     failure = shop.repository.get(run.id).failure

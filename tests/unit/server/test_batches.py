@@ -7,8 +7,8 @@ import time
 from datetime import timedelta
 
 import pytest
-from structlog.testing import capture_logs
 
+from factories.logs import captured_logs
 from factories.waiting import eventually
 from foreword.errors import ExhaustedError, InternalError, NotFoundError
 from foreword.server.inference.batches import settled, with_patience
@@ -23,7 +23,7 @@ async def test_an_unexpected_error_is_logged_and_does_not_affect_other_requests(
     async def broken() -> str:
         raise RuntimeError("inner workings")
 
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         first, fault, last = await settled([fine, broken, fine], limit=3)
 
     assert (first, last) == ("fine", "fine")

@@ -4,8 +4,8 @@ import asyncio
 import time
 
 import pytest
-from structlog.testing import capture_logs
 
+from factories.logs import captured_logs
 from foreword.server.callers import failed_keys
 from foreword.server.callers.failed_keys import FailedKeys
 
@@ -17,7 +17,7 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_one_line_counts_the_failures_by_client():
     failed = FailedKeys(per_minute=3)
-    with capture_logs() as lines:
+    with captured_logs() as lines:
         for client, count in (("192.0.2.1", 50), ("192.0.2.2", 2)):
             for _ in range(count):
                 await failed.record(client, 0.0)
@@ -31,7 +31,7 @@ async def test_one_line_counts_the_failures_by_client():
 async def test_the_line_is_written_after_a_minute_and_the_next_one_counts_anew(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(failed_keys, "_LOG_SECONDS", 0.01)
     failed = FailedKeys(per_minute=3)
-    with capture_logs() as lines:
+    with captured_logs() as lines:
         for expected in (1, 2):
             await failed.record("192.0.2.1", 0.0)
             for _ in range(500):
@@ -67,6 +67,6 @@ async def test_the_number_of_clients_that_are_counted_is_bounded(monkeypatch: py
     failed = FailedKeys(per_minute=3)
     for number in range(5):
         await failed.record(f"192.0.2.{number}", 0.0)
-    with capture_logs() as lines:
+    with captured_logs() as lines:
         failed.close()
     assert lines[0]["refusals_by_client"] == {"192.0.2.0": 1, "192.0.2.1": 1, "others": 3}

@@ -11,8 +11,8 @@ from pathlib import Path
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from structlog.testing import capture_logs
 
+from factories.logs import captured_logs
 from factories.object_store import object_store_url
 from foreword.errors import AlreadyExistsError, ArtifactError, InvalidArgumentError, UnavailableError
 from foreword.storage.artifacts import outages
@@ -209,7 +209,7 @@ def test_the_log_has_the_cause_of_an_outage_once_and_the_operator_reads_the_path
     messages = []
 
     outages._logged.clear()  # of other tests
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         for number in range(3):
             with pytest.raises(UnavailableError) as raised:
                 store.write(f"artifact-{number}", {"file": b"content"})

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
+from factories.logs import captured_logs
 from factories.object_store import object_store_url
 from foreword.errors import LeaseLostError, UnavailableError
 from foreword.storage.artifacts.checkpoints import Checkpoint, CheckpointStore
@@ -85,7 +85,7 @@ def test_checkpoints_of_other_runs_and_steps_are_not_taken_up(tmp_path):
     shutil.copyfile(other, tmp_path / "e1" / other.name)
     shutil.copyfile(own, tmp_path / "e1" / own.name.replace("1.", "3."))
 
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         found = store.latest_checkpoint("e1")
 
     assert found == b"sound"
