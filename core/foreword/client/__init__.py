@@ -20,6 +20,7 @@ from foreword.client.evaluation_resources import (
 )
 from foreword.client.exports.exported_run import ExportedRun
 from foreword.client.keywords import GenerateKeywords, TuneKeywords
+from foreword.client.listed import Listed
 from foreword.client.policy_resources import DeployPolicy, DeployVerdict
 from foreword.client.resources import (
     ApiKey,
@@ -164,6 +165,7 @@ __all__ = [
     "LabelSet",
     "LabelShift",
     "LengthPenalty",
+    "Listed",
     "MetricSpec",
     "ParameterSpec",
     "Parameters",

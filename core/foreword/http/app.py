@@ -24,6 +24,7 @@ from foreword.http.openai.routes import ROUTES as OPENAI_ROUTES
 from foreword.http.security import Guard
 from foreword.http.studio.administration import Administrators
 from foreword.http.studio.errors import error_page
+from foreword.http.studio.paging import NoSuchPageError
 from foreword.http.studio.routes import ROUTES as STUDIO_ROUTES
 from foreword.http.studio.sessions import SignInNeededError
 from foreword.http.studio.sign_in_links import SignInLinks
@@ -57,6 +58,7 @@ def create_app(
             ForewordError: _answer,
             HTTPException: _answer,
             SignInNeededError: _answer,
+            NoSuchPageError: _answer,
         },
     )
     app.state.service = service

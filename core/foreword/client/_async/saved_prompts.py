@@ -14,6 +14,7 @@ from foreword.client import saved_prompt_resources as resources
 from foreword.client._async.service import ServiceMethods
 from foreword.client.encode import Prompt
 from foreword.client.keywords import GenerateKeywords
+from foreword.client.listed import Listed
 from foreword.client.message import build, collected, enum_name
 from foreword.client.reference import Reference, new_request_id, prompt_id, reference_name
 from foreword.domain.resource_view import ResourceView
@@ -131,8 +132,14 @@ class SavedPromptMethods(ServiceMethods):
         return decode.saved_prompt(await self._call(self._saved_prompts.GetSavedPrompt, request, references))
 
     async def list_saved_prompts(
-        self, *, filter: str = "", order_by: str = "", view: ResourceView = ResourceView.BASIC, limit: int | None = None
-    ) -> list[resources.SavedPrompt]:
+        self,
+        *,
+        filter: str = "",
+        order_by: str = "",
+        view: ResourceView = ResourceView.BASIC,
+        limit: int | None = None,
+        page_token: str = "",
+    ) -> Listed[resources.SavedPrompt]:
         """Return the saved prompts with their newest versions.
 
         Args:
@@ -141,14 +148,16 @@ class SavedPromptMethods(ServiceMethods):
             order_by: Fields to sort by, such as `update_time desc`. Default: newest first.
             view: `basic` leaves out prompts and variables, `full` includes them.
             limit: Maximum number to return. Default: all.
+            page_token: `next_page_token` of the list that these items follow. Default: the beginning.
 
         Raises:
-            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+            InvalidArgumentError: The filter, the order or the token is invalid. The error names the fields.
         """
         request = build(
             messages.ListSavedPromptsRequest,
             filter=filter,
             order_by=order_by,
+            page_token=page_token,
             view=enum_name("view", ResourceView, view, "RESOURCE_VIEW"),
         )
         return await self._pages(

@@ -11,6 +11,7 @@ from google.protobuf import field_mask_pb2
 
 from foreword.client import decode, resources
 from foreword.client._async.service import ServiceMethods
+from foreword.client.listed import Listed
 from foreword.client.message import build, collected, enum_name
 from foreword.client.reference import Reference, new_request_id
 from foreword.domain.tenant import Scope
@@ -65,8 +66,8 @@ class TenantMethods(ServiceMethods):
         return await self._change_tenant(self._tenants.GetTenant, messages.GetTenantRequest(), tenant)
 
     async def list_tenants(
-        self, *, filter: str = "", order_by: str = "", limit: int | None = None
-    ) -> list[resources.Tenant]:
+        self, *, filter: str = "", order_by: str = "", limit: int | None = None, page_token: str = ""
+    ) -> Listed[resources.Tenant]:
         """Return the tenants.
 
         Args:
@@ -74,11 +75,12 @@ class TenantMethods(ServiceMethods):
                 comment of `ListTenantsRequest` in the API lists the fields. Default: none.
             order_by: Fields to sort by, such as `create_time desc, display_name`. Default: the id.
             limit: Maximum number to return. Default: all.
+            page_token: `next_page_token` of the list that these items follow. Default: the beginning.
 
         Raises:
-            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+            InvalidArgumentError: The filter, the order or the token is invalid. The error names the fields.
         """
-        request = build(messages.ListTenantsRequest, filter=filter, order_by=order_by)
+        request = build(messages.ListTenantsRequest, filter=filter, order_by=order_by, page_token=page_token)
         return await self._pages(self._tenants.ListTenants, request, lambda page: page.tenants, decode.tenant, limit)
 
     async def update_tenant(
@@ -218,8 +220,8 @@ class TenantMethods(ServiceMethods):
         return decode.api_key(await self._connection.unary(self._tenants.CreateChildApiKey, request, safe=False))
 
     async def list_api_keys(
-        self, tenant: Reference, *, filter: str = "", order_by: str = "", limit: int | None = None
-    ) -> list[resources.ApiKey]:
+        self, tenant: Reference, *, filter: str = "", order_by: str = "", limit: int | None = None, page_token: str = ""
+    ) -> Listed[resources.ApiKey]:
         """Return the keys of a tenant, without secrets.
 
         Args:
@@ -227,14 +229,15 @@ class TenantMethods(ServiceMethods):
                 comment of `ListApiKeysRequest` in the API lists the fields. Default: none.
             order_by: Fields to sort by, such as `create_time desc, display_name`. Default: newest first.
             limit: Maximum number to return. Default: all.
+            page_token: `next_page_token` of the list that these items follow. Default: the beginning.
 
         Raises:
             NotFoundError: The tenant does not exist.
-            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+            InvalidArgumentError: The filter, the order or the token is invalid. The error names the fields.
         """
         return await self._pages(
             self._tenants.ListApiKeys,
-            build(messages.ListApiKeysRequest, filter=filter, order_by=order_by),
+            build(messages.ListApiKeysRequest, filter=filter, order_by=order_by, page_token=page_token),
             lambda page: page.api_keys,
             decode.api_key,
             limit,

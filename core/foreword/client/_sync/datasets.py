@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from foreword.client import decode, decode_values, encode, resources
 from foreword.client._sync.service import ServiceMethods
 from foreword.client._sync.waiting import in_thread
+from foreword.client.listed import Listed
 from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference, new_request_id
 from foreword.client.rows import Rows, chunks, default_name, may_be_stored
@@ -172,7 +173,8 @@ class DatasetMethods(ServiceMethods):
         order_by: str = "",
         view: ResourceView = ResourceView.BASIC,
         limit: int | None = None,
-    ) -> list[resources.Dataset]:
+        page_token: str = "",
+    ) -> Listed[resources.Dataset]:
         """Return the datasets.
 
         Args:
@@ -181,14 +183,16 @@ class DatasetMethods(ServiceMethods):
             order_by: Fields to sort by, such as `create_time desc, display_name`. Default: newest first.
             view: `basic` leaves out reports, `full` includes them.
             limit: Maximum number to return. Default: all.
+            page_token: `next_page_token` of the list that these items follow. Default: the beginning.
 
         Raises:
-            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+            InvalidArgumentError: The filter, the order or the token is invalid. The error names the fields.
         """
         request = build(
             messages.ListDatasetsRequest,
             filter=filter,
             order_by=order_by,
+            page_token=page_token,
             view=enum_name("view", ResourceView, view, "RESOURCE_VIEW"),
         )
         return self._pages(self._datasets.ListDatasets, request, lambda page: page.datasets, decode.dataset, limit)

@@ -13,6 +13,7 @@ from foreword.client._sync.policy_evaluations import PolicyEvaluationMethods
 from foreword.client._sync.spaces import SpaceMethods
 from foreword.client._sync.waiting import sleep
 from foreword.client.capture_messages import encode_capture
+from foreword.client.listed import Listed
 from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference, is_full_name, new_request_id
 from foreword.client.rollout_messages import encode_rollout
@@ -114,7 +115,8 @@ class DeploymentMethods(SpaceMethods, PolicyEvaluationMethods):
         order_by: str = "",
         view: ResourceView = ResourceView.BASIC,
         limit: int | None = None,
-    ) -> list[resources.Deployment]:
+        page_token: str = "",
+    ) -> Listed[resources.Deployment]:
         """Return the deployments of a space or of all spaces.
 
         Args:
@@ -123,14 +125,16 @@ class DeploymentMethods(SpaceMethods, PolicyEvaluationMethods):
             order_by: Fields to sort by, such as `create_time desc, display_name`. Default: newest first.
             view: `basic` leaves out revisions, `full` includes them.
             limit: Maximum number to return. Default: all.
+            page_token: `next_page_token` of the list that these items follow. Default: the beginning.
 
         Raises:
-            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+            InvalidArgumentError: The filter, the order or the token is invalid. The error names the fields.
         """
         request = build(
             messages.ListDeploymentsRequest,
             filter=filter,
             order_by=order_by,
+            page_token=page_token,
             view=enum_name("view", ResourceView, view, "RESOURCE_VIEW"),
         )
         return self._pages(

@@ -18,6 +18,7 @@ from foreword.client._sync.experiment_changes import ExperimentChangeMethods
 from foreword.client._sync.waiting import in_thread
 from foreword.client._sync.watching import WatchMethods
 from foreword.client.keywords import TuneKeywords
+from foreword.client.listed import Listed
 from foreword.client.message import build, enum_name, texts_by_name
 from foreword.client.reference import Reference, new_request_id, run_references
 from foreword.client.rows import Rows, default_name, validation_name
@@ -210,7 +211,8 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods, ExperimentChangeMethod
         order_by: str = "",
         view: ResourceView = ResourceView.BASIC,
         limit: int | None = None,
-    ) -> list[resources.TuneExperiment]:
+        page_token: str = "",
+    ) -> Listed[resources.TuneExperiment]:
         """Return the experiments.
 
         Args:
@@ -219,14 +221,16 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods, ExperimentChangeMethod
             order_by: Fields to sort by, such as `create_time desc, display_name`. Default: newest first.
             view: `basic` leaves out learning curves, evaluations and suspect rows, `full` includes them.
             limit: Maximum number to return. Default: all.
+            page_token: `next_page_token` of the list that these items follow. Default: the beginning.
 
         Raises:
-            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+            InvalidArgumentError: The filter, the order or the token is invalid. The error names the fields.
         """
         request = build(
             messages.ListTuneExperimentsRequest,
             filter=filter,
             order_by=order_by,
+            page_token=page_token,
             view=enum_name("view", ResourceView, view, "RESOURCE_VIEW"),
         )
         return self._pages(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeVar
 
 from foreword.client._sync.connection import Connection
+from foreword.client.listed import Listed
 from foreword.client.message import set_field
 from foreword.client.reference import (
     Reference,
@@ -166,12 +167,17 @@ class ServiceMethods:
         decode: Callable[[Any], Item],
         limit: int | None,
         references: References | None = None,
-    ) -> list[Item]:
-        """Return all results of a list method, or the first `limit`."""
-        found: list[Item] = []
-        for message in self._messages(method, request, items, limit, references or {}):
-            found.append(decode(message))
-            if len(found) == limit:  # before the next page is asked for
+    ) -> Listed[Item]:
+        """Return all results of a list method, or the first `limit`, from the page token of the request on."""
+        found = Listed[Item]()
+        references = references or {}
+        while len(found) != limit:
+            request.page_size = 1000 if limit is None else min(1000, limit - len(found))  # more would be skipped
+            page = self._call(method, request, references)
+            references = {}  # from here on, the request contains the names
+            found.extend(map(decode, items(page)))
+            found.next_page_token = page.next_page_token
+            if not _goes_on(request, page):
                 break
         return found
 
@@ -184,11 +190,16 @@ class ServiceMethods:
             page = self._call(method, request, references)
             references = {}  # from here on, the request contains the names
             yield from items(page)
-            if not page.next_page_token:
+            if not _goes_on(request, page):
                 return
-            request.page_token = page.next_page_token
-            if hasattr(request, "after_row"):
-                request.after_row = 0  # the token continues where the page ended
+
+
+def _goes_on(request: Any, page: Any) -> bool:
+    """Let a request ask for the page after one that was returned, and return whether there is such a page."""
+    request.page_token = page.next_page_token
+    if hasattr(request, "after_row"):
+        request.after_row = 0  # the token continues where the page ended
+    return bool(page.next_page_token)
 
 
 def _remedy(collection: str) -> str:

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from foreword.errors import ErrorKind, ForewordError, InternalError, UnavailableError
 from foreword.http.errors import STATUS, RequestError
+from foreword.http.studio.paging import NoSuchPageError
 from foreword.http.studio.protection import CROSS_SITE
 from foreword.http.studio.rendering import page, root_of
 from foreword.http.studio.sessions import SignInNeededError, forget, sign_in_address
@@ -24,6 +25,12 @@ _HEADINGS: Final = {
 }
 
 
+_NO_SUCH_PAGE: Final = (
+    "The page token in the address belongs to another list, filter, order or tenant, or is not complete. "
+    "Go to the first page and on from there."
+)
+
+
 def error_page(request: Request, error: Exception) -> Response:
     """Return the page for an error, or the way to sign in."""
     match error:
@@ -32,6 +39,9 @@ def error_page(request: Request, error: Exception) -> Response:
             if error.expired:
                 forget(request, response, error.tenant)
             return response
+        case NoSuchPageError():
+            heading = "This page of the list cannot be shown"
+            return _page(request, 400, heading, _NO_SUCH_PAGE, "PAGE_TOKEN_INVALID", first_page=error.first)
         case RequestError():
             return _page(request, error.status, "This request was refused", error.message, error.reason)
         case UnavailableError():
@@ -48,7 +58,15 @@ def error_page(request: Request, error: Exception) -> Response:
     return _page(request, 500, _HEADINGS[ErrorKind.INTERNAL], fault.message, fault.reason)
 
 
-def _page(request: Request, status: int, heading: str, message: str, reason: str) -> Response:
+def _page(
+    request: Request,
+    status: int,
+    heading: str,
+    message: str,
+    reason: str,
+    *,
+    first_page: str = "",
+) -> Response:
     return page(
         request,
         getattr(request.state, "session", None),
@@ -57,6 +75,7 @@ def _page(request: Request, status: int, heading: str, message: str, reason: str
         heading=heading,
         message=redact(message),
         reason=reason,
+        first_page=first_page,
         kept=getattr(request.state, "kept", None),
         ours=reason != CROSS_SITE,
     )

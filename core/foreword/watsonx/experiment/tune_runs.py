@@ -37,7 +37,7 @@ class TuneRuns:
     def list(self) -> DataFrame:
         """Return the runs, newest first, as a frame of time, id, state and name."""
         if self._filter is None:
-            found = self._client.foreword.list_tune_experiments(limit=self._limit)
+            found: list[TuneExperiment] = self._client.foreword.list_tune_experiments(limit=self._limit)
         else:
             every = self._client.foreword.list_tune_experiments()
             found = [item for item in every if self._has_name(item)][: self._limit]

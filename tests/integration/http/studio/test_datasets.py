@@ -14,7 +14,6 @@ from factories.queued_runs import finish_queue
 from factories.servers import RunningServer
 from factories.studio import HOSTILE_TEXTS, Browser, text_of
 from foreword.domain.tenant import Scope
-from foreword.http.studio import paging
 from foreword.v1 import dataset_service_pb2
 
 LIST = "/tenants/studio-data/datasets"
@@ -228,27 +227,6 @@ def test_whatever_is_typed_into_the_form_of_an_upload_comes_back_as_text(browser
     assert f'value="{escape(text)}"' in page
     assert "<script>document" not in page
     assert "<img src=x" not in page
-
-
-def test_the_list_is_sorted_and_paged(
-    server: RunningServer, http: RunningHttp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(paging, "PAGE_SIZE", 2)
-    key = server.new_key("studio-pages")
-    for place, name in enumerate("cab"):
-        upload(server.stubs(key), make_file(4 + place), display_name=f"set {name}")
-
-    with Browser(http, key) as browser:
-
-        def shown(query: str) -> list[str]:
-            text = text_of(browser.page(f"/tenants/studio-pages/datasets?{query}"))
-            return [name for name in text.split("Used by")[1].split("Upload")[1].split() if name in {"a", "b", "c"}]
-
-        assert shown("order_by=display_name") == ["a", "b"]
-        assert shown("order_by=display_name&page=2") == ["c"]
-        assert shown("") == ["b", "a"]
-        assert shown("order_by=row_count&page=0") == ["c", "a"]
-        assert "There is nothing on this page." in text_of(browser.page("/tenants/studio-pages/datasets?page=9"))
 
 
 def test_a_dataset_is_deleted_unless_a_run_needs_it(server: RunningServer, browser: Browser, stubs: object) -> None:

@@ -18,7 +18,7 @@ from foreword.http.studio.changes import changed
 from foreword.http.studio.filters import quoted
 from foreword.http.studio.formats import plural, short_name
 from foreword.http.studio.pages.dataset_difference import Difference, difference
-from foreword.http.studio.paging import PAGE_SIZE, ListPage, items_needed
+from foreword.http.studio.paging import PAGE_SIZE, ListPage
 from foreword.http.studio.rendering import page
 from foreword.http.studio.sessions import Session
 
@@ -75,10 +75,13 @@ async def list_values(request: Request, session: Session) -> dict[str, Any]:
     query = request.query_params
     name, order = query.get("name", "")[:_MAX_NAME], query.get("order_by", "")
     order = order if order in ORDERS else ""
-    found = await session.client.list_datasets(
-        filter=f"display_name : {quoted(name)}" if name else "", order_by=order, limit=items_needed(request)
+    condition = f"display_name : {quoted(name)}" if name else ""
+    listed = await ListPage.read(
+        request,
+        lambda token, limit: session.client.list_datasets(
+            filter=condition, order_by=order, limit=limit, page_token=token
+        ),
     )
-    listed = ListPage.of(request, found)
     reports, runs = await asyncio.gather(
         asyncio.gather(*(_report(session, dataset.name) for dataset in listed.items)),
         _runs_on(session, listed.items),

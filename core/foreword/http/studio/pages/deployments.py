@@ -15,7 +15,7 @@ from foreword.http.errors import STATUS
 from foreword.http.studio.changes import changed
 from foreword.http.studio.filters import quoted
 from foreword.http.studio.forms import read_form
-from foreword.http.studio.paging import ListPage, items_needed
+from foreword.http.studio.paging import ListPage
 from foreword.http.studio.rendering import page, root_of
 from foreword.http.studio.sessions import Session, service_address
 
@@ -29,9 +29,11 @@ _PROBING_SECONDS: Final = 2
 async def list_deployments(request: Request, session: Session) -> Response:
     """Show the deployments of the tenant, filtered by name, and its spaces."""
     name = request.query_params.get("name", "")[:_LONGEST_NAME]
-    found, spaces = await asyncio.gather(
-        session.client.list_deployments(
-            filter=f"serving_name : {quoted(name)}" if name else "", limit=items_needed(request)
+    condition = f"serving_name : {quoted(name)}" if name else ""
+    listed, spaces = await asyncio.gather(
+        ListPage.read(
+            request,
+            lambda token, limit: session.client.list_deployments(filter=condition, limit=limit, page_token=token),
         ),
         session.client.list_spaces(),
     )
@@ -40,7 +42,7 @@ async def list_deployments(request: Request, session: Session) -> Response:
         request,
         session,
         "deployments.html",
-        listed=ListPage.of(request, found),
+        listed=listed,
         name=name,
         spaces=spaces,
         space_names=names,

@@ -15,7 +15,7 @@ from foreword.client import TuneExperiment
 from foreword.http.studio.charts.learning_curve import Curve, loss_chart, metric_chart
 from foreword.http.studio.filters import quoted
 from foreword.http.studio.formats import parameter_text
-from foreword.http.studio.paging import ListPage, items_needed
+from foreword.http.studio.paging import ListPage
 from foreword.http.studio.rendering import page, render, root_of
 from foreword.http.studio.sessions import Session
 from foreword.http.studio.stream import HtmlStream, until_stopped
@@ -35,14 +35,18 @@ async def list_experiments(request: Request, session: Session) -> Response:
         conditions.append(f"display_name : {quoted(name)}")
     if state in _STATES:
         conditions.append(f"state = {state.upper()}")
-    found = await session.client.list_tune_experiments(
-        filter=" AND ".join(conditions), order_by=order if order in _ORDERS else "", limit=items_needed(request)
+    condition, order_by = " AND ".join(conditions), order if order in _ORDERS else ""
+    listed = await ListPage.read(
+        request,
+        lambda token, limit: session.client.list_tune_experiments(
+            filter=condition, order_by=order_by, limit=limit, page_token=token
+        ),
     )
     return page(
         request,
         session,
         "experiments.html",
-        listed=ListPage.of(request, found),
+        listed=listed,
         name=name,
         state=state,
         states=_STATES,

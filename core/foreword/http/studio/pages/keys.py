@@ -16,7 +16,7 @@ from foreword.http.errors import STATUS
 from foreword.http.studio.administration import Administrator, administrator_of, lock, unlock
 from foreword.http.studio.changes import changed
 from foreword.http.studio.forms import Form, read_form
-from foreword.http.studio.paging import ListPage, items_needed
+from foreword.http.studio.paging import ListPage
 from foreword.http.studio.rendering import page, root_of
 from foreword.http.studio.sessions import Session, secret_of
 
@@ -137,12 +137,13 @@ async def _shown(
 
 
 async def _keys(request: Request, session: Session, administrator: Administrator) -> ListPage[ApiKey]:
-    found = await administrator.client.list_api_keys(
-        session.identity.tenant,
-        filter="" if "sessions" in request.query_params else _WITHOUT_SESSIONS,
-        limit=items_needed(request),
+    condition = "" if "sessions" in request.query_params else _WITHOUT_SESSIONS
+    return await ListPage.read(
+        request,
+        lambda token, limit: administrator.client.list_api_keys(
+            session.identity.tenant, filter=condition, limit=limit, page_token=token
+        ),
     )
-    return ListPage.of(request, found)
 
 
 def _offered(administrator: Administrator) -> list[tuple[str, str]]:

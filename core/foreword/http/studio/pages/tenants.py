@@ -17,7 +17,7 @@ from foreword.http.studio.administration import Administrator, administrator_of
 from foreword.http.studio.changes import changed
 from foreword.http.studio.filters import quoted
 from foreword.http.studio.forms import Form, read_form
-from foreword.http.studio.paging import ListPage, items_needed
+from foreword.http.studio.paging import ListPage
 from foreword.http.studio.rendering import page
 from foreword.http.studio.sessions import Session
 
@@ -125,14 +125,17 @@ async def _list(
 ) -> Response:
     name = request.query_params.get("name", "")[:_LONGEST_NAME]
     condition = f"display_name : {quoted(name)}" if name else ""
-    found = await operator.client.list_tenants(filter=condition, limit=items_needed(request))
+    listed = await ListPage.read(
+        request,
+        lambda token, limit: operator.client.list_tenants(filter=condition, limit=limit, page_token=token),
+    )
     return page(
         request,
         session,
         "tenants.html",
         status=200 if problem is None else STATUS[problem.kind],
         administrator=operator,
-        listed=ListPage.of(request, found),
+        listed=listed,
         name=name,
         problem=problem,
         form=form or {},
