@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 class Forwarder:
@@ -28,8 +28,10 @@ class Forwarder:
         self._generation += 1
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and refuse new ones."""
         for opened in (self._listener, *self._sockets):
+            with suppress(OSError):  # it is closed already
+                opened.shutdown(socket.SHUT_RDWR)  # wakes the threads, which keep it open until then
             opened.close()
 
     def _accept(self) -> None:

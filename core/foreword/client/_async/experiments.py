@@ -14,7 +14,7 @@ from foreword.client import decode, encode, resources
 from foreword.client._async.datasets import DatasetMethods
 from foreword.client._async.experiment_changes import ExperimentChangeMethods
 from foreword.client._async.waiting import in_thread
-from foreword.client._async.watching import WatchMethods
+from foreword.client._async.watching import LOST_SECONDS, WatchMethods
 from foreword.client.keywords import TuneKeywords
 from foreword.client.listed import Listed
 from foreword.client.message import build, enum_name, texts_by_name
@@ -257,7 +257,7 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods, ExperimentChangeMethod
             yield decode.tune_experiment(message)
 
     async def watch_tune_experiment(
-        self, experiment: Reference, *, after_sequence: int = 0
+        self, experiment: Reference, *, after_sequence: int = 0, lost_seconds: float = LOST_SECONDS
     ) -> AsyncGenerator[resources.TuneExperiment]:
         """Yield an experiment with its new snapshots whenever it changes, until it has ended.
 
@@ -265,23 +265,26 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods, ExperimentChangeMethod
 
         Args:
             after_sequence: Yield only snapshots with a larger sequence number.
+            lost_seconds: Time for which the service may be unavailable before this gives up.
 
         Raises:
             NotFoundError: The experiment does not exist in the caller's tenant.
-            UnavailableError: The service was unavailable for a minute.
+            UnavailableError: The service was unavailable for that time.
         """
-        async with aclosing(self._watch(experiment, after_sequence, math.inf)) as changes:
+        changes = self._watch(experiment, after_sequence, math.inf, lost_seconds)
+        async with aclosing(changes):
             async for current in changes:
                 yield current
 
     async def _watch(
-        self, experiment: Reference, after_sequence: int, deadline: float
+        self, experiment: Reference, after_sequence: int, deadline: float, lost_seconds: float = LOST_SECONDS
     ) -> AsyncGenerator[resources.TuneExperiment]:
         """Watch an experiment until it has ended or the deadline, a time of `time.monotonic`, has passed."""
         request = build(messages.WatchTuneExperimentRequest, after_sequence=after_sequence)
         known: resources.TuneExperiment | None = None
         method = self._experiments.WatchTuneExperiment
-        async with aclosing(self._watched(method, request, experiment, "tuneExperiments", deadline)) as changes:
+        watched = self._watched(method, request, experiment, "tuneExperiments", deadline, lost_seconds=lost_seconds)
+        async with aclosing(watched) as changes:
             async for message in changes:
                 current = decode.tune_experiment(message.tune_experiment)
                 request.after_sequence = max([request.after_sequence, *(item.sequence for item in current.snapshots)])

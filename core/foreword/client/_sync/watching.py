@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -39,15 +40,22 @@ Watched = TypeVar("Watched", bound=Job)
 _STREAM_SECONDS = 120.0
 """Maximum duration of one stream: a proxy that answers pings itself may have lost the service behind it."""
 
-_LOST_SECONDS = 60.0
-"""Time without any message after which a watch gives up."""
+LOST_SECONDS = 60.0
+"""Time without the service after which a watch gives up."""
 
 
 class WatchMethods(ServiceMethods):
     """The part that all methods which watch a resource have in common."""
 
     def _watched(
-        self, method: Any, request: Any, resource: Reference, collection: str, deadline: float
+        self,
+        method: Any,
+        request: Any,
+        resource: Reference,
+        collection: str,
+        deadline: float,
+        *,
+        lost_seconds: float = LOST_SECONDS,
     ) -> Generator[Any]:
         """Yield the messages of a watch until the deadline, a time of `time.monotonic`, has passed.
 
@@ -56,20 +64,21 @@ class WatchMethods(ServiceMethods):
 
         Args:
             resource: The caller's reference to the watched resource, whose name is set in the request.
+            lost_seconds: Time for which streams may fail before the watch gives up.
 
         Raises:
             NotFoundError: The resource does not exist in the caller's tenant.
-            UnavailableError: The service was unavailable for a minute.
+            UnavailableError: The service was unavailable for that time.
         """
         request.name = asked = self._name(resource, collection)
-        last_heard = time.monotonic()
+        last_heard, failing_since = time.monotonic(), math.inf
         while (remaining := deadline - time.monotonic()) > 0:
             try:
                 with closing(
                     self._connection.stream(method, request, timeout_seconds=min(_STREAM_SECONDS, remaining))
                 ) as messages:
                     for message in messages:
-                        last_heard = time.monotonic()
+                        last_heard, failing_since = time.monotonic(), math.inf
                         yield message
             except AttemptError as failure:
                 if time.monotonic() >= deadline:
@@ -77,8 +86,12 @@ class WatchMethods(ServiceMethods):
                 if isinstance(failure.error, NotFoundError) and request.name == asked:
                     request.name = self._renamed(failure.error, resource, collection)
                     continue
-                quiet = isinstance(failure.error, DeadlineExceededError)
-                lost = time.monotonic() - last_heard > _LOST_SECONDS + (_STREAM_SECONDS if quiet else 0.0)
+                now, quiet = time.monotonic(), isinstance(failure.error, DeadlineExceededError)
+                if not quiet:
+                    failing_since = min(failing_since, now)
+                lost = (
+                    now - last_heard > lost_seconds + _STREAM_SECONDS if quiet else now - failing_since > lost_seconds
+                )
                 if lost or not (quiet or failure.repeatable):
                     raise failure.error from failure.__cause__
             # A service that is shutting down closes streams at once; do not busy-loop.

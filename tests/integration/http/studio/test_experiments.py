@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
+import httpx2
 import pytest
 from markupsafe import escape
 
 from factories.api import cancelled_experiment, create_experiment, tuned_model, upload
+from factories.dead_connections import forwarding
 from factories.http import RunningHttp
 from factories.queued_runs import finish_queue
 from factories.servers import RunningServer
@@ -96,6 +99,19 @@ def test_a_live_page_streams_its_parts_until_the_run_has_ended(
     assert stream.headers["content-type"].startswith("text/event-stream")
     assert "cancelled" in rest
     assert rest.rstrip().endswith("event: end\ndata: end")
+
+
+def test_a_live_page_is_cut_off_when_a_service_elsewhere_has_gone(server: RunningServer, queued: str) -> None:
+    with (
+        forwarding(int(server.endpoint.rpartition(":")[2])) as forwarder,
+        closing(RunningHttp(forwarder.endpoint)) as elsewhere,
+    ):
+        with Browser(elsewhere, "dev") as browser, browser.stream("GET", f"/{queued}/live") as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "id: 0"
+            forwarder.close()
+            with pytest.raises(httpx2.RemoteProtocolError):  # whereupon the browser shows that the service is away
+                list(lines)
 
 
 def _get(name: str) -> object:

@@ -24,6 +24,8 @@ _STATES: Final = ("queued", "running", "succeeded", "failed", "cancelled")
 _ORDERS: Final = ("create_time desc", "create_time", "display_name", "state")
 _REDRAW_SECONDS: Final = 0.25
 """Minimum time between two drawings of a live page."""
+_LOST_SECONDS: Final = 2.0
+"""Time for which a service that restarts is waited for, before a live page is cut off and says that it is away."""
 
 
 async def list_experiments(request: Request, session: Session) -> Response:
@@ -87,7 +89,7 @@ async def delete_experiment(request: Request, session: Session) -> Response:
 async def _changes(session: Session, name: str, values: dict[str, Any]) -> AsyncGenerator[tuple[int, str]]:
     """Yield the number of the last point and the HTML of the part, at most four times a second."""
     known: TuneExperiment | None = None
-    async with aclosing(session.client.watch_tune_experiment(name)) as changes:
+    async with aclosing(session.client.watch_tune_experiment(name, lost_seconds=_LOST_SECONDS)) as changes:
         async for change in changes:
             if change.state.ended:
                 break
