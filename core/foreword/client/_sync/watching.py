@@ -89,10 +89,8 @@ class WatchMethods(ServiceMethods):
                 now, quiet = time.monotonic(), isinstance(failure.error, DeadlineExceededError)
                 if not quiet:
                     failing_since = min(failing_since, now)
-                lost = (
-                    now - last_heard > lost_seconds + _STREAM_SECONDS if quiet else now - failing_since > lost_seconds
-                )
-                if lost or not (quiet or failure.repeatable):
+                since, most = (last_heard, lost_seconds + _STREAM_SECONDS) if quiet else (failing_since, lost_seconds)
+                if now - since > most or not (quiet or failure.repeatable):
                     raise failure.error from failure.__cause__
             # A service that is shutting down closes streams at once; do not busy-loop.
             sleep(max(0.0, min(0.25, deadline - time.monotonic())))

@@ -102,16 +102,18 @@ def test_a_live_page_streams_its_parts_until_the_run_has_ended(
 
 
 def test_a_live_page_is_cut_off_when_a_service_elsewhere_has_gone(server: RunningServer, queued: str) -> None:
+    port = int(server.endpoint.rpartition(":")[2])
     with (
-        forwarding(int(server.endpoint.rpartition(":")[2])) as forwarder,
+        forwarding(port) as forwarder,
         closing(RunningHttp(forwarder.endpoint)) as elsewhere,
+        Browser(elsewhere, "dev") as browser,
+        browser.stream("GET", f"/{queued}/live") as stream,
     ):
-        with Browser(elsewhere, "dev") as browser, browser.stream("GET", f"/{queued}/live") as stream:
-            lines = stream.iter_lines()
-            assert next(lines) == "id: 0"
-            forwarder.close()
-            with pytest.raises(httpx2.RemoteProtocolError):  # whereupon the browser shows that the service is away
-                list(lines)
+        lines = stream.iter_lines()
+        assert next(lines) == "id: 0"
+        forwarder.close()
+        with pytest.raises(httpx2.RemoteProtocolError):  # whereupon the browser shows that the service is away
+            list(lines)
 
 
 def _get(name: str) -> object:
