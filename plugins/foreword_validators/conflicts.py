@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity
@@ -38,23 +38,27 @@ class _Check(RowCheck):
         self._numbers = array("I")
         self._outputs = array("q")
 
-    def row(self, row: Row) -> Iterator[Finding]:
+    def row(self, row: Row) -> Iterable[Finding]:
         if not row.input.strip() or not row.output.strip():
-            return
+            return ()
         output = hash(self._meaning(row.output))
         place = self._index.first(row.input.strip(), len(self._numbers))
         if place == len(self._numbers):
             self._numbers.append(row.number)
             self._outputs.append(output)
-        elif output != self._outputs[place]:
-            first = self._numbers[place]
-            yield Finding(
-                severity=Severity.WARNING,
-                code="CONFLICTING_OUTPUTS",
-                message=f"Row {row.number} has the same input as row {first} but a different output.",
-                remedy="Keep only the row with the correct output; a model cannot learn both.",
-                rows=(first, row.number),
-                row_count=2,
-                column="output",
-                excerpt=f"{row.output.strip()[:40]} <- {row.input.strip()}",
-            )
+            return ()
+        return () if output == self._outputs[place] else (_conflict(row, self._numbers[place]),)
+
+
+def _conflict(row: Row, first: int) -> Finding:
+    """Return the finding for a row whose input the row `first` has with another output."""
+    return Finding(
+        severity=Severity.WARNING,
+        code="CONFLICTING_OUTPUTS",
+        message=f"Row {row.number} has the same input as row {first} but a different output.",
+        remedy="Keep only the row with the correct output; a model cannot learn both.",
+        rows=(first, row.number),
+        row_count=2,
+        column="output",
+        excerpt=f"{row.output.strip()[:40]} <- {row.input.strip()}",
+    )

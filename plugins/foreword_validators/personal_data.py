@@ -7,7 +7,15 @@ from typing import Final
 
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity
-from foreword.personal_data import CARD, EMAIL, IBAN, PHONE, personal_data_in, redact_personal_data
+from foreword.personal_data import (
+    CARD,
+    EMAIL,
+    IBAN,
+    PHONE,
+    may_hold_personal_data,
+    personal_data_in,
+    redact_personal_data,
+)
 from foreword.plugin.interfaces import RowCheck, RowValidator, ValidationContext
 
 _NAMES: Final = {
@@ -33,7 +41,12 @@ class PersonalData(RowValidator):
 
 class _Check(RowCheck):
     def row(self, row: Row) -> Iterable[Finding]:
-        return [*_findings(row, "input", row.input), *_findings(row, "output", row.output)]
+        return [
+            finding
+            for column, text in (("input", row.input), ("output", row.output))
+            if may_hold_personal_data(text)
+            for finding in _findings(row, column, text)
+        ]
 
 
 def _findings(row: Row, column: str, text: str) -> Iterator[Finding]:

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foreword.personal_data import CARD, EMAIL, IBAN, PHONE, personal_data_in, redact_personal_data
+from foreword.personal_data import (
+    CARD,
+    EMAIL,
+    IBAN,
+    PHONE,
+    may_hold_personal_data,
+    personal_data_in,
+    redact_personal_data,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +84,25 @@ def test_personal_data_is_found_where_it_is(text, found):
 )
 def test_references_prices_dates_and_departments_are_no_personal_data(text):
     assert list(personal_data_in(text)) == []
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        "anna@firm.de",
+        "anna\N{FULLWIDTH COMMERCIAL AT}firm.de",
+        "+49 171 2345678",
+        "+4\u0669 171 2345678",
+        "4111-1111-1111-1111",
+        "de89 3704 0044 0532 0130 00",
+        "MT84MALT011000012345MTLCAST001S",
+    ],
+)
+@given(before=st.text(alphabet=" abc,\u00fc\n", max_size=20), after=st.text(alphabet=" abc,\u00fc", max_size=20))
+def test_the_fast_look_passes_over_no_personal_data(found, before, after):
+    text = f"{before} {found} {after}"
+    assert [text[start:end] for _, start, end in personal_data_in(text)] == [found]
+    assert may_hold_personal_data(text)
 
 
 @given(st.text(alphabet="ab@.+0123456789-() \nDE", max_size=80))

@@ -14,16 +14,14 @@ from foreword.data.findings import FindingCollector
 from foreword.data.reader import RowReader
 from foreword.data.record import example
 from foreword.data.row_file import RowFile
-from foreword.data.row_sample import RowSample
 from foreword.data.spool import RowSpool
-from foreword.data.task_choice import choose_task
+from foreword.data.task_checks import TaskChecks
 from foreword.domain.dataset import MAX_DATASET_BYTES, Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import DataReport, Finding, ReportPart, Severity
 from foreword.domain.report_limits import limit_report
 from foreword.errors import CancelledError, FieldViolation, InvalidArgumentError, InvalidRowsError
-from foreword.plugin.interfaces import RowCheck, RowValidator, Task, TaskCheck, ValidationContext
-from foreword.plugin.task_options import check_task_options, undeclared_outputs
+from foreword.plugin.interfaces import RowCheck, RowValidator, Task, ValidationContext
 from foreword.turns.cancellation import give_way
 
 MAX_ROWS = 1_000_000
@@ -103,18 +101,11 @@ class DatasetChecker:
         self._reader = RowReader(
             format, self._columns, keep_others=keep_others, input_column=input_column, output_column=output_column
         )
-        self._task = task
-        self._tasks: Mapping[str, Task] | None = None if unlabelled else tasks
-        self._options = options
         self._max_bytes = max_bytes
         self._byte_count = 0
         self._findings = FindingCollector()
         self._parts: list[ReportPart] = []
-        self._sample = RowSample()
-        self._task_check: TaskCheck | None = None
-        if task is not None:
-            _check_options(task, options)
-            self._start_task(task)
+        self._task_checks = TaskChecks(task, None if unlabelled else tasks, options, self._findings)
         context = ValidationContext(
             task=task.id if task else "",
             count_tokens=count_tokens,
@@ -191,11 +182,10 @@ class DatasetChecker:
         self._review()
         for id in tuple(self._checks):
             self._finish(id)
-        task = self._task
+        task: Task | None = None
         if self._spool.row_count:
-            task = task or (None if self._tasks is None else self._choose_task(self._tasks))
-            if task is not None:
-                self._finish_task(task)
+            task, parts = self._task_checks.finish(self._spool.rows)
+            self._parts += parts
         findings, omitted = self._findings.result(self._reader.row_count)
         report = DataReport(
             row_count=self._reader.row_count,
@@ -233,11 +223,7 @@ class DatasetChecker:
         self._spool.add(item)
         if self._spool.row_count > MAX_ROWS:
             raise _too_large(f"the file has more than {MAX_ROWS:,} rows")
-        if self._task is None:
-            if self._tasks is not None:
-                self._sample.add(item)
-        else:
-            self._take_for_task(self._task, item)
+        self._task_checks.row(item)
 
     def _start(self, validator: RowValidator, context: ValidationContext) -> None:
         try:
@@ -287,63 +273,6 @@ class DatasetChecker:
             )
         )
 
-    def _choose_task(self, tasks: Mapping[str, Task]) -> Task | None:
-        """Return the task that suits the rows, after its check of all of them; None if no task suits them."""
-        choice = choose_task(self._sample, tasks, self._options)
-        for finding in choice.findings:
-            self._findings.add(finding)
-        if choice.task is not None:
-            self._start_task(choice.task)
-            # A small file is its own sample, which need not be parsed again.
-            for row in self._sample.rows if self._sample.is_complete else self._spool.rows():
-                if self._task_check is None:
-                    break
-                give_way()
-                self._take_for_task(choice.task, row)
-        return choice.task
-
-    def _start_task(self, task: Task) -> None:
-        try:
-            self._task_check = task.start(self._options)
-        except Exception as error:  # a task is a plugin's code: if it fails, the rows are still checked
-            self._drop_task(task, error)
-
-    def _take_for_task(self, task: Task, row: Row) -> None:
-        if self._task_check is None:
-            return
-        try:
-            self._task_check.row(row)
-        except Exception as error:  # as in _start_task
-            self._drop_task(task, error)
-
-    def _finish_task(self, task: Task) -> None:
-        if self._task_check is None:
-            return
-        try:
-            findings, parts = self._task_check.finish()
-            for finding in findings:
-                self._findings.add(finding, source=task.id)
-            self._parts += list(parts)
-        except InvalidArgumentError as error:
-            _check_options(task, self._options)
-            for finding in undeclared_outputs(error):
-                self._findings.add(finding, source=task.id)
-        except Exception as error:  # as in _start_task
-            self._drop_task(task, error)
-
-    def _drop_task(self, task: Task, error: Exception) -> None:
-        """Report a task whose check failed, and skip it from now on."""
-        self._task_check = None
-        self._findings.add(
-            Finding(
-                severity=Severity.WARNING,
-                code="TASK_CHECK_FAILED",
-                message=f"The checks of task {task.id} failed: {type(error).__name__}: {error}",
-                remedy="Report this to the author of the plugin. Faults that they look for may have been missed.",
-                source=task.id,
-            )
-        )
-
     def _no_rows(self) -> Finding:
         count = self._reader.row_count
         return Finding(
@@ -363,21 +292,6 @@ def _none_of(count: int) -> str:
 
 def _too_large(problem: str) -> InvalidArgumentError:
     return InvalidArgumentError.of("chunk", f"{problem}; upload fewer rows", reason="DATASET_TOO_LARGE")
-
-
-def _check_options(task: Task, options: TaskOptions) -> None:
-    """Check a task's options before the first row arrives.
-
-    Raises:
-        InvalidArgumentError: The task does not have or allow an option, or the options contradict each other.
-    """
-    check_task_options(task, options)
-    try:
-        task.fit((), options)
-    except InvalidArgumentError:
-        raise
-    except Exception:  # a task is a plugin's code and may fail without rows; the fit to the real rows reports faults
-        return
 
 
 def report_error(report: DataReport) -> InvalidRowsError:

@@ -18,6 +18,7 @@ _NUMBER: Final = re.compile(rb', "row": (\d+)\}\n$')
 _NUMBER_BYTES: Final = 32
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` would create an encoder for every row
+_decode = json.JSONDecoder().decode  # `json.loads` would look for other encodings
 
 
 def write_rows(rows: Iterable[Row]) -> bytes:
@@ -66,7 +67,7 @@ def read_rows(lines: Iterable[bytes], first: int = 1) -> Iterator[Row]:
     """
     for number, line in enumerate(lines, first):
         try:
-            value = json.loads(line)
+            value = _decode(line.decode())
             row = Row(
                 number=int(value.get("row", number)),
                 input=value["input"],

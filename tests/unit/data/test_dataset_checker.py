@@ -12,12 +12,12 @@ from dataclasses import replace
 
 import pytest
 
-from foreword.data import row_sample
+from foreword.data import row_sample, task_checks
 from foreword.data.checker import CheckedData, DatasetChecker, report_error
 from foreword.data.rows import read_rows
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
-from foreword.domain.report import Finding, Histogram, ReportPart, Severity
+from foreword.domain.report import Finding, Histogram, ReportPart, Severity, Table
 from foreword.errors import CancelledError, InvalidArgumentError
 from foreword.plugin.interfaces import RowCheck, RowValidator, Task, TaskCheck, ValidationContext
 from foreword.samples import sample_path
@@ -319,6 +319,29 @@ def test_the_task_of_a_large_file_is_chosen_by_a_sample_and_checks_all_rows(monk
     assert "(in a sample of the 100 rows)" in chosen.message
     (labels,) = [part for part in report.parts if part.id == "label_counts"]
     assert labels.content.rows == (("yes", "66", "66.0 %"), ("no", "34", "34.0 %"))
+
+
+@pytest.mark.parametrize("limit", [10_000, 50], ids=["all rows kept", "sampled"])
+def test_first_rows_that_suit_another_task_do_not_keep_their_task(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    monkeypatch.setattr(task_checks, "_ROWS_BEFORE_GUESS", 20)
+    monkeypatch.setattr(row_sample, "MAX_SAMPLE_ROWS", limit)
+    replies = [(f"text {number}", f"a reply of its own, number {number}") for number in range(25)]
+    labelled = [(f"other {number}", "yes" if number % 3 else "no") for number in range(600)]
+
+    checked, alone = check(jsonl(*replies, *labelled)), check(jsonl(*labelled))
+
+    assert (checked.task, check(jsonl(*replies)).task) == ("classification", "generation")
+    counts = dict(_label_counts(checked))
+    assert (
+        {label: counts[label] for label in ("yes", "no")} == dict(_label_counts(alone)) == {"yes": "400", "no": "200"}
+    )
+    assert sum(map(int, counts.values())) == 625
+
+
+def _label_counts(checked: CheckedData) -> Iterable[tuple[str, str]]:
+    (labels,) = [part for part in checked.report.parts if part.id == "label_counts"]
+    assert isinstance(labels.content, Table)
+    return ((label, count) for label, count, _ in labels.content.rows)
 
 
 class FailingTask(Generation):

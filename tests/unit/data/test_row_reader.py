@@ -48,6 +48,19 @@ def test_every_format_is_recognised_with_any_line_end_and_byte_order_mark(
     assert (reader.format, reader.row_count) == (format, 2)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"input":"a\\"b","output":"\u00fc"}',
+        '{ "output" : "\\u00fc", "input" : "a\\"b" } ',
+        '{"input": "a\\u0022b", "output": "\u00fc"}',
+        '{"inp\\u0075t": "a\\"b", "output": "\u00fc"}',
+    ],
+)
+def test_an_object_is_the_same_row_however_it_is_written(line: str) -> None:
+    assert read(f"{line}\n".encode())[:2] == ([Row(number=1, input='a"b', output="\u00fc")], [])
+
+
 def test_the_last_line_needs_no_line_end() -> None:
     assert len(read(LINE)[0]) == 1
 
