@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from foreword.inference.labels.label_rows import LabelRows
+from foreword.inference.labels.token_log_probs import TokenLogProbs
 from foreword.inference.model.decoding_network import DecodingNetwork
 from foreword.inference.model.prefill import feed_first
 from foreword.inference.model.sequences import Sequences
@@ -27,7 +28,7 @@ class FlatPass:
     def __init__(self, network: DecodingNetwork, sequences: Sequences, ids_BT: Tensor, valid_BT: Tensor) -> None:
         self._network = network
         self._sequences = sequences
-        self._root_BV = feed_first(network, sequences, ids_BT, valid_BT)[:, -1].float().log_softmax(dim=-1)
+        self._roots = TokenLogProbs(feed_first(network, sequences, ids_BT, valid_BT)[:, -1])
 
     def run(self, rows: Sequence[int], candidates: Sequence[LabelRows]) -> list[list[float]]:
         """Return the log-probabilities of the candidates of these rows."""
@@ -48,8 +49,7 @@ class FlatPass:
 
     def _targets(self, rows_B: Tensor, targets_BL: Tensor) -> Tensor:
         """Return the log-probability of each target token given those before it."""
-        root_BV = self._root_BV[rows_B]
-        first_B1 = root_BV.gather(1, targets_BL[:, :1])
+        first_B1 = self._roots.of(rows_B[:, None], targets_BL[:, :1])
         length = targets_BL.shape[1] - 1
         if not length:
             return first_B1
@@ -65,5 +65,6 @@ class FlatPass:
             depth_BT=torch.arange(length, device=inputs_BT.device).expand(len(inputs_BT), -1),
             keep=length,
         )
-        rest_BT = logits_BTV.float().log_softmax(dim=-1).gather(2, targets_BL[:, 1:, None]).squeeze(2)
+        places_BT = torch.arange(inputs_BT.numel(), device=inputs_BT.device).view_as(inputs_BT)
+        rest_BT = TokenLogProbs(logits_BTV.flatten(0, 1)).of(places_BT, targets_BL[:, 1:])
         return torch.cat([first_B1, rest_BT], dim=1)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from foreword.inference.labels.label_trie import LabelTrie
+from foreword.inference.labels.token_log_probs import TokenLogProbs
 from foreword.inference.model.decoding_network import DecodingNetwork
 from foreword.inference.model.sequences import Sequences
 
@@ -29,8 +30,9 @@ class TreePass:
         self._sequences = sequences
         self._size = len(ids_BT)
         self._first: tuple[Tensor, Tensor] | None = (ids_BT, valid_BT)
-        self._root_B1V: Tensor | None = None
-        self._log_probs_BNV: Tensor | None = None
+        self._roots: TokenLogProbs | None = None
+        self._nodes: TokenLogProbs | None = None
+        self._places_BN = torch.zeros(0, 0, dtype=torch.long)
         self._tries: dict[int, tuple[int, LabelTrie]] = {}
 
     def run(self, rows: Sequence[int], tries: Sequence[LabelTrie]) -> list[list[float]]:
@@ -49,57 +51,57 @@ class TreePass:
             depth_BN[place, : len(trie)] = trie.depth_N
             visible_BNN[place, : len(trie), : len(trie)] = trie.visible_NN()
         ids_BN, depth_BN, visible_BNN = ids_BN.to(device), depth_BN.to(device), visible_BNN.to(device)
-        logits_BNV = self._feed(rows, ids_BN, depth_BN, visible_BNN)
-        log_probs_BNV = logits_BNV.float().log_softmax(dim=-1)
-        self._log_probs_BNV = log_probs_BNV
+        self._feed(rows, ids_BN, depth_BN, visible_BNN)
         self._tries = {row: (place, trie) for place, (row, trie) in enumerate(zip(rows, tries, strict=True))}
         return [self._scores(row) for row in rows]
 
     def bounds(self, row: int, sequences: Sequence[Sequence[int]]) -> list[float]:
         """Return upper bounds for sequences of a row: the log-probability of their beginnings in the last tree."""
-        place, trie = self._tries[row]
-        assert self._log_probs_BNV is not None
+        _, trie = self._tries[row]
         left = trie.leave(sequences)
         nodes = torch.tensor([node for node, _ in left])
         tokens = torch.tensor([token for _, token in left])
-        beyond = self._steps(place, nodes, tokens)
-        reach = _reach(trie, self._steps(place, trie.parent_N, trie.ids_N))[nodes]
+        beyond = self._steps(row, nodes, tokens)
+        reach = _reach(trie, self._steps(row, trie.parent_N, trie.ids_N))[nodes]
         bounds: list[float] = (reach + beyond).tolist()
         return bounds
 
     def forget(self) -> None:
-        """Free what `bounds` reads: the log-probabilities of a whole pass."""
-        self._log_probs_BNV = None
+        """Free what `bounds` reads: the logits of a whole pass."""
+        self._nodes = None
         self._tries = {}
 
     def _scores(self, row: int) -> list[float]:
         """Return the log-probability of each candidate in a row's tree."""
-        place, trie = self._tries[row]
+        _, trie = self._tries[row]
         # The steps to the nodes and the ends of the candidates together: reading from the device waits for it.
-        steps = self._steps(place, torch.cat([trie.parent_N, trie.leaf_C]), torch.cat([trie.ids_N, trie.last_C]))
+        steps = self._steps(row, torch.cat([trie.parent_N, trie.leaf_C]), torch.cat([trie.ids_N, trie.last_C]))
         steps_N, ends_C = steps[: len(trie)], steps[len(trie) :]
         scores: list[float] = (_reach(trie, steps_N)[trie.leaf_C.long()] + ends_C).tolist()
         return scores
 
-    def _steps(self, place: int, nodes: Tensor, tokens: Tensor) -> Tensor:
+    def _steps(self, row: int, nodes: Tensor, tokens: Tensor) -> Tensor:
         """Return the log-probability of a token after each of these nodes, on the CPU in fp64."""
-        assert self._log_probs_BNV is not None
-        device = self._log_probs_BNV.device
-        return self._log_probs_BNV[place, nodes.long().to(device), tokens.long().to(device)].double().cpu()
+        assert self._roots is not None
+        place, _ = self._tries[row]
+        nodes, tokens = nodes.long().to(self._network.device), tokens.long().to(self._network.device)
+        steps = self._roots.of(torch.full_like(nodes, row), tokens)
+        if self._nodes is not None:
+            places_N = self._places_BN[place, (nodes - 1).clamp(min=0)]
+            steps = torch.where(nodes > 0, self._nodes.of(places_N, tokens), steps)
+        return steps.double().cpu()
 
-    def _feed(self, rows: Sequence[int], ids_BN: Tensor, depth_BN: Tensor, visible_BNN: Tensor) -> Tensor:
-        """Return the logits of root and nodes. The first pass also reads the input, and keeps the root's logits."""
+    def _feed(self, rows: Sequence[int], ids_BN: Tensor, depth_BN: Tensor, visible_BNN: Tensor) -> None:
+        """Read the nodes. The first pass also reads the input, and keeps what follows the root."""
         if self._first is not None:
             first, self._first = self._first, None
-            return self._feed_first(*first, ids_BN, depth_BN, visible_BNN)
-        assert self._root_B1V is not None
-        whole = len(rows) == self._size
-        places_B = torch.tensor(rows, device=ids_BN.device)
-        root_B1V = self._root_B1V if whole else self._root_B1V[places_B]
+            self._feed_first(*first, ids_BN, depth_BN, visible_BNN)
+            return
         nodes = ids_BN.shape[1]
         if not nodes:
-            return root_B1V
-        sequences = self._sequences if whole else self._sequences.picked(places_B)
+            return
+        whole = len(rows) == self._size
+        sequences = self._sequences if whole else self._sequences.picked(torch.tensor(rows, device=ids_BN.device))
         valid_BN = torch.ones_like(ids_BN, dtype=torch.bool)
         # Depth 1 is the position right after what was read so far.
         logits_BNV = self._network.feed_many(
@@ -107,12 +109,13 @@ class TreePass:
         )
         if whole:
             sequences.drop_last(nodes)
-        return torch.cat([root_B1V, logits_BNV], dim=1)
+        self._nodes = TokenLogProbs(logits_BNV.flatten(0, 1))
+        self._places_BN = torch.arange(ids_BN.numel(), device=ids_BN.device).view_as(ids_BN)
 
     def _feed_first(
         self, ids_BT: Tensor, valid_BT: Tensor, ids_BN: Tensor, depth_BN: Tensor, visible_BNN: Tensor
-    ) -> Tensor:
-        """Feed the input and a tree, and return the logits of root and nodes."""
+    ) -> None:
+        """Feed the input and a tree."""
         nodes = ids_BN.shape[1]
         rows, num_tokens = ids_BT.shape
         total = num_tokens + nodes
@@ -132,9 +135,12 @@ class TreePass:
         )
         self._sequences.drop_last(nodes)
         self._sequences.length_B = self._sequences.length_B + length_B1.squeeze(1)
-        # A copy: the logits of all nodes are not kept for that of the root.
-        self._root_B1V = logits_BXV[:, :1].clone()
-        return logits_BXV
+        log_probs = TokenLogProbs(logits_BXV.flatten(0, 1))
+        # Copies: the logits of all nodes are not kept for that of the root.
+        places_BX = torch.arange(rows * (nodes + 1), device=ids_BT.device).view(rows, -1)
+        self._roots = log_probs.kept(places_BX[:, 0])
+        if nodes:
+            self._nodes, self._places_BN = log_probs, places_BX[:, 1:]
 
 
 def _padded(nodes: int) -> int:
