@@ -71,14 +71,15 @@ class ModelRunner:
 
     Args:
         model: A frozen model in eval mode.
+        pack: Whether the runner has the model to itself, and may pack its weights where that is faster.
 
     Raises:
         FailedPreconditionError: The engine cannot serve such a network.
     """
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LoadedModel, *, pack: bool = False) -> None:
         self.model = model
-        self.network = make_network(model)
+        self.network = make_network(model, pack=pack)
         self._frame = chat_frame(model.tokenizer, model.spec)
         self._candidates: LRUCache[LabelSpace, Candidates] = LRUCache(_KEPT_LABEL_SPACES)
 

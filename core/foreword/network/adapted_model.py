@@ -53,6 +53,21 @@ class AdaptedModel:
         """
         return self._scaling.applied(rows.factors, stream=stream)
 
+    def run_encoder(self, embeds_BSD: Tensor, mask_B1SS: Tensor | None, rows: RowAdapters) -> Tensor:
+        """Run the encoder of an encoder-decoder model over embedded inputs, under the adapters of their rows.
+
+        Args:
+            mask_B1SS: Added to attention scores; None hides nothing.
+
+        Shape:
+            Returns `[B, S, D]`.
+        """
+        with self.adapted(rows, stream=Stream.ENCODER):
+            states_BSD: Tensor = self.module.get_encoder()(
+                inputs_embeds=embeds_BSD, attention_mask=mask_B1SS
+            ).last_hidden_state
+        return states_BSD
+
     def embed_inputs(self, ids: Sequence[Sequence[int]], rows: RowAdapters) -> tuple[Tensor, Tensor]:
         """Embed the rows' tokens, each row's prompt immediately in front of them, padded on the right.
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from foreword.domain.site import Stream
 from foreword.network.adapted_model import AdaptedModel
 from foreword.network.padding import additive
 from foreword.network.row_adapters import RowAdapters
@@ -37,6 +36,5 @@ def encode(base: AdaptedModel, ids: Sequence[Sequence[int]], rows: RowAdapters) 
     mask_B11S = additive(valid_BS, base.dtype)[:, None, None]
     # Without padding there is nothing to hide, and attention is faster without a mask.
     mask_B1SS = None if len(lengths) == 1 else mask_B11S.expand(-1, -1, valid_BS.shape[1], -1)
-    with base.adapted(rows, stream=Stream.ENCODER):
-        states_BSD = base.module.get_encoder()(inputs_embeds=embeds_BSD, attention_mask=mask_B1SS).last_hidden_state
+    states_BSD = base.run_encoder(embeds_BSD, mask_B1SS, rows)
     return EncodedInputs(states_BSD=states_BSD, valid_BS=valid_BS, mask_B11S=mask_B11S)

@@ -336,7 +336,7 @@ class InferenceEngine:
     def _schedule(self, model: LoadedModel) -> ModelScheduler:
         """Give a loaded base model its turns. Runs on the loading thread."""
         scheduler = ModelScheduler(
-            ModelRunner(model),
+            ModelRunner(model, pack=True),
             max_rows=self._settings.max_batch_rows,
             prefill_tokens=self._settings.prefill_tokens,
             deliver=self._thread.deliver,

@@ -5,20 +5,26 @@ from __future__ import annotations
 import inspect
 
 from foreword.errors import FailedPreconditionError
+from foreword.inference.model.bart.network import Bart
+from foreword.inference.model.bart.passes import BartPasses
 from foreword.inference.model.causal import Causal
 from foreword.inference.model.decoding_network import DecodingNetwork
 from foreword.inference.model.encoder_decoder import EncoderDecoder
 from foreword.plugin.interfaces import LoadedModel
 
 
-def make_network(model: LoadedModel) -> DecodingNetwork:
+def make_network(model: LoadedModel, *, pack: bool = False) -> DecodingNetwork:
     """Return the network for a base model.
+
+    Args:
+        pack: Whether to pack frozen weights where that is faster; the model's module may not be able to run by itself
+            then.
 
     Raises:
         FailedPreconditionError: Its positions cannot be given per row, or its attention skips tokens.
     """
     if not model.spec.is_causal:
-        return EncoderDecoder(model)
+        return Bart(model, pack=pack) if BartPasses.supports(model.module) else EncoderDecoder(model)
     config = model.module.config
     if "position_ids" not in inspect.signature(model.module.forward).parameters:
         raise FailedPreconditionError(

@@ -190,8 +190,8 @@ class ModelResidency(Generic[Loaded]):
             self._make_room(entry.base, dtype)
             begin = self._clock()
             model = entry.base.load(device=self._device, dtype=dtype)
-            byte_size = _byte_size(model)
             loaded = self._wrap(model)
+            byte_size = _byte_size(model)  # with what it is wrapped in, such as packed weights
             if collections_are_spared():
                 spare_collections()
         except BaseException as error:  # the thread's root: those who wait get the error, and the next one tries anew

@@ -1,0 +1,1 @@
+"""BART without the modules of transformers around its layers: fewer and larger operations for the same results."""
