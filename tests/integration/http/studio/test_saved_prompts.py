@@ -15,6 +15,7 @@ from factories.servers import RunningServer
 from factories.studio import HOSTILE_TEXTS, Browser, text_of
 from foreword.client import Client, PromptExample, PromptVariable, StructuredPrompt
 from foreword.domain.tenant import Scope
+from foreword.http.studio.lab import saved_view
 
 BASE = "baseModels/foreword--starter"
 TEXT = "Where are my two extra sheets?"
@@ -109,6 +110,45 @@ def test_a_loaded_version_fills_the_form_but_for_its_input(browser: Browser, cli
     newest = browser.submit(lab, form("load", saved="first"))
     assert field(newest, "text") == "Plain {{what}}"
     assert 'name="mode" value="freeform"' in newest
+
+
+def test_more_saved_prompts_than_are_listed_are_found_by_name(
+    browser: Browser, client: Client, lab: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved_view, "_MOST_LISTED", 2)
+    for name in ("Triage", "Refunds of parts", "Refunds"):
+        client.save_prompt(name, "Hello")
+
+    def listed(page: str) -> list[str]:
+        return re.findall(r"<option[^>]*>([^<]*), version 1</option>", page.split('name="saved"')[1])
+
+    first = browser.page(lab)
+    found = browser.submit(lab, form("find", saved_find="triage"))
+    both = browser.submit(lab, form("find", saved_find=" Refunds "))
+    none = browser.submit(lab, form("find", saved_find='"'))
+    by_script = browser.post(lab, data=form("find", saved_find="triage"), headers={"hx-request": "true"}).text
+
+    assert listed(first) == ["Refunds", "Refunds of parts"]
+    assert "Only the 2 that changed last are listed below." in text_of(first)
+    assert (listed(found), listed(both)) == (["Triage"], ["Refunds", "Refunds of parts"])
+    assert "1 saved prompt has this in the name." in text_of(found)
+    assert "No saved prompt has this in its name." in text_of(none)
+    assert 'hx-target="#library"' in by_script
+    assert listed(by_script) == ["Triage"]
+
+
+def test_an_empty_default_is_not_the_same_as_none(browser: Browser, client: Client, lab: str) -> None:
+    text = "{{what}} {{empty}} {{given}}"
+    fields = {"mode": "freeform", "text": text, "variables": "what = x\nempty =\ngiven"}
+
+    browser.submit(lab, form("save", saved_name="Defaults", **fields))
+    loaded = browser.submit(lab, form("load:defaults@1"))
+    refused = browser.submit(lab, form("run", **fields), status=422)
+
+    declared = client.get_saved_prompt("defaults").version.variables
+    assert {item.name: item.default_value for item in declared} == {"what": "x", "empty": "", "given": None}
+    assert field(loaded, "variables") == "what = x\nempty =\ngiven"
+    assert "given" in text_of(refused.split('id="fault-variables"')[1].split("</div>")[0])
 
 
 def test_versions_are_compared_with_each_other_and_with_the_form(browser: Browser, client: Client, lab: str) -> None:

@@ -65,7 +65,7 @@ class LabPrompt:
 
     Attributes:
         freeform: Whether `text` is the prompt, instead of its parts.
-        variables: A line `name = value` for each variable.
+        variables: A line for each variable; see `parse_variables`.
         loaded: The version of a saved prompt that was loaded or saved last, as `ID@NUMBER`; empty for none.
         versions: The versions of saved prompts that columns get, by `ID@NUMBER`, as far as they exist.
     """
@@ -143,7 +143,8 @@ class LabPrompt:
         Those that only the rest of the prompt has are no business of a column that gets the input alone. All others are
         sent, so that the service refuses those that stand nowhere.
         """
-        given = parse_variables(self.variables, faults)
+        lines = parse_variables(self.variables, faults)
+        given = {name: value for name, value in lines.items() if value is not None}
         version = self.versions.get(column.saved)
         if version is not None:
             return self._variables_of(version, given) or None
@@ -196,24 +197,28 @@ def _with_input(prompt: str | StructuredPrompt, text: str) -> str | StructuredPr
     return prompt if isinstance(prompt, str) else replace(prompt, input=text or prompt.input)
 
 
-def parse_variables(text: str, faults: Faults) -> dict[str, str]:
-    """Return variables by name, from lines `name = value`."""
-    found: dict[str, str] = {}
+def parse_variables(text: str, faults: Faults) -> dict[str, str | None]:
+    """Return the values of variables by name.
+
+    Args:
+        text: Lines `name = value`; `name =` for an empty value, and `name` for none.
+    """
+    found: dict[str, str | None] = {}
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         name, equals, value = line.partition("=")
         name = name.strip()
-        if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             faults.add(
                 "variables",
                 f"Line {number} must be `name = value`, with a name of letters, digits and underscores, such as "
-                "`product = drill`.",
+                "`product = drill`; `product` alone has no value.",
             )
         elif name in found:
             faults.add("variables", f"Line {number} sets {name} again. Remove one of the lines.")
         else:
-            found[name] = value.strip()
+            found[name] = value.strip() if equals else None
     return found
 
 

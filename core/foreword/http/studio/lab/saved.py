@@ -173,7 +173,7 @@ def _content(view: LabView) -> tuple[str | StructuredPrompt, list[PromptVariable
     elif not view.prompt.text.strip():
         view.faults.add("text", "Write the prompt first.")
     values = parameters.generate_values(parameters.parse_values(view.typed, view.specs, view.faults))
-    return prompt, [PromptVariable(name=name, default_value=value or None) for name, value in given.items()], values
+    return prompt, [PromptVariable(name=name, default_value=value) for name, value in given.items()], values
 
 
 async def _read(client: AsyncClient, view: LabView, reference: str) -> SavedPrompt | None:
@@ -190,27 +190,31 @@ async def _chosen(client: AsyncClient, view: LabView, name: str) -> SavedView:
     found = await versions_of(client, name.partition("@")[0])
     if found.chosen is None:
         view.faults.add("saved", "This saved prompt does not exist any more. Choose another one.")
-    return replace(found, prompts=view.saved.prompts)
+    return replace(found, prompts=view.saved.prompts, find=view.saved.find, more=view.saved.more)
 
 
 async def _show(client: AsyncClient, view: LabView, prompt: SavedPrompt, said: str) -> None:
     """Show the versions of a prompt, and what was done."""
     found = await versions_of(client, short_name(prompt.name))
     others = [item for item in view.saved.prompts if item.name != prompt.name]
-    view.saved = replace(found, prompts=[found.chosen or prompt, *others], said=said)
+    listed = [found.chosen or prompt, *others]
+    view.saved = replace(found, prompts=listed, find=view.saved.find, more=view.saved.more, said=said)
 
 
 def _variable_lines(view: LabView, version: SavedPromptVersion) -> str:
     """Return the variables of a version as lines of the form."""
     lines = []
     for item in version.variables:
-        value = item.default_value or ""
+        value = item.default_value
+        if value is None:
+            lines.append(item.name)
+            continue
         if "\n" in value or value != value.strip():
             view.faults.add(
                 "variables", f"The default of {item.name} has line breaks or spaces at its ends: see below."
             )
             value = " ".join(value.split())
-        lines.append(f"{item.name} = {value}")
+        lines.append(f"{item.name} = {value}".rstrip())
     return "\n".join(lines)
 
 

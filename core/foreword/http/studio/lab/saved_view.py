@@ -9,6 +9,7 @@ from typing import Final
 
 from foreword.client import AsyncClient, SavedPrompt, SavedPromptVersion, Scope
 from foreword.errors import NotFoundError
+from foreword.http.studio.filters import quoted
 from foreword.http.studio.formats import short_name
 from foreword.http.studio.lab.prompt import LabPrompt
 from foreword.http.studio.sessions import Session
@@ -38,6 +39,8 @@ class SavedView:
         prompts: Saved prompts to choose from, those that changed last first.
         chosen: The prompt whose versions are listed; None for none.
         versions: Its versions, newest first.
+        find: What their names contain; empty if all are listed.
+        more: Whether there are more than are listed.
         said: What an action has done; empty for none.
         titles: The two versions that are compared, as people call them.
         compared: Their parts.
@@ -46,6 +49,8 @@ class SavedView:
     prompts: Sequence[SavedPrompt] = ()
     chosen: SavedPrompt | None = None
     versions: Sequence[SavedPromptVersion] = ()
+    find: str = ""
+    more: bool = False
     said: str = ""
     titles: tuple[str, str] = ("", "")
     compared: Sequence[ComparedPart] = ()
@@ -67,15 +72,21 @@ def reference_of(prompt: SavedPrompt, version: SavedPromptVersion) -> str:
     return f"{short_name(prompt.name)}@{version.number}"
 
 
-async def saved_view(session: Session, prompt: LabPrompt) -> SavedView:
-    """Return the saved prompts of a tenant, and the versions of the one that the form has loaded."""
+async def saved_view(session: Session, prompt: LabPrompt, find: str = "") -> SavedView:
+    """Return the saved prompts of a tenant, and the versions of the one that the form has loaded.
+
+    Args:
+        find: What the names of the prompts contain; empty for all.
+    """
     if not (session.may(Scope.INFER) or session.may(Scope.READ)):
         return SavedView()
     listed, chosen = await asyncio.gather(
-        session.client.list_saved_prompts(order_by="update_time desc", limit=_MOST_LISTED),
+        session.client.list_saved_prompts(
+            filter=f"display_name : {quoted(find)}" if find else "", order_by="update_time desc", limit=_MOST_LISTED
+        ),
         versions_of(session.client, prompt.loaded.partition("@")[0]),
     )
-    return replace(chosen, prompts=listed)
+    return replace(chosen, prompts=listed, find=find, more=bool(listed.next_page_token))
 
 
 async def with_versions(client: AsyncClient, prompt: LabPrompt, *, loaded: bool = False) -> LabPrompt:

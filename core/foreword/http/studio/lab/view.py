@@ -27,6 +27,7 @@ DRAFTS: Final = {
     "kept_name": "",
     "over": "",
     "saved": "",
+    "saved_find": "",
     "saved_name": "",
     "saved_note": "",
 }

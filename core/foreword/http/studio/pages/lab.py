@@ -86,6 +86,8 @@ async def act_in_lab(request: Request, session: Session) -> Response:
             stored = await store_rows(session.client, view)
             if stored:
                 return RedirectResponse(f"{root_of(request)}/{stored}", 303)
+        case "find":
+            parts = ["library"]
         case "save" | "load" | "versions" | "compare" | "beside":
             parts = await act(session.client, view, name, argument)
         case _:
@@ -106,12 +108,12 @@ async def count_tokens(request: Request, session: Session) -> Response:
     return HTMLResponse("".join([*columns, *beside]), headers=HEADERS)
 
 
-async def _view(session: Session, prompt: LabPrompt, named: list[str]) -> LabView:
+async def _view(session: Session, prompt: LabPrompt, named: list[str], find: str = "") -> LabView:
     models, listed, datasets, saved, whole = await asyncio.gather(
         models_of(session, named),
         session.client.list_parameters(),
         _datasets(session),
-        saved_view(session, prompt),
+        saved_view(session, prompt, find),
         with_versions(session.client, prompt),
     )
     specs = shown_specs(listed.generate_parameters)
@@ -121,7 +123,8 @@ async def _view(session: Session, prompt: LabPrompt, named: list[str]) -> LabVie
 async def _typed_view(session: Session, form: Form) -> LabView:
     """Return the lab as a form has it."""
     prompt = LabPrompt.of(form)
-    view = await _view(session, prompt, [column.model for column in prompt.columns])
+    find = form.get("saved_find", "").strip()[:_LONGEST_NAME]
+    view = await _view(session, prompt, [column.model for column in prompt.columns], find)
     if not prompt.columns:
         view.prompt = replace(view.prompt, columns=view.models.first_columns())
     view.typed = typed_values(form, view.specs)

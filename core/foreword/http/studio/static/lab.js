@@ -67,6 +67,7 @@ const next = {
   drop: ".column select",
   code: "#code pre",
   save: "#saved",
+  find: "#saved_find",
   load: "#saved",
   versions: "#saved",
   compare: "#saved",
