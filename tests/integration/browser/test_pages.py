@@ -171,3 +171,21 @@ def test_an_inaccessible_page_would_be_noticed(browser: StudioBrowser) -> None:
 
     assert any(item.startswith("label:") for item in browser.violations())
     browser.problems()
+
+
+def test_a_key_is_revoked_and_a_tenant_suspended_only_when_it_is_said_twice(browser: StudioBrowser) -> None:
+    browser.open("/tenants/dev/apiKeys")
+    browser.find("#display_name").send_keys("Doomed")
+    browser.click("Create key")
+    browser.wait_for("This is the only time")
+
+    browser.click("Revoke Doomed")
+    assert browser.driver.current_url.endswith("/apiKeys")
+    assert browser.violations() == []
+    browser.click("Revoke it: Doomed")
+    browser.wait(lambda: "Doomed" not in browser.text)
+
+    browser.open("/tenants/dev/settings/tenants/dev")
+    assert not browser.find("#reason").is_displayed()
+    browser.click("Suspend the tenant")
+    assert browser.find("#reason").is_displayed()
