@@ -42,7 +42,7 @@ def choose_extensions(
         max_tokens: Maximum length of a candidate.
         bounds: Returns upper bounds, by which candidates are chosen; None if there are none.
     """
-    if not candidates.space.multi_label:
+    if not candidates.space.multi_label or _leave_nothing(candidates, log_probs):
         return {}
     ranked = sorted(log_probs, key=log_probs.__getitem__, reverse=True)
     likeliest = [labels[0] for labels in ranked if len(labels) == 1]
@@ -55,6 +55,16 @@ def choose_extensions(
         hopeful = [(bound, answer) for bound, answer in zip(bounds(list(new.values())), new, strict=True)]
         new = {answer: new[answer] for bound, answer in sorted(hopeful, reverse=True) if bound > worth}
     return _fitting(new)
+
+
+def _leave_nothing(candidates: Candidates, log_probs: Mapping[tuple[str, ...], float]) -> bool:
+    """Return whether all other answers together are negligible, so that none has to be converted to tokens.
+
+    The probabilities of all texts add up to 1. Answers of the same text, as with a separator in a label, count once.
+    """
+    by_text = {candidates.text(labels): log_prob for labels, log_prob in log_probs.items()}
+    left = 1 - math.fsum(map(math.exp, by_text.values()))
+    return left <= math.exp(max(by_text.values()) - NEGLIGIBLE)
 
 
 def _within_limits(

@@ -6,8 +6,9 @@ per token read each candidate as a row of its own; the numbers are the same. Man
 several trees, with a pass for each. All passes continue from the keys and values of the input, which is read once.
 
 Where an answer may hold several labels, a second pass scores the likeliest candidates with one label more. The first
-pass already gives an upper bound for each of these (the probability of its beginning), so it is skipped when none can
-matter, which is the rule for confident answers. It leaves out what would reach beyond the context.
+pass already gives an upper bound for all of them together (what the scored answers leave of 1) and for each (the
+probability of its beginning), so it is skipped when none can matter, which is the rule for confident answers. It leaves
+out what would reach beyond the context.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Log-probabilities of chosen tokens, without those of the whole vocabulary.
 
-Legend: N positions, V vocabulary.
+Legend: N positions, n positions of a part of them, V vocabulary.
 """
 
 from __future__ import annotations
@@ -52,11 +52,13 @@ def log_normalizers(logits_NV: Tensor) -> Tensor:
     """
     if logits_NV.device.type != "cpu":
         return logits_NV.float().logsumexp(dim=-1)
-    rows = max(1, _PART_NUMBERS // logits_NV.shape[-1])
-    return torch.cat([_normalizers(part_NV.float()) for part_NV in torch.split(logits_NV, rows)])
-
-
-def _normalizers(logits_NV: Tensor) -> Tensor:
-    """Return the same as `torch.logsumexp`, which takes a quarter longer on a CPU."""
-    largest_N1 = logits_NV.amax(dim=-1, keepdim=True)
-    return (logits_NV - largest_N1).exp_().sum(dim=-1).log_().add_(largest_N1.squeeze(-1))
+    num_positions, vocabulary = logits_NV.shape
+    rows = min(num_positions, max(1, _PART_NUMBERS // vocabulary))
+    part_nV = torch.empty(rows, vocabulary)
+    largest_N1 = logits_NV.amax(dim=-1, keepdim=True).float()
+    sums_N = torch.empty(num_positions)
+    for start in range(0, num_positions, rows):
+        end = min(start + rows, num_positions)
+        powers_nV = part_nV[: end - start].copy_(logits_NV[start:end]).sub_(largest_N1[start:end]).exp_()
+        torch.sum(powers_nV, dim=-1, out=sums_N[start:end])
+    return sums_N.log_().add_(largest_N1.squeeze(-1))

@@ -336,7 +336,7 @@ def test_the_second_pass_chooses_among_the_likeliest_labels_within_its_limits(mo
     monkeypatch.setattr(candidates, "_encode", counted)
     monkeypatch.setattr(extensions, "_MAX_TOKENIZED", 10)
     monkeypatch.setattr(extensions, "MAX_EXTENSION_TOKENS", 30)
-    log_probs = {answer: -float(answer[0].split()[1]) for answer in candidates.sets}
+    log_probs = {answer: -1 - float(answer[0].split()[1]) for answer in candidates.sets}
 
     chosen = extensions.choose_extensions(candidates, log_probs, beam=2, max_tokens=100, bounds=None)
 
