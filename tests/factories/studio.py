@@ -26,13 +26,13 @@ class Browser(httpx2.Client):
     """A browser of the studio, which may be signed in to several tenants. It is used in a `with` block.
 
     Args:
-        http: The running HTTP.
+        http: The running HTTP, or its port.
         keys: API keys to sign in with.
     """
 
-    def __init__(self, http: RunningHttp, *keys: str) -> None:
+    def __init__(self, http: RunningHttp | int, *keys: str) -> None:
         super().__init__(
-            base_url=f"http://127.0.0.1:{http.port}",
+            base_url=f"http://127.0.0.1:{http if isinstance(http, int) else http.port}",
             headers={"sec-fetch-site": "same-origin"},
             trust_env=False,
             verify=False,  # nothing is encrypted, and loading certificates takes longer than most requests

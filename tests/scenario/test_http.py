@@ -12,6 +12,7 @@ import openai
 import pytest
 
 from factories.services import children, http_address
+from factories.studio import Browser
 from factories.waiting import wait_until
 from foreword.cli.demo.service import LocalService
 
@@ -52,6 +53,14 @@ def test_the_process_of_http_loads_neither_torch_nor_a_database(service: LocalSe
 
     assert "libtorch" not in maps
     assert "sqlalchemy" not in maps.lower()
+
+
+def test_pages_name_the_port_that_the_service_was_given(service: LocalService) -> None:
+    port = int(http_address(service).rpartition(":")[2].partition("/")[0])
+    with Browser(port, "dev") as browser:
+        page = browser.submit("/tenants/dev/lab", {"do": "code", "mode": "freeform", "text": "Hello", "model": BASE})
+
+    assert service.endpoint in page
 
 
 def test_http_alone_calls_a_service_at_its_endpoint(service: LocalService, tmp_path: Path) -> None:

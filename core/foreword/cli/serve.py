@@ -111,9 +111,11 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
         if until_stdin_closes:
             loop = asyncio.get_running_loop()
             when_stdin_closes(lambda: loop.call_soon_threadsafe(stop.set))
-        if http is not None:
-            http.start()  # first, because it takes seconds, in which callers wait at its socket
+        if http is not None and settings.port:
+            http.start(settings.port)  # first, because it takes seconds, in which callers wait at its socket
         port = await server.start()
+        if http is not None and not settings.port:
+            http.start(port)
         spare_collections()
         await executor.start()
         _print_ready(settings, port, http)

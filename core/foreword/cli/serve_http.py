@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import socket
 
     from foreword.config import Settings
+    from foreword.scheduling.kept_process import KeptProcess
 
 _LONGEST_PATH = 100
 """Maximum length of the path of a Unix socket in bytes, on every system that has them."""
@@ -34,18 +35,10 @@ class HttpProcess:
     """
 
     def __init__(self, settings: Settings, listening: socket.socket, folder: SocketFolder) -> None:
-        from foreword.scheduling.kept_process import KeptProcess
-
         self._settings = settings
         self._listening = listening
         self._folder = folder
-        descriptor = listening.fileno()
-        self._process = KeptProcess(
-            "http",
-            ("http", "--endpoint", f"unix:{self.service_socket}", "--descriptor", str(descriptor)),
-            settings.to_environment(),
-            descriptors=(descriptor,),
-        )
+        self._process: KeptProcess | None = None
 
     @classmethod
     def prepare(cls, settings: Settings) -> Self | None:
@@ -94,14 +87,28 @@ class HttpProcess:
         secret = SignInLinks(self._folder.path).make(api_key)
         return f"{self.address.removesuffix('v1')}sign-in?link={secret}"
 
-    def start(self) -> None:
-        """Begin to start the process and return at once."""
+    def start(self, port: int) -> None:
+        """Begin to start the process and return at once.
+
+        Args:
+            port: Port of the service, which its pages show.
+        """
+        from foreword.scheduling.kept_process import KeptProcess
+
+        descriptor = self._listening.fileno()
+        self._process = KeptProcess(
+            "http",
+            ("http", "--endpoint", f"unix:{self.service_socket}", "--descriptor", str(descriptor)),
+            self._settings.model_copy(update={"port": port}).to_environment(),
+            descriptors=(descriptor,),
+        )
         self._process.start()
 
     async def stop(self) -> None:
         """Stop listening, complete running requests and end the process."""
         self._listening.close()
-        await self._process.stop(self._settings.drain_seconds)
+        if self._process is not None:
+            await self._process.stop(self._settings.drain_seconds)
 
     def close(self) -> None:
         """Remove what is left of the sockets."""
