@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from foreword_slack.testing.state import Message
+
+_LOOK_SECONDS: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +145,7 @@ class Journal:
         self._changed = asyncio.Event()
 
     async def wait_for(self, condition: Callable[[], bool], *, what: str, wall_seconds: float) -> None:
-        """Wait until a condition holds; it is checked after each change.
+        """Wait until a condition holds; it is checked after each change, and often, as it may concern the bot.
 
         Raises:
             TimeoutError: It does not hold within `wall_seconds` of real time.
@@ -150,7 +153,8 @@ class Journal:
         try:
             async with asyncio.timeout(wall_seconds):
                 while not condition():
-                    await self._changed.wait()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._changed.wait(), _LOOK_SECONDS)
         except TimeoutError:
             raise TimeoutError(f"{what} did not happen within {wall_seconds:g} s; {self.summary()}") from None
 

@@ -102,7 +102,7 @@ class FakeSlack:
         return self._backend.tokens.issue_code(workspace.id, person.id, redirect_uri=redirect_uri, scopes=scopes)
 
     async def wait_for(self, condition: Callable[[], object], what: str = "it", *, wall_seconds: float = 120.0) -> None:
-        """Wait until a condition holds; it is checked after each call, delivery and post.
+        """Wait until a condition holds; it is checked after each call, delivery and post, and often.
 
         Raises:
             TimeoutError: It does not hold in time.

@@ -16,7 +16,7 @@ MAX_BYTES_PER_ROW: Final = 500
 ROW_CHARACTERS: Final = 2_000
 """Approximate length of the input and of the output of each row in the measurement."""
 
-_ROWS: Final = 200
+_ROWS: Final = 100
 _FRAMES: Final = 25
 """Frames kept of each allocation: enough to reach this function from the depth of a plugin."""
 

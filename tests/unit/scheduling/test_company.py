@@ -269,11 +269,11 @@ def test_a_run_goes_on_while_the_checkpoint_of_its_company_is_written_slowly(sho
     assert states(shop, runs) == [JobState.SUCCEEDED] * 2
 
 
-@pytest.mark.parametrize("phase", [Phase.LOADING, Phase.EVALUATING])
-def test_a_run_goes_on_while_another_is_prepared_or_evaluated(shop, monkeypatch, phase):
+@pytest.mark.parametrize(("phase", "epochs", "rows"), [(Phase.LOADING, 12, 120), (Phase.EVALUATING, 14, 48)])
+def test_a_run_goes_on_while_another_is_prepared_or_evaluated(shop, monkeypatch, phase, epochs, rows):
     whole = SlicedWork.run_slice
     monkeypatch.setattr(SlicedWork, "run_slice", lambda work, _: whole(work, 0.0))
-    (long,) = queue_runs(shop, "acme", num_epochs=40)
+    (long,) = queue_runs(shop, "acme", num_epochs=epochs)
     joining: list[TuneExperiment] = []
     seen: list[int] = []
 
@@ -282,7 +282,7 @@ def test_a_run_goes_on_while_another_is_prepared_or_evaluated(shop, monkeypatch,
             return
         step = get(shop, long).progress.step
         if step >= 2 and not joining:
-            joining.extend(queue_runs(shop, "other", num_epochs=1, rows=make_rows(360)))
+            joining.extend(queue_runs(shop, "other", num_epochs=1, rows=make_rows(rows)))
         found = get(shop, joining[0]) if joining else None
         if found is not None and found.state is JobState.RUNNING and found.progress.phase is phase:
             seen.append(step)
