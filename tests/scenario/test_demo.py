@@ -16,14 +16,16 @@ from factories.waiting import wait_until
 
 @pytest.mark.timeout(900)
 def test_the_demo_shows_the_whole_product(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "foreword", "demo", "--epochs", "1"]
+    command = [sys.executable, "-m", "foreword", "demo", "--epochs", "1", "--two-versions"]
 
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=800, check=False)
 
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
-    for chapter in range(1, 8):
+    for chapter in range(1, 9):
         assert f"\n{chapter}. " in result.stdout
-    assert "8 rows have only the label 'Warehouse'" in " ".join(result.stdout.split())
+    shown = " ".join(result.stdout.split())
+    assert shown.count("8 rows have only the label 'Warehouse'") == 2, "at the check, and beside the answers"
+    assert re.search(r"The answers of the two prompts differ for \d+ of \d+ complaints", shown)
     assert "median of 20" in result.stdout
     assert "open the link to the studio" in result.stdout.splitlines()[-1]
     assert (tmp_path / "foreword-demo" / "learning-curve.png").stat().st_size > 10_000

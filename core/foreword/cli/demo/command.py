@@ -31,8 +31,13 @@ from foreword.private_files import make_private_folder
     type=click.IntRange(1, 200),
     help="Number of epochs.  [default: the recipe's]",
 )
+@click.option(
+    "--two-versions",
+    is_flag=True,
+    help="Also tune on a badly distributed version of the data, and show where the answers differ, in another minute.",
+)
 @click.option("--keep-home", is_flag=True, help="Keep the temporary home folder with the database and the log.")
-def demo(*, slack: bool, output: Path, epochs: int | None, keep_home: bool) -> None:
+def demo(*, slack: bool, output: Path, epochs: int | None, two_versions: bool, keep_home: bool) -> None:
     """Run a complete walk-through on this machine.
 
     Checks data, tunes a prompt, evaluates it, deploys it and answers questions. Starts a real server and a worker on a
@@ -43,6 +48,8 @@ def demo(*, slack: bool, output: Path, epochs: int | None, keep_home: bool) -> N
     from foreword.cli.demo.walk import Walk
     from foreword.cli.render import out_console
 
+    if slack and two_versions:
+        raise click.UsageError("--two-versions is for the walk-through without --slack. Leave out one of them.")
     added_walk = _added_walk("slack") if slack else None
     console = out_console()
     if added_walk is None:
@@ -56,7 +63,7 @@ def demo(*, slack: bool, output: Path, epochs: int | None, keep_home: bool) -> N
             if added_walk is not None:
                 added_walk(client=client, endpoint=service.endpoint, console=console, home=home, epochs=epochs)
             else:
-                Walk(client, console, output, epochs).run()
+                Walk(client, console, output, epochs, two_versions=two_versions).run()
         if keep_home:
             console.print(f"\nThe home is kept. Run it: FOREWORD_HOME={shlex.quote(str(home))} foreword serve --dev")
     finally:

@@ -16,8 +16,8 @@ from rich.text import Text
 from foreword.cli.render import TuneProgressView, print_evaluations, print_facts, print_findings, print_plan
 from foreword.cli.render.parts import print_part
 from foreword.client import (
+    ClassifyResult,
     Client,
-    Dataset,
     GenerateResult,
     JobState,
     PromptExample,
@@ -53,13 +53,17 @@ class Walk:
         console: Console for the output.
         output: Folder for images and files.
         epochs: Number of epochs; None for the recipe's.
+        two_versions: Whether to tune on the badly distributed file as well, and to compare the answers.
     """
 
-    def __init__(self, client: Client, console: Console, output: Path, epochs: int | None) -> None:
+    def __init__(
+        self, client: Client, console: Console, output: Path, epochs: int | None, *, two_versions: bool = False
+    ) -> None:
         self._client = client
         self._console = console
         self._output = output
         self._epochs = epochs
+        self._two_versions = two_versions
         self._chapter = 0
 
     def run(self) -> None:
@@ -70,11 +74,12 @@ class Walk:
         """
         self._check_data()
         zero_shot = self._ask_the_base_model()
-        dataset = self._client.upload_dataset(sample_path("complaints"), display_name="complaints")
-        experiment = self._tune(dataset)
+        experiment, second = self._tune()
         self._show_results(experiment)
         self._deploy(experiment)
         self._ask_the_tuned_model(zero_shot)
+        if second is not None:
+            self._compare_versions(experiment, second)
         self._print_next_steps(experiment)
 
     def _begin(self, title: str) -> None:
@@ -101,6 +106,8 @@ class Walk:
         print_findings(self._console, warnings)
         self._say("\nA second file also has valid rows, but they are badly distributed, which the report shows:")
         print_findings(self._console, self._client.check_dataset(sample_path("complaints_v2")).warnings)
+        if not self._two_versions:
+            self._say("`foreword demo --two-versions` tunes on both files and shows where the answers differ.")
 
     def _ask_the_base_model(self) -> list[GenerateResult]:
         self._begin("Ask the base model before tuning")
@@ -125,20 +132,38 @@ class Walk:
         self._console.print(table)
         return answers
 
-    def _tune(self, dataset: Dataset) -> TuneExperiment:
+    def _tune(self) -> tuple[TuneExperiment, TuneExperiment | None]:
+        """Tune and return the experiment, and that of the second file if both are compared."""
         self._begin("Tune a soft prompt; the base model stays frozen")
-        experiment = self._client.create_tune_experiment(
-            dataset,
-            display_name="Complaints",
+        first = self._create("Complaints", "complaints", evaluate_base=True)
+        second = self._create("Complaints v2", "complaints_v2", evaluate_base=False) if self._two_versions else None
+        print_plan(self._console, first.plan)
+        if second is not None:
+            self._say("The worker tunes a second prompt, on the second file, together with this one.\n")
+        with TuneProgressView(self._console) as view:
+            for current in self._client.watch_tune_experiment(first):
+                view.update(current)
+        return self._ended(first), None if second is None else self._ended(second)
+
+    def _create(self, display_name: str, sample: str, *, evaluate_base: bool) -> TuneExperiment:
+        return self._client.create_tune_experiment(
+            self._client.upload_dataset(sample_path(sample), display_name=sample),
+            display_name=display_name,
             instruction=INSTRUCTION,
+            evaluate_base=evaluate_base,
             # No refit on all rows, which would be slightly better: this way, the held-out results are those of the
             # deployed prompt, and the demo takes less than half the time.
             parameters=TuneParameters(num_epochs=self._epochs, refit=False),
         )
-        print_plan(self._console, experiment.plan)
-        with TuneProgressView(self._console) as view:
-            for current in self._client.watch_tune_experiment(experiment):
-                view.update(current)
+
+    def _ended(self, experiment: TuneExperiment) -> TuneExperiment:
+        """Wait until an experiment has ended, and return it.
+
+        Raises:
+            FailedPreconditionError: It did not succeed.
+        """
+        for _ in self._client.watch_tune_experiment(experiment):
+            pass  # it ends with the run
         ended = self._client.get_tune_experiment(experiment)
         if ended.state is not JobState.SUCCEEDED:
             reason = ended.failure.message if ended.failure else ended.state.value
@@ -212,6 +237,42 @@ class Walk:
         )
         return right
 
+    def _compare_versions(self, first: TuneExperiment, second: TuneExperiment) -> None:
+        """Show where the answers of the prompts that were tuned on both files differ, beside the warnings."""
+        self._begin("See what the warnings about the second file were worth")
+        report = self._client.check_dataset(sample_path("complaints_v2"))
+        print_findings(self._console, report.warnings)
+        asked = [*QUESTIONS, *((row["input"], row["output"]) for row in load_rows("complaints_unseen"))]
+        asked = [(complaint, expected) for complaint, expected in asked if ", " in expected]
+        answers = [
+            [
+                ", ".join(answer.labels) if isinstance(answer, ClassifyResult) else str(answer)
+                for answer in self._client.batch_classify(experiment.tuned_model, [complaint for complaint, _ in asked])
+            ]
+            for experiment in (first, second)
+        ]
+        table = Table(box=None, pad_edge=False)
+        for column in ("complaint", "expected", "tuned on the first file", "on the second"):
+            table.add_column(column, overflow="fold")
+        rows = [
+            (complaint, expected, *pair)
+            for (complaint, expected), pair in zip(asked, zip(*answers, strict=True), strict=True)
+        ]
+        for complaint, expected, *pair in sorted(rows, key=lambda row: not _is_part(row[3], row[1])):
+            if pair[0] != pair[1]:
+                styles = ["green" if _departments(answer) == _departments(expected) else "yellow" for answer in pair]
+                table.add_row(complaint, expected, *map(Text, pair, styles))
+        self._say(
+            f"\nThe answers of the two prompts differ for {table.row_count} of {len(asked)} complaints that belong to "
+            "several departments:\n"
+        )
+        self._console.print(table)
+        parts = [sum(_is_part(row[place], row[1]) for row in rows) for place in (2, 3)]
+        self._say(
+            f"\nOnly a part of the departments is named in {parts[0]} of {len(asked)} answers of the first prompt, and "
+            f"in {parts[1]} of the second, whose file also has fewer rows ({report.row_count})."
+        )
+
     def _latency_milliseconds(self) -> float:
         seconds = []
         for _ in range(20):
@@ -232,6 +293,15 @@ class Walk:
         self._say('  foreword classify complaints "Two screws are missing."')
         self._say("\nREADME.md shows the same in Python and other languages, and how to write a plugin.")
         self._say("To do it in the browser, open the link to the studio that `foreword serve --dev` prints.")
+
+
+def _departments(answer: str) -> set[str]:
+    return set(answer.split(", "))
+
+
+def _is_part(answer: str, expected: str) -> bool:
+    """Return whether an answer has only some of the expected departments, and no others."""
+    return _departments(answer) < _departments(expected)
 
 
 def _tokens(answer: GenerateResult) -> str:
