@@ -53,14 +53,14 @@ def _reading(distribution: LabelDistribution) -> Iterator[Finding]:
         yield label_note(
             "READ_AS_MULTI_LABEL",
             f"Outputs are read as several labels separated by {schema.separator!r}, because the parts recur.",
-            "Set multi_label to false if each output is a single label.",
+            "Set `multi_label` to false if each output is a single label.",
             joined,
         )
     elif joined:
         yield label_note(
             "READ_AS_SINGLE_LABEL",
             f"Outputs that contain {schema.separator!r} are read as one label each, because their parts do not recur.",
-            "Set multi_label to true if they are several labels.",
+            "Set `multi_label` to true if they are several labels.",
             joined,
         )
     elif schema.separator == DEFAULT_SEPARATOR:
@@ -76,7 +76,7 @@ def _other_separator(distribution: LabelDistribution) -> Iterator[Finding]:
             Severity.WARNING,
             "OTHER_SEPARATOR",
             f"Outputs that contain {separator!r} are read as one label each, although their parts recur.",
-            f"Set separator to {separator!r} if they are several labels.",
+            f"Set `separator` to {separator!r} if they are several labels.",
             found,
             excerpt=found[0].text,
         )
@@ -92,7 +92,7 @@ def _lists(distribution: LabelDistribution) -> Iterator[Finding]:
             Severity.WARNING,
             "LISTS_AS_TEXT",
             "Outputs are lists that were written as text; brackets and quotes are read as a part of the labels.",
-            f"Write {plain!r} instead of {text!r}, and set multi_label to true.",
+            f"Write {plain!r} instead of {text!r}, and set `multi_label` to true.",
             list(found.values()),
             excerpt=text,
         )
@@ -139,7 +139,7 @@ def _order(distribution: LabelDistribution) -> Iterator[Finding]:
             "LABEL_ORDER",
             f"Some rows do not list their labels in {chosen} ({order}). "
             "The order makes no difference to tuning; answers use this one.",
-            "Set labels if you want answers in another order.",
+            "Set `labels` if you want answers in another order.",
             found,
             excerpt=distribution.text(found[0].written),
         )

@@ -124,7 +124,7 @@ def _check_declared(outputs: Outputs, draft: LabelSchema, options: TaskOptions) 
         text = f"{label[:80]!r} (row {shown}) is not a declared label; declare it or correct the rows"
         parts = {spelling_key(part) for part in split_output(label, draft.separator)}
         if options.multi_label is False and len(parts) > 1 and parts <= known:
-            text += ", or set multi_label to true"
+            text += ", or set `multi_label` to true"
         violations.add("task_options.labels", text)
     if len(unknown) > _LISTED:
         text = f"{len(unknown) - _LISTED} more labels are not declared; declare them or correct the rows"

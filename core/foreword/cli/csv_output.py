@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Callable, Iterable
-from typing import Any, Final, TextIO
+from typing import Any, TextIO
 
 import click
 
-_FORMULA: Final = re.compile(
-    r"'*[=+\-@\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}"
-    r"\N{FULLWIDTH COMMERCIAL AT}]"
-)
-_NUMBER: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:[eE][+-]?\d+)?")
+from foreword.data.exchange.formulas import escaped
 
 
 def escape_formulas_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,6 +41,4 @@ class CsvOutput:
     def _cell(self, value: Any) -> Any:
         if isinstance(value, (bool, list, dict)):
             return json.dumps(value, ensure_ascii=False)
-        if self._escapes and isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
-            return f"'{value}"
-        return value
+        return escaped(value) if self._escapes and isinstance(value, str) else value

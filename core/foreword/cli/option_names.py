@@ -50,9 +50,19 @@ def in_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_option_names(text: str) -> str:
-    """Return a text with the options of the running command instead of the fields in backticks: --task for `task`."""
+    """Return a text with the options of the running command instead of the fields in backticks: --task for `task`.
+
+    A flag that is to be set to true or false becomes the option that does so, such as --single-label.
+    """
     context = click.get_current_context(silent=True)
-    return text if context is None else _in_backticks(text, _shown_options(context.command))
+    if context is None:
+        return text
+    for parameter in context.command.params:
+        if isinstance(parameter, click.Option) and parameter.secondary_opts:
+            for value, options in (("true", parameter.opts), ("false", parameter.secondary_opts)):
+                for verb, instead in (("Set", "Use"), ("set", "use")):
+                    text = text.replace(f"{verb} `{parameter.name}` to {value}", f"{instead} {options[0]}")
+    return _in_backticks(text, _shown_options(context.command))
 
 
 def _translate(error: ForewordError, command: click.Command) -> None:

@@ -56,7 +56,7 @@ def split_file(rows: Sequence[Row], task: Task, options: TaskOptions, *, share: 
     """Hold out a share of the distinct inputs, spread evenly over the label sets.
 
     The rows are those that a run with the same task, `validation_split` and `seed` holds out. Rows with equal inputs,
-    except for case and white space, are never on both sides. The rows are read three times and not kept.
+    as `input_digest` compares them, are never on both sides. The rows are read three times and not kept.
 
     Args:
         rows: Rows without faults, at least two.

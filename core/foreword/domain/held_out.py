@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,16 +20,17 @@ def held_out_count(count: int, share: float) -> int:
 
 
 def input_digest(row: Row) -> bytes:
-    """Return a digest that is equal for rows whose inputs are equal except for case and white space.
+    """Return a digest that is equal for rows whose inputs are equal except for case, white space and Unicode form.
 
-    Digests instead of texts: a file can have a million long inputs.
+    The Unicode forms are the composed and the decomposed one of a character (NFC and NFD), which look alike. Digests
+    instead of texts: a file can have a million long inputs.
     """
-    text = " ".join(row.input.split()).casefold()
+    text = unicodedata.normalize("NFC", " ".join(row.input.split()).casefold())
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def same_inputs(rows: Iterable[Row]) -> list[Sequence[int]]:
-    """Group the indices of rows whose inputs are equal except for case and white space, in the order of the file.
+    """Group the indices of rows whose inputs have an equal `input_digest`, in the order of the file.
 
     A score on inputs that were trained on measures memory, not generalisation.
     """

@@ -42,7 +42,7 @@ def undeclared_outputs(error: InvalidArgumentError) -> list[Finding]:
         Finding(
             severity=Severity.ERROR,
             code="OUTPUT_NOT_DECLARED",
-            message=f"{violation.field}: {violation.description}",
+            message=f"`{violation.field.removeprefix('task_options.')}`: {violation.description}",
             remedy="Correct the rows, or change the options of the task.",
             column="output",
         )

@@ -24,6 +24,8 @@ FEWEST_WORDS: Final = 3
 _MAX_LEADERS: Final = 8
 _SAMPLE: Final = 1_000
 _MAX_KEPT_WORDS: Final = 200_000
+_LONG_PAIR_WORDS: Final = 10_000
+_MAX_UNLIKE: Final = 100_000
 _FEWEST_COMPARISONS: Final = 100_000
 _COMPARISONS_PER_INPUT: Final = 8
 _FEWEST_WORDS_READ: Final = 4_000_000
@@ -77,6 +79,7 @@ class NearInputs:
         self._frame = Frame.of(rows[place].input for place in range(0, self.num_inputs, step))
         self._kept: dict[int, list[str]] = {}
         self._kept_words = 0
+        self._unlike: set[tuple[int, int]] = set()  # long inputs that were compared, which takes long
         signatures = Signatures(self.num_inputs)
         texts = array("q")
         for row in rows:
@@ -141,11 +144,16 @@ class NearInputs:
                 leader_length = int(lengths[leader])
                 if abs(length - leader_length) > max_difference(length, leader_length):
                     continue
-                budget.pay(length)
+                is_long = length + leader_length > _LONG_PAIR_WORDS
+                if is_long and (leader, place) in self._unlike:
+                    continue
+                budget.pay(length if leader in self._kept else length + leader_length)
                 found = difference(self._words(leader), self._words(place))
                 if found is not None and accept(leader, place, found):
                     groups.join(leader, place)
                     break
+                if is_long and len(self._unlike) < _MAX_UNLIKE:
+                    self._unlike.add((leader, place))
                 if budget.is_spent:
                     return
             else:

@@ -163,7 +163,7 @@ def test_labels_that_are_not_declared_are_named_with_their_rows() -> None:
 
 
 def test_a_combination_is_refused_for_single_labels_with_the_remedy() -> None:
-    with pytest.raises(InvalidArgumentError, match="or set multi_label"):
+    with pytest.raises(InvalidArgumentError, match="or set `multi_label` to true"):
         fit("A, B", labels=("A", "B"), multi_label=False)
 
 

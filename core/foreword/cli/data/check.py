@@ -31,7 +31,8 @@ from foreword.domain.experiment import TaskOptions
 @click.option(
     "--against",
     type=INPUT,
-    help="Also report the rows that repeat, or nearly repeat, an input of this file, such as the held-out rows.",
+    help="Also report the rows that repeat, or nearly repeat, an input of this file, such as the held-out rows. "
+    "Uploads are not compared with other files, so compare them here first.",
 )
 @click.option(
     "--near-duplicates/--no-near-duplicates",

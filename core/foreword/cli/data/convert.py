@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from foreword.cli.column_options import column_options
-from foreword.cli.data.files import INPUT, check_output, check_place, file_chunks
+from foreword.cli.data.files import (
+    INPUT,
+    check_output,
+    check_place,
+    escape_formulas_option,
+    file_chunks,
+    warn_of_formulas,
+)
 from foreword.cli.option_names import in_options
 from foreword.domain.counted import counted
 from foreword.domain.report import Severity
@@ -35,6 +42,7 @@ SOURCE_FIELDS = ("source_file", "source_row")
 @click.option("--source-rows", is_flag=True, help="Keep the name of IN and the number of each row as columns.")
 @click.option("--separator", default="", help="For Label Studio: text between several labels.  [default: one label]")
 @column_options
+@escape_formulas_option
 @in_options
 def convert(
     source: Path,
@@ -45,6 +53,7 @@ def convert(
     separator: str,
     input_column: str,
     output_column: str,
+    escape_formulas: bool,
 ) -> None:
     """Write the rows of IN as OUT, in another form.
 
@@ -72,7 +81,7 @@ def convert(
     rows = readable_rows(chunks, findings, input_column=input_column, output_column=output_column)
     if source_rows:
         rows = (_with_source(row, source.name) for row in rows)
-    count = _write(rows, target, form or "rows", separator)
+    count = _write(rows, target, form or "rows", separator, escape_formulas=escape_formulas)
     found, _ = findings.result()
     print_findings(err_console(), found)
     out_console().print(f"Wrote {counted(count, 'row')} to {target}.")
@@ -80,7 +89,7 @@ def convert(
         raise click.exceptions.Exit(1)
 
 
-def _write(rows: Iterable[Row], target: Path, form: str, separator: str) -> int:
+def _write(rows: Iterable[Row], target: Path, form: str, separator: str, *, escape_formulas: bool) -> int:
     """Write rows that can be read only once, and return their number. Those of tables are read twice, from a disk."""
     from contextlib import closing
 
@@ -95,7 +104,9 @@ def _write(rows: Iterable[Row], target: Path, form: str, separator: str) -> int:
             spool.add(row)
         others = other_names(spool.rows())
         if form == "rows":
-            return write_row_file(target, spool.rows(), others)
+            written = write_row_file(target, spool.rows(), others, escape_formulas=escape_formulas)
+            warn_of_formulas(target, written.formula_count)
+            return written.row_count
         if form == "label-studio":
             with whole_file(target) as file:
                 return write_tasks(file, _tasks(spool.rows(), separator))

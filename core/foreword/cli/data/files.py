@@ -10,6 +10,7 @@ import click
 
 from foreword.client.exchange.row_source import source_chunks
 from foreword.data.exchange.row_writer import check_extension
+from foreword.domain.counted import counted
 from foreword.errors import InvalidArgumentError
 
 _CHUNK_BYTES = 256 * 1024
@@ -21,6 +22,24 @@ INPUT = click.Path(exists=True, path_type=Path)
 
 INPUT_OR_DASH = click.Path(exists=True, allow_dash=True, path_type=Path)
 """As `INPUT`, or - for standard input."""
+
+escape_formulas_option = click.option(
+    "--escape-formulas",
+    is_flag=True,
+    help="In CSV, put ' in front of cells that a spreadsheet would run as a formula: those that begin with = + - @ and "
+    "are not numbers. A model is then tuned on the '.  [default: exact cells]",
+)
+
+
+def warn_of_formulas(output: Path, formula_count: int) -> None:
+    """Say that a written file has cells that a spreadsheet would run."""
+    if formula_count:
+        click.echo(
+            f"Warning: {counted(formula_count, 'cell')} of {output} {'begins' if formula_count == 1 else 'begin'} with "
+            "= + - or @, and a spreadsheet may run them as formulas. They are exact, because a model is tuned on them. "
+            "For a file to look at in a spreadsheet, use --escape-formulas.",
+            err=True,
+        )
 
 
 def file_chunks(path: Path, *, split: str = "", input_column: str = "", output_column: str = "") -> Iterator[bytes]:

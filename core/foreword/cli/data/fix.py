@@ -12,7 +12,14 @@ import click
 from foreword.cli.column_options import column_options
 from foreword.cli.data.checked_file import checked_file
 from foreword.cli.data.data_settings import DataSettings
-from foreword.cli.data.files import INPUT, check_output, check_place, file_chunks
+from foreword.cli.data.files import (
+    INPUT,
+    check_output,
+    check_place,
+    escape_formulas_option,
+    file_chunks,
+    warn_of_formulas,
+)
 from foreword.cli.data.shown import shown
 from foreword.cli.option_names import in_options
 from foreword.cli.task_options import task_options
@@ -41,6 +48,7 @@ _EXPLAINED = {**CERTAIN, **ON_REQUEST}
 @click.option("--changes", type=click.Path(dir_okay=False, path_type=Path), help="File for all changes, as JSONL.")
 @click.option("--dry-run", is_flag=True, help="Show the changes, and write no corrected file.")
 @column_options
+@escape_formulas_option
 @task_options
 @in_options
 def fix(
@@ -51,6 +59,7 @@ def fix(
     dry_run: bool,
     input_column: str,
     output_column: str,
+    escape_formulas: bool,
     task: str,
     options: TaskOptions,
 ) -> None:
@@ -97,7 +106,7 @@ def fix(
             print_findings(console, findings)
             raise click.ClickException(f"No row of {file} is left, so nothing was written.")
         others = other_names(spool.rows())
-        count = write_row_file(target, spool.rows(), others)
+        written = write_row_file(target, spool.rows(), others, escape_formulas=escape_formulas)
         # The check comes last, because it refuses a file that is too large.
         if changes is not None:
             with whole_file(changes) as listed:
@@ -108,7 +117,8 @@ def fix(
             report = found.report
         _print_rest(report)
         if target is out:
-            console.print(f"Wrote {counted(count, 'row')} to {out}.")
+            warn_of_formulas(out, written.formula_count)
+            console.print(f"Wrote {counted(written.row_count, 'row')} to {out}.")
     if report.errors or any(item.severity is Severity.ERROR for item in findings):
         raise click.exceptions.Exit(1)
 

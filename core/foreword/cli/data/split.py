@@ -9,7 +9,7 @@ import click
 
 from foreword.cli.column_options import column_options
 from foreword.cli.data.checked_file import checked_file
-from foreword.cli.data.files import INPUT, check_output, file_chunks
+from foreword.cli.data.files import INPUT, check_output, escape_formulas_option, file_chunks, warn_of_formulas
 from foreword.cli.option_names import in_options
 from foreword.cli.session import json_option
 from foreword.cli.task_options import task_options
@@ -45,6 +45,7 @@ _LISTED = 8
     help="File of the held-out rows.  [default: FILE with .held_out before its extension]",
 )
 @column_options
+@escape_formulas_option
 @task_options
 @json_option
 @in_options
@@ -56,15 +57,17 @@ def split(
     out_held_out: Path | None,
     input_column: str,
     output_column: str,
+    escape_formulas: bool,
     task: str,
     options: TaskOptions,
     as_json: bool,
 ) -> None:
     """Divide FILE into rows to train on and held-out rows.
 
-    Each label set is held out in proportion. Rows with the same input, except for case and spaces, are never on both
-    sides. The held-out rows are those that `foreword tune FILE` holds out with the same task, --validation-split and
-    --seed, so that they suit its --validation and `foreword evaluate`. Other columns of FILE are kept.
+    Each label set is held out in proportion. Rows with the same input, except for case, spaces and Unicode form, are
+    never on both sides. The held-out rows are those that `foreword tune FILE` holds out with the same task,
+    --validation-split and --seed, so that they suit its --validation and `foreword evaluate`. Other columns of FILE are
+    kept.
     """
     from foreword.cli.render import print_json
     from foreword.data.exchange.row_writer import other_names, write_row_file
@@ -95,7 +98,8 @@ def split(
         others = other_names(found.rows)
         for output, is_held_out in ((training, False), (held_out, True)):
             chosen = (row for place, row in enumerate(found.rows) if (place in result.held_out) is is_held_out)
-            write_row_file(output, chosen, others)
+            written = write_row_file(output, chosen, others, escape_formulas=escape_formulas)
+            warn_of_formulas(output, written.formula_count)
     if as_json:
         print_json(
             {

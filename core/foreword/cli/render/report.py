@@ -57,7 +57,7 @@ def _text(item: Finding) -> Text:
     text = Text()
     if leads:
         text.append(f"{where}: ", style="bold")
-    text.append(item.message)
+    text.append(with_option_names(item.message))
     details = [] if leads or not where else [where]
     details += [f"“{item.excerpt}”"] if item.excerpt else []
     if details:

@@ -7,10 +7,12 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from foreword.data.columns import COLUMNS
+from foreword.data.exchange.formulas import escaped, is_formula
 from foreword.domain.dataset import Row
 from foreword.errors import InvalidArgumentError
 
@@ -42,21 +44,38 @@ def whole_file(path: Path) -> Iterator[TextIO]:
         part.unlink(missing_ok=True)
 
 
-def write_row_file(path: Path, rows: Iterable[Row], others: Sequence[str] = ()) -> int:
-    """Write rows to a file in the format of its extension, and return their number. Memory holds one row.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenFile:
+    """What was written.
+
+    Attributes:
+        row_count: Number of rows.
+        formula_count: Number of cells that a spreadsheet would run as formulas, as they are not escaped.
+    """
+
+    row_count: int
+    formula_count: int
+
+
+def write_row_file(
+    path: Path, rows: Iterable[Row], others: Sequence[str] = (), *, escape_formulas: bool = False
+) -> WrittenFile:
+    """Write rows to a file in the format of its extension. Memory holds one row.
 
     Args:
         path: A path that `check_extension` accepts.
         others: Names of the other fields of the rows, which are the columns of CSV after input and output.
+        escape_formulas: Whether cells of CSV that are formulas get an apostrophe in front. Then they are other texts
+            for whoever reads the file.
     """
     count = 0
     with whole_file(path) as file:
-        writer = _WRITERS[path.suffix.lower()](file, others)
+        writer = _WRITERS[path.suffix.lower()](file, others, escape_formulas)
         for row in rows:
             writer.write(row)
             count += 1
         writer.end()
-    return count
+    return WrittenFile(row_count=count, formula_count=writer.formula_count)
 
 
 def other_names(rows: Iterable[Row]) -> tuple[str, ...]:
@@ -84,7 +103,9 @@ def _record(row: Row) -> str:
 
 
 class _Lines:
-    def __init__(self, file: TextIO, others: Sequence[str]) -> None:
+    formula_count = 0
+
+    def __init__(self, file: TextIO, others: Sequence[str], escape_formulas: bool) -> None:
         self._file = file
 
     def write(self, row: Row) -> None:
@@ -95,7 +116,9 @@ class _Lines:
 
 
 class _Array:
-    def __init__(self, file: TextIO, others: Sequence[str]) -> None:
+    formula_count = 0
+
+    def __init__(self, file: TextIO, others: Sequence[str], escape_formulas: bool) -> None:
         self._file = file
         self._before = "[\n  "
 
@@ -110,13 +133,22 @@ class _Array:
 class _Table:
     """CSV (RFC 4180)."""
 
-    def __init__(self, file: TextIO, others: Sequence[str]) -> None:
+    def __init__(self, file: TextIO, others: Sequence[str], escape_formulas: bool) -> None:
         self._others = others
+        self._escapes = escape_formulas
+        self.formula_count = 0
         self._writer = csv.writer(file)  # its CR LF lets it quote texts with either
-        self._writer.writerow((*COLUMNS, *others))
+        self._write((*COLUMNS, *others))
 
     def write(self, row: Row) -> None:
-        self._writer.writerow(row_cells(row, self._others))
+        self._write(row_cells(row, self._others))
+
+    def _write(self, cells: Sequence[str]) -> None:
+        if self._escapes:
+            cells = [*map(escaped, cells)]
+        else:
+            self.formula_count += sum(map(is_formula, cells))
+        self._writer.writerow(cells)
 
     def end(self) -> None:
         """Write nothing: the last record is ended."""

@@ -45,7 +45,7 @@ class FixPlan:
 def fixed_rows(rows: Iterable[Row], plan: FixPlan, log: ChangeLog) -> Iterator[RowSpool]:
     """Correct rows. During the block, the result can be read; the rows keep their numbers.
 
-    Memory holds the distinct outputs and about 100 bytes for each row. To correct the result again changes nothing.
+    Memory holds the distinct outputs and about 200 bytes for each row. To correct the result again changes nothing.
 
     Args:
         log: Gets every change.
@@ -90,7 +90,7 @@ def _text_after(text: str, codes: Collection[str]) -> str:
 
 def _corrected(rows: Iterable[Row], labels: LabelFixes, codes: Collection[str], log: ChangeLog) -> Iterator[Row]:
     """Yield the rows after one round of corrections."""
-    first: dict[int, int] = {}
+    first: dict[int, tuple[int, int]] = {}
     for row in rows:
         texts = {"input": row.input, "output": row.output}
         removed = False
@@ -116,7 +116,8 @@ def _corrected(rows: Iterable[Row], labels: LabelFixes, codes: Collection[str], 
             continue
         if DUPLICATE_ROWS in codes and texts["input"].strip():
             # Of hashes, a million rows take a tenth of the memory that their texts take.
-            number = first.setdefault(hash((texts["input"].strip(), texts["output"].strip())), row.number)
+            key = hash((texts["input"].strip(), texts["output"].strip()))
+            number, fields = first.setdefault(key, (row.number, hash(row.fields)))
             if number != row.number:
                 log.add(
                     Change(
@@ -125,7 +126,8 @@ def _corrected(rows: Iterable[Row], labels: LabelFixes, codes: Collection[str], 
                         before=texts["input"],
                         after=None,
                         code=DUPLICATE_ROWS,
-                        remark=f"repeats row {number}",
+                        remark=f"repeats row {number}"
+                        + ("" if hash(row.fields) == fields else ", whose other columns differ"),
                     )
                 )
                 continue

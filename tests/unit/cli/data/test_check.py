@@ -52,6 +52,21 @@ def test_remedies_name_the_options_of_the_command(capsys, tmp_path):
     assert "or set --labels and --separator if the outputs are labels" in shown
 
 
+def test_findings_about_labels_name_the_options_of_the_command(capsys, tmp_path):
+    path = write(
+        tmp_path, *(json.dumps({"input": f"text {n}", "output": "A, B" if n % 3 else "AB"[n % 2]}) for n in range(30))
+    )
+
+    run(["data", "check", path])
+    run(["data", "check", path, "--labels", "A,B", "--single-label", "--task", "classification"])
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Use --single-label if each output is a single label." in shown
+    assert "--labels: 'A, B' (row 2, 3," in shown
+    assert "or use --multi-label" in shown
+    assert "`" not in shown
+
+
 def test_faulty_rows_are_named_with_the_remedy_and_fail_the_command(capsys, tmp_path):
     path = write(tmp_path, '{"input": "a [red]b[/red]", "output": "x"}', '{"input": "", "output": "x"}', "nonsense")
 

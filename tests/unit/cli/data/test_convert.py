@@ -29,6 +29,19 @@ def test_rows_are_written_in_another_format_with_their_other_columns(rows, tmp_p
     assert "Wrote 12 rows to" in capsys.readouterr().out
 
 
+def test_cells_that_a_spreadsheet_would_run_are_exact_and_warned_of_unless_they_are_escaped(tmp_path, capsys):
+    source, target = tmp_path / "rows.jsonl", tmp_path / "rows.csv"
+    source.write_text(json.dumps({"input": "=1+1", "output": "-5", "@note": "+a"}) + "\n")
+
+    assert convert(source, target) == 0
+    assert "3 cells of" in capsys.readouterr().err
+    assert target.read_text().split() == ["input,output,@note", "=1+1,-5,+a"]
+
+    assert convert(source, target, "--escape-formulas") == 0
+    assert capsys.readouterr().err == ""
+    assert target.read_text().split() == ["input,output,'@note", "'=1+1,-5,'+a"]
+
+
 def test_rows_can_keep_where_they_come_from(rows, tmp_path):
     assert convert(rows, tmp_path / "first.jsonl", "--source-rows") == 0
     assert convert(tmp_path / "first.jsonl", tmp_path / "second.csv", "--source-rows") == 0

@@ -44,7 +44,7 @@ def test_the_corrected_file_and_every_change_are_written_and_shown(tmp_path, cap
     ]
     shown = capsys.readouterr().out
     assert "4 changes" in shown
-    assert "(removed: repeats row 2)" in shown
+    assert "(removed: repeats row 2, whose other columns differ)" in shown
     assert f"Wrote 11 rows to {out}." in shown
     assert file.read_bytes() == original
 

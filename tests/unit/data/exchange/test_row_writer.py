@@ -28,7 +28,7 @@ def test_any_texts_are_read_as_they_were_written(tmp_path_factory, extension, te
     path = tmp_path_factory.getbasetemp() / f"texts{extension}"
     rows = [Row(number=place, input=input, output=output) for place, (input, output) in enumerate(texts, 1)]
 
-    assert write_row_file(path, rows) == len(rows)
+    assert write_row_file(path, rows).row_count == len(rows)
 
     assert read(path) == rows
 
