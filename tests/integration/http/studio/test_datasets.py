@@ -14,6 +14,7 @@ from factories.queued_runs import finish_queue
 from factories.servers import RunningServer
 from factories.studio import HOSTILE_TEXTS, Browser, text_of
 from foreword.domain.tenant import Scope
+from foreword.http.studio.pages import datasets
 from foreword.v1 import dataset_service_pb2
 
 LIST = "/tenants/studio-data/datasets"
@@ -227,6 +228,27 @@ def test_whatever_is_typed_into_the_form_of_an_upload_comes_back_as_text(browser
     assert f'value="{escape(text)}"' in page
     assert "<script>document" not in page
     assert "<img src=x" not in page
+
+
+def test_a_list_says_that_it_has_not_counted_all_experiments(
+    server: RunningServer, http: RunningHttp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = server.new_key("studio-counts")
+    stubs = server.stubs(key)
+    unused, used = (upload(stubs, make_file(count), display_name=f"set {count}").name for count in (14, 15))
+    for number in range(3):
+        create_experiment(stubs, used, display_name=f"Run {number}")
+    finish_queue(server)
+
+    with Browser(http, key) as browser:
+        whole = browser.page("/tenants/studio-counts/datasets")
+        monkeypatch.setattr(datasets, "_MOST_RUNS", 2)
+        part = browser.page("/tenants/studio-counts/datasets")
+
+    assert f'href="/{used}#runs">3 experiments</a>' in whole
+    assert f'href="/{unused}#runs"' not in whole
+    assert f'href="/{used}#runs">at least 2 experiments</a>' in part
+    assert f'href="/{unused}#runs">older experiments, if any</a>' in part
 
 
 def test_a_dataset_is_deleted_unless_a_run_needs_it(server: RunningServer, browser: Browser, stubs: object) -> None:

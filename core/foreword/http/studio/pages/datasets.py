@@ -24,8 +24,8 @@ from foreword.http.studio.sessions import Session
 
 ORDERS: Final = ("create_time", "create_time desc", "display_name", "display_name desc", "row_count", "row_count desc",
                  "byte_size", "byte_size desc")  # fmt: skip
-_MOST_RUNS: Final = 500
-"""Experiments that are searched for those that use the datasets of a page."""
+_MOST_RUNS: Final = 100
+"""Newest experiments on the datasets of a page that its list counts."""
 _MOST_VERSIONS: Final = 20
 _MAX_NAME: Final = 200
 
@@ -37,11 +37,13 @@ class Listed:
     Attributes:
         report: None if it was deleted in the meantime.
         runs: Experiments that train on it, the newest first.
+        more_runs: Whether older ones may be missing.
     """
 
     dataset: Dataset
     report: DataReport | None
     runs: Sequence[TuneExperiment]
+    more_runs: bool
 
     @property
     def label_count(self) -> int | None:
@@ -82,13 +84,13 @@ async def list_values(request: Request, session: Session) -> dict[str, Any]:
             filter=condition, order_by=order, limit=limit, page_token=token
         ),
     )
-    reports, runs = await asyncio.gather(
+    reports, (runs, more_runs) = await asyncio.gather(
         asyncio.gather(*(_report(session, dataset.name) for dataset in listed.items)),
         _runs_on(session, listed.items),
     )
     return {
         "datasets": [
-            Listed(dataset=dataset, report=report, runs=runs[dataset.name])
+            Listed(dataset=dataset, report=report, runs=runs[dataset.name], more_runs=more_runs)
             for dataset, report in zip(listed.items, reports, strict=True)
         ],
         "name": name,
@@ -219,13 +221,16 @@ async def _report(session: Session, name: str) -> DataReport | None:
         return None
 
 
-async def _runs_on(session: Session, datasets: Iterable[Dataset]) -> Mapping[str, list[TuneExperiment]]:
+async def _runs_on(session: Session, datasets: Iterable[Dataset]) -> tuple[Mapping[str, list[TuneExperiment]], bool]:
+    """Return the newest experiments by the names of their datasets, and whether there are older ones."""
     found: defaultdict[str, list[TuneExperiment]] = defaultdict(list)
     conditions = [f"dataset = {quoted(short_name(dataset.name))}" for dataset in datasets]
-    if conditions:
-        for run in await session.client.list_tune_experiments(filter=" OR ".join(conditions), limit=_MOST_RUNS):
-            found[run.dataset].append(run)
-    return found
+    if not conditions:
+        return found, False
+    runs = await session.client.list_tune_experiments(filter=" OR ".join(conditions), limit=_MOST_RUNS)
+    for run in runs:
+        found[run.dataset].append(run)
+    return found, bool(runs.next_page_token)
 
 
 def _natural(text: str) -> int:
