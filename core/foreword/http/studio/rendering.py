@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 from functools import cache
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from foreword.client import Scope
 from foreword.http.studio import formats
@@ -18,6 +19,8 @@ from foreword.http.studio.protection import HEADERS
 from foreword.http.studio.sessions import Session, signed_in_tenants
 
 _READS: Final = frozenset({Scope.READ, Scope.WRITE})
+_LEAST_COMPRESSED: Final = 1_400
+"""Size in bytes below which a page fits into one packet as it is."""
 CONTENTS: Final = (
     ("Home", "", _READS, "h"),
     ("Datasets", "datasets", _READS, "d"),
@@ -53,11 +56,20 @@ def templates() -> Environment:
     return environment
 
 
-def page(request: Request, session: Session | None, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """Return a whole page.
+def page(
+    request: Request,
+    session: Session | None,
+    template: str,
+    *,
+    status: int = 200,
+    has_secret: bool = False,
+    **values: Any,
+) -> Response:
+    """Return a whole page, compressed if the browser takes that.
 
     Args:
         session: The session of its tenant; None for a page without one.
+        has_secret: Whether it shows a secret, of which the size of a compressed page would tell something.
         values: What the template needs; see its first lines.
     """
     html = render(
@@ -69,7 +81,12 @@ def page(request: Request, session: Session | None, template: str, *, status: in
         request_id=request.state.request_id,
         **values,
     )
-    return HTMLResponse(html, status_code=status, headers=HEADERS)
+    content, headers = html.encode(), {**HEADERS, "vary": "accept-encoding"}
+    accepts = "gzip" in request.headers.get("accept-encoding", "")
+    if not accepts or has_secret or len(content) < _LEAST_COMPRESSED:
+        return HTMLResponse(content, status_code=status, headers=headers)
+    compressed = gzip.compress(content, compresslevel=5, mtime=0)
+    return HTMLResponse(compressed, status_code=status, headers={**headers, "content-encoding": "gzip"})
 
 
 def fragment(request: Request, session: Session, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:

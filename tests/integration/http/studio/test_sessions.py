@@ -141,6 +141,15 @@ def test_every_page_forbids_what_is_not_its_own(http: RunningHttp) -> None:
             assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "no-referrer")
 
 
+@pytest.mark.parametrize(("accepted", "encoding"), [("gzip, br", "gzip"), ("identity", None)])
+def test_pages_are_compressed_for_browsers_that_take_it(browser: Browser, accepted: str, encoding: str | None) -> None:
+    answer = browser.get("/tenants/dev/lab", headers={"accept-encoding": accepted})
+
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.headers["vary"] == "accept-encoding"
+    assert answer.text.rstrip().endswith("</html>")
+
+
 def test_a_key_that_may_only_ask_models_leads_to_the_lab(server: RunningServer, http: RunningHttp) -> None:
     with Browser(http) as browser:
         landed = browser.post("/sign-in", data={"api_key": server.new_key("studio-g", [Scope.INFER])})

@@ -126,6 +126,7 @@ async def _shown(
         listed=found,
         with_sessions="sessions" in request.query_params,
         new=new,
+        has_secret=new is not None,
         offered=offered,
         form=form or {},
         ticked=form.all("scope") if form is not None else _FIRST,
