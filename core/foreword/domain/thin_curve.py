@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Final
 
-from foreword.domain.experiment import Phase, Snapshot
-
 MAX_CURVE_POINTS: Final = 200
 """Maximum number of points of a thinned curve."""
 
@@ -30,13 +28,13 @@ class CurvePoint:
     validation_metric: float | None
 
 
-def thin_curve(snapshots: Sequence[Snapshot], most: int = MAX_CURVE_POINTS) -> tuple[CurvePoint, ...]:
-    """Return a learning curve without its refit, with at most `most` points.
+def thin_curve(points: Sequence[CurvePoint], most: int = MAX_CURVE_POINTS) -> tuple[CurvePoint, ...]:
+    """Return a learning curve with at most `most` points.
 
-    A point of a long curve has the mean training loss of several snapshots. Held-out results are kept as long as there
+    A point of a long curve has the mean training loss of several points. Held-out results are kept as long as there
     are at most `most` of them. Of more, the best and evenly spread ones are kept.
     """
-    parts = _split_at_results([item for item in snapshots if item.phase is not Phase.REFITTING])
+    parts = _split_at_results(points)
     if len(parts) > most:
         return _most_of([_point(part) for part in parts], most)
     count = sum(map(len, parts))
@@ -44,21 +42,21 @@ def thin_curve(snapshots: Sequence[Snapshot], most: int = MAX_CURVE_POINTS) -> t
         # Each part is cut into chunks of this size, and has at most one chunk that is smaller.
         size = math.ceil(count / max(1, most - len(parts)))
         return tuple(_point(part[start : start + size]) for part in parts for start in range(0, len(part), size))
-    return tuple(_point([item]) for part in parts for item in part)
+    return tuple(points)
 
 
-def _split_at_results(snapshots: Sequence[Snapshot]) -> list[Sequence[Snapshot]]:
+def _split_at_results(points: Sequence[CurvePoint]) -> list[Sequence[CurvePoint]]:
     """Return parts of the curve that each end with a held-out result, and the rest."""
-    parts: list[Sequence[Snapshot]] = []
+    parts: list[Sequence[CurvePoint]] = []
     start = 0
-    for place, item in enumerate(snapshots, start=1):
-        if item.validation_loss is not None or item.validation_metric is not None or place == len(snapshots):
-            parts.append(snapshots[start:place])
+    for place, item in enumerate(points, start=1):
+        if item.validation_loss is not None or item.validation_metric is not None or place == len(points):
+            parts.append(points[start:place])
             start = place
     return parts
 
 
-def _point(part: Sequence[Snapshot]) -> CurvePoint:
+def _point(part: Sequence[CurvePoint]) -> CurvePoint:
     last = part[-1]
     return CurvePoint(
         epoch=last.epoch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -18,9 +19,11 @@ from factories.stored import (
     store_experiment,
     store_tenant,
 )
+from foreword.domain.experiment import Phase
 from foreword.domain.failure import Failure
 from foreword.domain.job import JobState
 from foreword.domain.tags import TagChange
+from foreword.domain.thin_curve import CurvePoint
 from foreword.errors import (
     AlreadyExistsError,
     ExhaustedError,
@@ -46,6 +49,24 @@ def test_what_was_stored_is_found(database):
     assert experiment.state is JobState.QUEUED
     assert experiment.description == "first try"
     assert experiment.start_time is experiment.end_time is None
+
+
+def test_a_curve_has_the_points_of_the_snapshots_but_for_those_of_a_refit(database):
+    experiment = store_experiment(database)
+    queue = JobQueue(database)
+    lease = queue.lease("worker", MINUTE)
+    measured = replace(make_snapshot(2, loss=math.inf), validation_loss=0.25, validation_metric=1.0)
+    refit = replace(make_snapshot(4), phase=Phase.REFITTING)
+    beat(queue, lease, duration=MINUTE, snapshots=[make_snapshot(1, 1e-7), measured, make_snapshot(3, math.nan), refit])
+    experiments = ExperimentRepository(database, "acme")
+
+    first, second, third = experiments.curve(experiment.id)
+
+    assert first == CurvePoint(epoch=0.1, loss=1e-7, validation_loss=None, validation_metric=None)
+    assert second == CurvePoint(epoch=0.2, loss=math.inf, validation_loss=0.25, validation_metric=1.0)
+    assert math.isnan(third.loss)
+    with pytest.raises(NotFoundError):
+        ExperimentRepository(database, store_tenant(database, "other")).curve(experiment.id)
 
 
 def test_a_change_of_a_tag_leaves_the_others_and_is_seen_by_watchers(database):

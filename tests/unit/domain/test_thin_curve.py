@@ -7,16 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from factories.stored import make_snapshot
-from foreword.domain.experiment import Phase, Snapshot
-from foreword.domain.thin_curve import thin_curve
+from foreword.domain.thin_curve import CurvePoint, thin_curve
 
 
-def curve(steps: int, *, steps_per_epoch: int = 0, best_step: int = 0) -> list[Snapshot]:
-    """Return a snapshot for each step; the loss is the number of the step."""
+def curve(steps: int, *, steps_per_epoch: int = 0, best_step: int = 0) -> list[CurvePoint]:
+    """Return a point for each step, of ten an epoch; the loss is the number of the step."""
     found = []
     for step in range(1, steps + 1):
-        point = make_snapshot(step, loss=float(step))
+        point = CurvePoint(epoch=step / 10, loss=float(step), validation_loss=None, validation_metric=None)
         if steps_per_epoch and step % steps_per_epoch == 0:
             metric = 0.9 if step == best_step else 0.5
             point = replace(point, validation_loss=1.0, validation_metric=metric)
@@ -31,11 +29,7 @@ def test_a_short_curve_keeps_every_point() -> None:
     assert [point.epoch for point in points if point.validation_metric is not None] == list(range(1, 21))
 
 
-def test_a_refit_is_left_out() -> None:
-    refit = [replace(make_snapshot(step), phase=Phase.REFITTING) for step in range(5)]
-
-    assert len(thin_curve([*curve(5), *refit])) == 5
-    assert thin_curve(refit) == ()
+def test_a_curve_without_points_stays_empty() -> None:
     assert thin_curve([]) == ()
 
 

@@ -79,15 +79,16 @@ class ExperimentComparer:
     def _read_run(self, name: TuneExperimentName, place: int) -> ComparedRun:
         repository = ExperimentRepository(self._database, name.tenant)
         try:
-            found = repository.get(name.tune_experiment, after_sequence=0)
+            found = repository.get(name.tune_experiment)
+            points = repository.curve(name.tune_experiment)
         except NotFoundError as error:
             raise _missing(name, place) from error
         check_cancelled()
         tuned = next((item for item in found.evaluations if item.system == "tuned"), None)
         return ComparedRun(
-            experiment=replace(found, snapshots=(), evaluations=(), suspect_rows=None),
+            experiment=replace(found, evaluations=(), suspect_rows=None),
             result=None if tuned is None else replace(tuned, parts=(), examples=()),
-            curve=thin_curve(found.snapshots),
+            curve=thin_curve(points),
         )
 
     def _read_datasets(

@@ -10,13 +10,14 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
-from foreword.domain.experiment import ExperimentConfig, Progress, Snapshot, TuneExperiment, TunePlan
+from foreword.domain.experiment import ExperimentConfig, Phase, Progress, Snapshot, TuneExperiment, TunePlan
 from foreword.domain.failure import Failure
 from foreword.domain.job import JobKind
 from foreword.domain.report import SystemEvaluation
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.tags import TagChange
+from foreword.domain.thin_curve import CurvePoint
 from foreword.domain.trial import Trial
 from foreword.errors import FailedPreconditionError
 from foreword.names import TuneExperimentName, TuneSweepName
@@ -40,6 +41,7 @@ from foreword.storage.repositories.job_resources import (
 from foreword.storage.repositories.requests import RequestKey, remember
 from foreword.storage.tables import ExperimentRow, SnapshotRow, SweepRow
 from foreword.storage.texts import check_texts
+from foreword.turns.cancellation import check_cancelled
 
 EXPERIMENT_RESOURCE: Final = JobResource(
     kind=JobKind.TUNE,
@@ -114,6 +116,18 @@ class ExperimentRepository(JobResources[ExperimentRow, TuneExperiment]):
         with self._database.read() as session:
             row = self._require(session, id)
             return to_experiment(row, self._database.clock(session), read_snapshots(session, row, after_sequence))
+
+    def curve(self, id: str) -> Sequence[CurvePoint]:
+        """Return the learning curve of an experiment without its refit, oldest point first.
+
+        It takes a fraction of the time of all its snapshots.
+
+        Raises:
+            NotFoundError: The experiment does not exist in the tenant.
+        """
+        with self._database.read() as session:
+            row = self._require(session, id)
+            return read_curve(session, row)
 
     def list(self, request: ListRequest = FIRST_PAGE, *, take: Take[TuneExperiment] = take_any) -> Page[TuneExperiment]:
         """List experiments, by default newest first; the basic view leaves out learning curves and results.
@@ -265,6 +279,28 @@ def read_snapshots(session: Session, row: ExperimentRow, after_sequence: int | N
         .order_by(SnapshotRow.sequence)
     )
     return tuple(decode(Snapshot, point) for point in points)
+
+
+def read_curve(session: Session, row: ExperimentRow) -> Sequence[CurvePoint]:
+    """Return the learning curve without the points of a refit, oldest first."""
+    point = SnapshotRow.point
+    rows = session.execute(
+        select(*(point[name].as_string() for name in ("epoch", "loss", "validation_loss", "validation_metric")))
+        .where(SnapshotRow.experiment_key == row.key, point["phase"].as_string() != Phase.REFITTING.value)
+        .order_by(SnapshotRow.sequence)
+    )
+    found = []
+    for epoch, loss, held_out, metric in rows:
+        check_cancelled()
+        found.append(
+            CurvePoint(
+                epoch=float(epoch),
+                loss=float(loss),
+                validation_loss=None if held_out is None else float(held_out),
+                validation_metric=None if metric is None else float(metric),
+            )
+        )
+    return found
 
 
 def to_experiment(
