@@ -159,13 +159,13 @@ async def running_engine(
     on_lost: Callable[[], object] = lambda: None,
     **settings: object,
 ) -> AsyncIterator[InferenceEngine]:
-    """Run an engine on its thread, in fp32."""
+    """Run an engine on its thread, in fp32 unless the settings say otherwise."""
     offered = models or (TinyBaseModel(),)
     engine = InferenceEngine(
         base_models={model.spec.id: model for model in offered},
         methods={"prompt_tuning": PromptTuning(), "ia3": IA3()},
         read_artifact=(adapters or Adapters()).read,
-        settings=EngineSettings(dtype="float32", **settings),
+        settings=EngineSettings(**{"dtype": "float32", **settings}),
     )
     engine.start(on_lost)
     try:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from factories.near_ties import same_order
-from factories.serving import DEPARTMENTS, load_adapter
+from factories.serving import DEPARTMENTS, SENTIMENT, load_adapter, make_request, running_engine
 from factories.tiny_models import tiny_model
 from foreword.domain.inference import GenerateParameters
 from foreword.inference.model.bart import frozen_linear
@@ -127,3 +127,18 @@ def test_without_the_private_operations_of_pytorch_nothing_is_packed(monkeypatch
 
     assert not frozen.is_packed
     assert torch.equal(frozen(x_TD), layer(x_TD))
+
+
+async def test_the_engine_packs_weights_counts_their_memory_and_answers_as_without():
+    model = tiny_model("bart", dtype=torch.bfloat16)
+    weights = (*model.module.parameters(), *model.module.buffers())
+    head = model.module.get_output_embeddings().weight.nbytes
+    [expected] = ModelRunner(model).score_label_sets([TextRow(text=TEXTS[0])], SENTIMENT)
+
+    async with running_engine(dtype="bfloat16") as engine:
+        found = await engine.classify(make_request(TEXTS[0], label_space=SENTIMENT))
+        load = engine.load()
+
+    # The token embeddings are the head's weight, so only this one is there plain and packed.
+    assert load.model_bytes == {"tiny--bart": sum(tensor.nbytes for tensor in weights) + (head if PACKS else 0)}
+    assert [item.probability for item in found.label_sets] == pytest.approx(expected.probabilities, rel=0.02)
