@@ -295,11 +295,13 @@ def _too_large(problem: str) -> InvalidArgumentError:
 
 
 def report_error(report: DataReport) -> InvalidRowsError:
-    """Return the error for a report with errors: each faulty row and column is one violation."""
+    """Return the error for a report with errors: each is a violation, whose field is that of its first row."""
     violations = [
-        FieldViolation(field=_field(number, finding.column), description=f"{finding.message} {finding.remedy}".strip())
+        FieldViolation(
+            field=_field(finding.rows[0] if finding.rows else None, finding.column),
+            description=f"{finding.message} {finding.remedy}".strip(),
+        )
         for finding in report.errors
-        for number in (finding.rows or (None,))
     ]
     omitted = report.omitted_finding_count
     more = f"; {omitted:,} more {'finding is' if omitted == 1 else 'findings are'} not listed" if omitted else ""

@@ -12,6 +12,7 @@ from typing import Final
 from foreword.data.columns import PAIRS, Columns
 from foreword.data.record import MAX_NAMED_KEYS, fault, more_keys, only_used
 from foreword.data.row_parser import read_as
+from foreword.domain.counted import counted
 from foreword.domain.report import Finding, Severity, excerpt
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
@@ -140,7 +141,16 @@ class Header:
                 )
         if self.looked_for.keep_others:
             return
-        unknown = self._unknown
+        unknown = [name for name in self._unknown if name]
+        nameless = len(self._unknown) - len(unknown)
+        if nameless:
+            yield fault(
+                "UNKNOWN_KEY",
+                f"{counted(nameless, 'column')} without a name {'is' if nameless == 1 else 'are'} ignored.",
+                f"Nothing needs to be done if the {'column is' if nameless == 1 else 'columns are'} empty; "
+                f"{only_used(self.sources)}.",
+                severity=Severity.WARNING,
+            )
         for name in unknown[:MAX_NAMED_KEYS]:
             yield fault(
                 "UNKNOWN_KEY",
@@ -177,6 +187,8 @@ class Header:
                 "is a row, add the line input before it."
             )
         line = self.delimiter.join(self.columns)
+        if len(self.written) > 1 and sum(map(bool, self.written)) == 1:
+            return f"Remove the line if it is a title; the first line must name the columns, such as {line}."
         if len(self.written) == 1:
             return f"Write the output that belongs to each input beside it, and {line} in the first line."
         return (

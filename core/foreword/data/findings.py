@@ -9,6 +9,9 @@ from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, Severity, exce
 MAX_FINDINGS = 1000
 """Maximum number of findings in a report."""
 
+_FEW = 5
+"""Number of rows up to which equal errors are kept apart, even if all rows of a file have them."""
+
 _FILE_CODES = ("INVALID_UTF8",)
 """Codes of faults of rows that have one cause in the whole file, however many rows have them."""
 
@@ -24,19 +27,28 @@ class _Merged:
         rows: The first 20 rows.
         count: Number of rows.
         listed: Number of the findings that are kept apart as well.
+        are_same: Whether all have the same message.
     """
 
     first: Finding
     rows: list[int] = field(default_factory=list)
     count: int = 0
     listed: int = 0
+    are_same: bool = True
 
     def add(self, finding: Finding) -> None:
         """Count another one."""
+        self.are_same = self.are_same and finding.message == self.first.message
         self.count += max(finding.row_count, len(finding.rows))
         room = MAX_ROWS_PER_FINDING - len(self.rows)
         if room > 0:
             self.rows += finding.rows[:room]
+
+    def is_of_file(self, row_count: int) -> bool:
+        """Return whether these are one error of a file with this number of rows."""
+        if self.count > MAX_ROWS_PER_FINDING:
+            return 0 < row_count <= 2 * self.count
+        return self.are_same and self.count > _FEW and self.count == row_count
 
     def finding(self) -> Finding:
         """Return one finding for all of them."""
@@ -47,7 +59,8 @@ class FindingCollector:
     """A collection of up to `MAX_FINDINGS` findings of each severity and a count of the rest.
 
     Equal warnings and equal remarks about several rows are merged into one. Errors are kept apart, so that each faulty
-    row is listed, unless most rows have the same error: then it is one error of the file.
+    row is listed, unless at least half of more than 20 rows, or all of a few, have the same error: then it is one error
+    of the file.
     """
 
     def __init__(self) -> None:
@@ -83,8 +96,7 @@ class FindingCollector:
         of_file = {
             key: merged
             for key, merged in self._errors.items()
-            if (row_count and merged.count > MAX_ROWS_PER_FINDING and 2 * merged.count >= row_count)
-            or (key[1] in _FILE_CODES and merged.count > 1)
+            if merged.is_of_file(row_count) or (key[1] in _FILE_CODES and merged.count > 1)
         }
         omitted = self._omitted
         everything: list[Finding] = []

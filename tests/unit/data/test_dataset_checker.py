@@ -149,6 +149,24 @@ def test_a_fault_of_most_rows_is_one_fault_of_the_file() -> None:
     assert (len(report.errors), report.omitted_finding_count) == (2, 0)
 
 
+def test_the_same_fault_of_a_small_file_is_named_once_and_others_by_row() -> None:
+    row = '{"input": "a", "output": true}'
+    six, five = check("\n".join([row] * 6).encode()).report, check("\n".join([row] * 5).encode()).report
+    different = check("\n".join(f'{{"input": "a" {" " * n}x}}' for n in range(6)).encode()).report
+
+    (fault,) = [finding for finding in six.errors if finding.code == "NOT_TEXT"]
+    assert (fault.rows, fault.message[:30]) == ((1, 2, 3, 4, 5, 6), "6 of 6 rows have one fault. In")
+    assert [finding.rows for finding in five.errors if finding.code == "NOT_TEXT"] == [(n,) for n in range(1, 6)]
+    assert [finding.rows for finding in different.errors if finding.code == "NOT_JSON"] == [(n,) for n in range(1, 7)]
+
+
+def test_columns_without_a_name_are_counted_once() -> None:
+    report = check(b"input,output,,\na,x,,\nb,y,,\n").report
+
+    (warning,) = [finding for finding in report.findings if finding.code == "UNKNOWN_KEY"]
+    assert warning.message == "2 columns without a name are ignored."
+
+
 def test_a_file_in_another_encoding_is_one_fault_that_shows_the_text_as_it_was_meant() -> None:
     rows = jsonl(*((f"text {number}", "Lager") for number in range(30)))
     report = check(rows + '{"input": "Qualit\u00e4t", "output": "L\u00e4den"}\n'.encode("cp1252") * 2).report

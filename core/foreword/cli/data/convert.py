@@ -84,6 +84,8 @@ def convert(
     count = _write(rows, target, form or "rows", separator, escape_formulas=escape_formulas)
     found, _ = findings.result()
     print_findings(err_console(), found)
+    if not count:
+        raise click.ClickException(f"No row of {source} could be read, so nothing was written.")
     out_console().print(f"Wrote {counted(count, 'row')} to {target}.")
     if any(item.severity is Severity.ERROR for item in found):
         raise click.exceptions.Exit(1)
@@ -102,6 +104,8 @@ def _write(rows: Iterable[Row], target: Path, form: str, separator: str, *, esca
     with closing(RowSpool(None)) as spool:
         for row in rows:
             spool.add(row)
+        if not spool.row_count:
+            return 0
         others = other_names(spool.rows())
         if form == "rows":
             written = write_row_file(target, spool.rows(), others, escape_formulas=escape_formulas)

@@ -42,6 +42,18 @@ def test_cells_that_a_spreadsheet_would_run_are_exact_and_warned_of_unless_they_
     assert target.read_text().split() == ["input,output,'@note", "'=1+1,-5,'+a"]
 
 
+def test_a_file_without_readable_rows_writes_nothing(tmp_path, capsys):
+    source = tmp_path / "report.csv"
+    source.write_text("Complaints of May;;\nNo;Text;Department\n1;It is broken;Service\n")
+
+    assert convert(source, tmp_path / "rows.jsonl") == 1
+
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "Remove the line if it is a title" in shown
+    assert "so nothing was written" in shown
+    assert not (tmp_path / "rows.jsonl").exists()
+
+
 def test_rows_can_keep_where_they_come_from(rows, tmp_path):
     assert convert(rows, tmp_path / "first.jsonl", "--source-rows") == 0
     assert convert(tmp_path / "first.jsonl", tmp_path / "second.csv", "--source-rows") == 0
